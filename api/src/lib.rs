@@ -1,0 +1,98 @@
+//! The HTTP API over the store: REST, its OpenAPI document and Swagger UI.
+
+mod auth;
+mod chat;
+mod config;
+mod edge;
+mod health;
+mod member;
+mod message;
+mod page;
+mod problem;
+mod raw;
+mod session;
+mod user;
+mod validate;
+
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use poem::{Endpoint, EndpointExt, Route, Server, get, listener::TcpAcceptor, middleware::Cors};
+use poem_openapi::OpenApiService;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Registration};
+
+/// How long requests under way may take to finish at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What handlers share.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Serves until `shutdown`; then takes no new connection, finishes what is under way, and returns.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn run(config: Config, store: Store, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+    LazyLock::force(&validate::WARM);
+    let acceptor = TcpAcceptor::from_tokio(listener)?;
+    let state = Arc::new(State { store, config, shutdown: shutdown.clone() });
+    Server::new_with_acceptor(acceptor)
+        .name("carrier")
+        .idle_timeout(Duration::from_secs(90))
+        .run_with_graceful_shutdown(endpoint(state), shutdown.cancelled_owned(), Some(DRAIN))
+        .await
+}
+
+/// The OpenAPI document, as it is committed in `openapi.json`.
+pub fn openapi() -> String {
+    // serde_json keeps no order of its own, so the text is the same at every run.
+    let document: serde_json::Value = serde_json::from_str(&service(()).spec()).expect("the document is JSON");
+    let mut text = serde_json::to_string_pretty(&document).expect("JSON can be printed");
+    text.push('\n');
+    text
+}
+
+fn endpoint(state: Arc<State>) -> impl Endpoint {
+    let service = service(());
+    let routes = Route::new()
+        .at("/", get(page::landing))
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/openapi.json", get(page::Fixed::json(openapi())))
+        .at("/docs", get(page::Fixed::html(service.swagger_ui_html())))
+        .nest("/v1", service);
+    let origins = state.config.allowed_origins.clone();
+    let routes = routes.data(state).around(edge::guard);
+    match origins.is_empty() {
+        true => routes.boxed(),
+        false => routes.with(cors(&origins)).boxed(),
+    }
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let exposed = ["x-request-id", "retry-after", "idempotency-replayed", "location"];
+    let cors = Cors::new().allow_credentials(false).expose_headers(exposed);
+    cors.allow_origins(origins.iter().map(String::as_str))
+}
+
+type Apis = (session::SessionApi, user::UserApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+
+fn service((): ()) -> OpenApiService<Apis, ()> {
+    let apis = (session::SessionApi, user::UserApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+    OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
+        .description(
+            "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \
+             `Authorization: Bearer`. Every error is `application/problem+json` with a stable `code`.",
+        )
+        .server("/v1")
+}

@@ -1,0 +1,86 @@
+//! My account, and others' profiles.
+
+use model::{Account, Profile, UserId};
+use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::MaybeUndefined};
+use store::UserChange;
+
+use crate::{
+    auth::Caller,
+    problem::{FieldError, Problem},
+    validate::Rules,
+};
+
+pub(crate) struct UserApi;
+
+/// What to change of my account; what is absent stays.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct PatchAccount {
+    /// 3 to 32 of `a-z A-Z 0-9 _ . -`; unique whatever its case.
+    #[oai(default, nullable)]
+    username: MaybeUndefined<String>,
+    /// Unique whatever its case.
+    #[oai(default, nullable)]
+    email: MaybeUndefined<String>,
+    /// 1 to 64 characters.
+    #[oai(default, nullable)]
+    display_name: MaybeUndefined<String>,
+    /// Up to 1000 characters; null clears it.
+    #[oai(default, nullable)]
+    bio: MaybeUndefined<String>,
+}
+
+#[OpenApi(tag = "crate::problem::Tags::Users")]
+impl UserApi {
+    /// My account
+    #[oai(path = "/users/me", method = "get", operation_id = "getMe")]
+    async fn me(&self, caller: Caller) -> Result<Json<Account>, Problem> {
+        let me = caller.state.store.user(caller.user()).await?.ok_or_else(Problem::unauthorized)?;
+        Ok(Json(me.into()))
+    }
+
+    /// Change my account
+    ///
+    /// A merge patch: what is absent stays. A new name holds at once; the id never changes.
+    #[oai(path = "/users/me", method = "patch", operation_id = "updateMe")]
+    async fn patch(&self, caller: Caller, body: Json<PatchAccount>) -> Result<Json<Account>, Problem> {
+        let mut rules = Rules::default();
+        let change = UserChange {
+            username: kept(body.0.username, "username")?,
+            email: kept(body.0.email, "email")?,
+            display_name: kept(body.0.display_name, "display_name")?.map(|name| name.trim().to_owned()),
+            bio: match body.0.bio {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(String::new()),
+                MaybeUndefined::Value(bio) => Some(bio),
+            },
+            ..UserChange::default()
+        };
+        change.username.iter().for_each(|text| rules.username(text));
+        change.email.iter().for_each(|text| rules.email(text));
+        change.display_name.iter().for_each(|text| rules.display_name(text));
+        change.bio.iter().for_each(|text| rules.bio(text));
+        rules.done()?;
+        Ok(Json(caller.state.store.change_user(caller.user(), change).await?.into()))
+    }
+
+    /// Somebody's profile
+    #[oai(path = "/users/:user_id", method = "get", operation_id = "getUser")]
+    async fn get(&self, caller: Caller, user_id: Path<UserId>) -> Result<Json<Profile>, Problem> {
+        let user = caller.state.store.user(user_id.0).await?;
+        Ok(Json(user.ok_or_else(|| Problem::not_found("There is no such user."))?.into()))
+    }
+}
+
+/// A field that can be changed and not cleared.
+fn kept(value: MaybeUndefined<String>, field: &str) -> Result<Option<String>, Problem> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+        MaybeUndefined::Null => Err(Problem::invalid(vec![FieldError {
+            field: field.into(),
+            code: "not_nullable".into(),
+            detail: "can be changed, not cleared".into(),
+        }])),
+    }
+}

@@ -1,0 +1,68 @@
+//! Everything on one machine: Redis, SQL, migrations, API and flusher.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use migration::{Migrator, MigratorTrait};
+use store::Config;
+use tokio_util::sync::CancellationToken;
+
+use crate::{own_redis::OwnRedis, roles, start};
+
+/// Settings of `carrier` alone.
+#[derive(clap::Args)]
+#[group(skip)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    stores: Config,
+    #[command(flatten)]
+    api: api::Config,
+    #[command(flatten)]
+    flusher: flusher::Config,
+    /// Where the embedded Redis and SQLite keep their files
+    #[arg(long, env = "CARRIER_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+}
+
+pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
+    // Before anything is started: an address that is taken is the commonest mistake.
+    let listener = roles::listen(&settings.api).await?;
+    std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("cannot make the folder {}", settings.data_dir.display()))?;
+    let (own, redis) = match settings.stores.redis_url()? {
+        Some(url) => (None, url),
+        None => {
+            let own = OwnRedis::start(&settings.data_dir).await?;
+            let url = own.url();
+            (Some(own), url)
+        }
+    };
+    let served = serve(&settings, &redis, listener, shutdown).await;
+    if let Some(own) = own {
+        own.stop().await?;
+    }
+    served
+}
+
+async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListener, shutdown: CancellationToken) -> Result<()> {
+    let sql = match settings.stores.database_url()? {
+        Some(url) => url,
+        None => format!("sqlite://{}", settings.data_dir.join("carrier.db").display()),
+    };
+    let writers = cold::connect(&sql, 4).await.with_context(|| format!("cannot reach SQL at {}", start::redacted(&sql)))?;
+    Migrator::up(&writers, None).await.context("a migration failed")?;
+    let store = start::open(&settings.stores, redis, &sql).await?;
+
+    let at = listener.local_addr()?;
+    println!("Carrier is ready. Ctrl-C stops it; what it holds is in {} and {}.\n", start::redacted(redis), start::redacted(&sql));
+    println!("  page  http://{at}/\n  API   http://{at}/v1\n  docs  http://{at}/docs\n");
+
+    // The flusher stops last, so that what the last requests wrote may still be saved; what is not is in Redis' file.
+    let stop_flusher = CancellationToken::new();
+    let flusher = tokio::spawn(flusher::run(settings.flusher.clone(), store.clone(), writers, stop_flusher.clone()));
+    let served = api::run(settings.api.clone(), store.clone(), listener, shutdown).await;
+    stop_flusher.cancel();
+    let flushed = flusher.await.context("the flusher")?;
+    store.hot.close().await;
+    served?;
+    Ok(flushed?)
+}

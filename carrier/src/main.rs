@@ -1,0 +1,116 @@
+//! `carrier`: everything on one machine; or one role of it.
+
+mod all;
+mod doctor;
+mod migrate;
+mod own_redis;
+mod roles;
+mod start;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// A messaging backend that answers from memory and loses nothing.
+#[derive(Parser)]
+#[command(version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    all: all::Settings,
+    /// What to log, as in "info" or "carrier=debug,flusher=debug"
+    #[arg(long, env = "CARRIER_LOG", default_value = "info,poem=warn,sea_orm_migration=warn", global = true)]
+    log: String,
+    /// How to log
+    #[arg(long, env = "CARRIER_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Without one: everything on this machine, with a Redis and an SQLite of Carrier's own unless URLs are given.
+#[derive(Subcommand)]
+enum Role {
+    /// Serve the API
+    Api(roles::Api),
+    /// Save what is in Redis to SQL
+    Flusher(roles::Flusher),
+    /// Bring the schema up to date, or tell how far it is
+    Migrate(migrate::Settings),
+    /// Check everything that Carrier depends on, and tell how to mend it
+    Doctor(doctor::Settings),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("carrier: no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("carrier: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.role {
+        None => all::run(cli.all, on_signal()?).await?,
+        Some(Role::Api(settings)) => roles::api(settings, on_signal()?).await?,
+        Some(Role::Flusher(settings)) => roles::flusher(settings, on_signal()?).await?,
+        Some(Role::Migrate(settings)) => return migrate::run(settings).await,
+        Some(Role::Doctor(settings)) => return doctor::run(settings).await,
+        Some(Role::Openapi) => print!("{}", api::openapi()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log(cli: &Cli) {
+    // What a statement took is SQL's own business; ours says what failed, once.
+    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("info,poem=warn"));
+    let log = fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Cancelled at the first SIGINT or SIGTERM; at a second one we are gone at once.
+fn on_signal() -> Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                tracing::info!("stopping; again to stop at once");
+                cancel.cancel();
+            } else {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(token)
+}

@@ -1,0 +1,74 @@
+//! Rows as the model has them.
+
+use entity::{chat, member, message, user};
+use model::{Chat, ChatId, ChatKind, Member, Message, MessageKind, Role, Tick, User, UserId};
+use sea_orm::DbErr;
+
+use crate::Result;
+
+fn unknown(what: &str, value: &str) -> DbErr {
+    DbErr::Type(format!("SQL holds the {what} {value:?}, which this version of Carrier does not know"))
+}
+
+pub(crate) fn user(row: user::Model) -> User {
+    User {
+        id: UserId(row.id),
+        username: row.username,
+        email: row.email,
+        display_name: row.display_name,
+        bio: row.bio,
+        password: row.password,
+        password_rev: Tick(row.password_rev),
+        created: Tick(row.created),
+        rev: Tick(row.rev),
+    }
+}
+
+pub(crate) fn chat(row: chat::Model) -> Result<Chat> {
+    Ok(Chat {
+        id: ChatId(row.id),
+        kind: ChatKind::parse(&row.kind).ok_or_else(|| unknown("kind of chat", &row.kind))?,
+        name: row.name,
+        creator: UserId(row.creator),
+        created: Tick(row.created),
+        last: Tick(row.last),
+        seq: row.seq,
+        texts: row.texts,
+        size: row.size,
+        rev: Tick(row.rev),
+    })
+}
+
+pub(crate) fn member(row: member::Model) -> Result<(UserId, Member)> {
+    let member = Member {
+        role: Role::parse(&row.role).ok_or_else(|| unknown("role", &row.role))?,
+        joined: Tick(row.joined),
+        left: Tick(row.left_at),
+        read: Tick(row.read_id),
+        counted: row.counted,
+        delivered: Tick(row.delivered),
+        rev: Tick(row.rev),
+    };
+    Ok((UserId(row.user_id), member))
+}
+
+pub(crate) fn message(row: message::Model) -> Result<Message> {
+    let system = row.system.map(|system| serde_json::from_str(&system)).transpose();
+    Ok(Message {
+        id: Tick(row.id),
+        seq: row.seq,
+        rev: Tick(row.rev),
+        created_at: Tick(row.id).rfc3339(),
+        chat_id: ChatId(row.chat_id),
+        sender_id: UserId(row.sender_id),
+        kind: match row.kind.as_str() {
+            "text" => MessageKind::Text,
+            "system" => MessageKind::System,
+            other => return Err(unknown("kind of message", other)),
+        },
+        subject: row.subject,
+        body: row.body,
+        client_id: row.client_id.map(|key| String::from_utf8_lossy(&key).into_owned()),
+        system: system.map_err(|error| DbErr::Type(format!("a system message cannot be read: {error}")))?,
+    })
+}

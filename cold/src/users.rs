@@ -1,0 +1,37 @@
+//! Users and their lists of chats.
+
+use entity::{member, user};
+use model::{ChatId, Name, NameKind, Tick, User, UserId};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use crate::{Cold, Result, rows};
+
+impl Cold {
+    /// A user's row.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        Ok(user::Entity::find_by_id(id.0).one(&self.db).await?.map(rows::user))
+    }
+
+    /// All whose saved row has this name. More than one when a name was passed on and not every row is saved yet.
+    pub async fn users_named(&self, name: &Name) -> Result<Vec<UserId>> {
+        let column = match name.kind {
+            NameKind::Username => user::Column::UsernameFolded,
+            NameKind::Email => user::Column::EmailFolded,
+        };
+        let ids: Vec<sea_orm::prelude::Uuid> =
+            user::Entity::find().select_only().column(user::Column::Id).filter(column.eq(&name.folded)).into_tuple().all(&self.db).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    /// A user's memberships: chat, rev, and when it ended (`NEVER`: it has not).
+    pub async fn chats_of(&self, id: UserId) -> Result<Vec<(ChatId, Tick, Tick)>> {
+        let rows: Vec<(sea_orm::prelude::Uuid, i64, i64)> = member::Entity::find()
+            .select_only()
+            .columns([member::Column::ChatId, member::Column::Rev, member::Column::LeftAt])
+            .filter(member::Column::UserId.eq(id.0))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        Ok(rows.into_iter().map(|(chat, rev, left)| (ChatId(chat), Tick(rev), Tick(left))).collect())
+    }
+}

@@ -1,0 +1,187 @@
+//! One pass over what is due: claim, snapshot, durable, commit, heal, settle.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::future::{join_all, try_join_all};
+use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
+use model::{ChatId, Tick, UserId};
+use sea_orm::DatabaseConnection;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Config, Error,
+    commit::{Rejected, SqlRow, commit},
+    durable::Durable,
+};
+
+/// How many chats, or users, share one transaction.
+const GROUP: usize = 128;
+/// How many rows of one chat.
+const ROWS: usize = 512;
+/// About how many bytes of messages of one chat; so a transaction holds at most 32 MiB.
+const BYTES: usize = 256 * 1024;
+
+pub(crate) struct Flusher {
+    /// The connection on which snapshots are made and waited for.
+    pub(crate) hot: Hot,
+    pub(crate) store: Store,
+    pub(crate) sql: DatabaseConnection,
+    pub(crate) config: Config,
+    pub(crate) durable: Durable,
+}
+
+impl Flusher {
+    /// Works until nothing is due.
+    pub(crate) async fn pass(&self, shutdown: &CancellationToken) -> Result<(), Error> {
+        while !shutdown.is_cancelled() {
+            let users: Vec<UserId> = self.claim(Kind::User).await?;
+            if !users.is_empty() {
+                self.flush_users(&users).await?;
+            }
+            let chats: Vec<ChatId> = self.claim(Kind::Chat).await?;
+            if !chats.is_empty() {
+                self.flush_chats(&chats).await?;
+            }
+            if users.is_empty() && chats.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim<T: std::str::FromStr>(&self, kind: Kind) -> Result<Vec<T>, Error> {
+        // The scores are of Redis' clock; a second more asks for a partition too many, and claims nothing there.
+        let soon = Tick::now().0 / 1000 + 1000;
+        let mut claimed = Vec::new();
+        for (partition, due) in self.hot.first_due(kind).await? {
+            if due <= soon && claimed.len() < GROUP {
+                claimed.extend(self.hot.claim_due(kind, partition, GROUP - claimed.len(), self.config.lease).await?);
+            }
+        }
+        Ok(claimed.iter().filter_map(|id: &String| id.parse().ok()).collect())
+    }
+
+    async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {
+        let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age(), self.config.lease));
+        let mut snapshots: Vec<ChatSnapshot> = try_join_all(snapshots).await?.into_iter().flatten().collect();
+        self.durable.wait(&self.hot).await?;
+
+        let rows = snapshots.iter().flat_map(|snapshot| {
+            let row = |row: &hot::ChatRow| SqlRow::of(snapshot.chat, &row.row);
+            snapshot.rows.iter().filter_map(row).collect::<Vec<_>>()
+        });
+        let rejected = match commit(&self.sql, rows.collect()).await {
+            Ok(rejected) => rejected,
+            Err(error) => {
+                self.give_back(snapshots.iter().map(|snapshot| snapshot.chat)).await;
+                return Err(error.into());
+            }
+        };
+        self.park_chat_rows(&mut snapshots, &rejected).await?;
+        // SQL has them, so nobody who reads it from now on can miss what other slots are told of.
+        join_all(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
+
+        let settle = snapshots.iter().map(|snapshot| {
+            let soon = if snapshot.rows.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
+            let committed: Vec<_> = snapshot.rows.iter().map(|row| (row.entry.clone(), row.rev)).collect();
+            async move { self.hot.settle_chat(snapshot.chat, &committed, soon).await }
+        });
+        for (settled, snapshot) in try_join_all(settle).await?.into_iter().zip(&snapshots) {
+            tracing::debug!(chat.id = %snapshot.chat, rows = snapshot.rows.len(), outcome = ?settled, "flushed");
+        }
+        Ok(())
+    }
+
+    /// Rows that SQL refused, or that cannot be read, are counted and not settled.
+    async fn park_chat_rows(&self, snapshots: &mut [ChatSnapshot], rejected: &[Rejected]) -> Result<(), Error> {
+        let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), &rejected.error)).collect();
+        for snapshot in snapshots {
+            let chat = snapshot.chat;
+            let mut refused = Vec::new();
+            snapshot.rows.retain(|row| {
+                let error = match (&row.row, SqlRow::of(chat, &row.row)) {
+                    (Row::Unreadable(error), _) => Some(error),
+                    (_, Some(sql)) => errors.get(&sql.key()).copied(),
+                    (_, None) => None,
+                };
+                refused.extend(error.map(|error| (row.entry.clone(), row.rev, error.clone())));
+                error.is_none()
+            });
+            for (entry, rev, error) in refused {
+                let tries = self.hot.park_chat_row(chat, &entry, rev, self.config.park_after, &error).await?;
+                tracing::error!(chat.id = %chat, entry, tries, error, "SQL refuses a row; it stays in Redis");
+            }
+        }
+        Ok(())
+    }
+
+    /// The chat in the lists of members who came or went. Whoever could not be told stays dirty.
+    async fn heal_chat(&self, snapshot: &mut ChatSnapshot) {
+        let chat = snapshot.chat;
+        let tell = snapshot.rows.iter().map(|row| async move {
+            let Row::Listed(member) = &row.row else { return true };
+            let listed = Listed { chat, rev: member.member.rev, left: member.member.left };
+            // Not resident: their hydration under way, which may have read SQL too early, is ended; the next one finds the row.
+            let told = self.hot.enlist(member.user, listed).await;
+            told.inspect_err(|error| tracing::debug!(%error, chat.id = %chat, "a member's list is healed at the next flush")).is_ok()
+        });
+        let mut told = join_all(tell).await.into_iter();
+        snapshot.rows.retain(|_| told.next().unwrap_or(true));
+    }
+
+    /// What could not be saved is due again soon, without waiting for the lease to end.
+    async fn give_back(&self, chats: impl Iterator<Item = ChatId>) {
+        let soon = Duration::from_secs(1);
+        for outcome in join_all(chats.map(|chat| self.hot.settle_chat(chat, &[], soon))).await {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "a claim was not given back; its lease ends by itself");
+            }
+        }
+    }
+
+    async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
+        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, self.durable.age(), self.config.lease));
+        let snapshots: Vec<UserSnapshot> = try_join_all(snapshots).await?.into_iter().flatten().collect();
+        self.durable.wait(&self.hot).await?;
+        let rows = snapshots.iter().filter_map(|snapshot| snapshot.unsaved.as_ref().map(|(user, _)| SqlRow::User(Box::new(user.clone()))));
+        let soon = Duration::from_secs(1);
+        let rejected = match commit(&self.sql, rows.collect()).await {
+            Ok(rejected) => rejected,
+            Err(error) => {
+                join_all(snapshots.iter().map(|snapshot| self.hot.settle_user(snapshot.user, Tick::NEVER, "", soon, false))).await;
+                return Err(error.into());
+            }
+        };
+        let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), &rejected.error)).collect();
+        for snapshot in &snapshots {
+            self.settle_user(snapshot, &errors).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_user(&self, snapshot: &UserSnapshot, errors: &HashMap<String, &String>) -> Result<(), Error> {
+        let id = snapshot.user;
+        let (mut rev, mut claims) = (Tick::NEVER, "");
+        if let Some((user, names)) = &snapshot.unsaved {
+            if let Some(error) = errors.get(&SqlRow::User(Box::new(user.clone())).key()) {
+                let tries = self.hot.park_user(id, user.rev, self.config.park_after, error).await?;
+                tracing::error!(user.id = %id, tries, error, "SQL refuses a user's row; it stays in Redis");
+            } else {
+                // The names are in SQL: from now on it tells that they are taken, and the old ones that they are free.
+                for (name, nonce) in names {
+                    self.hot.release_name(name, id, nonce).await?;
+                }
+                (rev, claims) = (user.rev, snapshot.claims.as_str());
+            }
+        }
+        let soon = self.hot.options().flush_after;
+        let mut settled = self.hot.settle_user(id, rev, claims, soon, false).await?;
+        if settled == Settled::Idle {
+            self.store.cool_chats(id).await?;
+            settled = self.hot.settle_user(id, Tick::NEVER, "", soon, true).await?;
+        }
+        tracing::debug!(user.id = %id, outcome = ?settled, "flushed");
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! When to look: on an expiry event, on a timer, at the start, after a reconnect and when events were lost.
+
+use std::time::Duration;
+
+use hot::{Expired, Expiries, Hint, Hot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+
+pub(crate) struct Wake {
+    hot: Hot,
+    events: Expiries,
+    sweep: Duration,
+    next_sweep: Instant,
+}
+
+impl Wake {
+    pub(crate) async fn subscribe(hot: &Hot, sweep: Duration) -> Result<Self, Error> {
+        let events = Expiries::subscribe(hot.options()).await?;
+        Ok(Self { hot: hot.clone(), events, sweep, next_sweep: Instant::now() })
+    }
+
+    /// Waits until there may be something to do; false when it is time to stop.
+    pub(crate) async fn next(&mut self, shutdown: &CancellationToken) -> bool {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return false,
+            () = sleep_until(self.next_sweep) => self.next_sweep = Instant::now() + self.sweep,
+            hint = self.events.next() => match hint {
+                Some(hint) => self.take(hint).await,
+                // The subscription never ends before we do; should it, the timer is enough.
+                None => sleep_until(self.next_sweep).await,
+            },
+        }
+        true
+    }
+
+    /// Looks again at once.
+    pub(crate) fn again(&mut self) {
+        self.next_sweep = Instant::now();
+    }
+
+    /// A chat whose token has expired is due now, whatever its score says.
+    async fn take(&self, hint: Hint) {
+        if let Hint::Expired(Expired::Chat(chat)) = hint
+            && let Err(error) = self.hot.hasten(chat).await
+        {
+            tracing::debug!(%error, chat.id = %chat, "an expiry was not noted; the sweep will find it");
+        }
+    }
+}

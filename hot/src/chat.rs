@@ -1,0 +1,368 @@
+//! Chats: append, read, mark, change members, load.
+
+use std::collections::HashMap;
+
+use fred::types::Value;
+use model::{Chat, ChatId, ChatKind, Draft, Member, Tick, UserId};
+
+use crate::{
+    Error, Hot, Loaded, Result, Verb,
+    client::{arg, ms},
+    keys::ChatKeys,
+    reply::{Reply, number, parse, text},
+};
+
+/// Why a chat's script did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The chat is not resident: hydrate it and try again.
+    Cold,
+    /// The user is not a member.
+    Forbidden,
+}
+
+/// What an append made of a message; the JSON is what everybody will read.
+#[derive(Clone, Debug)]
+pub enum Appended {
+    /// It is in the chat.
+    New(String),
+    /// Its key was used before: this is the first message, still hot.
+    Again(String),
+    /// Its key was used before: the message of that id, which only SQL has by now.
+    Saved(Tick),
+}
+
+/// A message to append. Whatever is sent again with the same `key` is not appended again.
+#[derive(Clone, Debug)]
+pub struct NewMessage<'a> {
+    /// Chat, sender and content.
+    pub draft: Draft<'a>,
+    /// The idempotency key: the client's own id, or one that was made for it.
+    pub key: &'a str,
+}
+
+/// How a mark went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It stands, or something further did.
+    Done,
+    /// How many texts SQL has after the mark and before this id must be told.
+    Count(Tick),
+}
+
+/// How a change of membership went.
+#[derive(Clone, Debug)]
+pub enum MemberChange {
+    /// Done.
+    Done(Member),
+    /// Already a member.
+    AlreadyIn(Member),
+    /// No such member.
+    Absent,
+    /// The group has as many as it may.
+    Full,
+    /// The actor's role is too low.
+    Role,
+    /// The owner cannot leave others behind.
+    Owner,
+    /// Not a group.
+    Direct,
+}
+
+/// The hot part of a page of messages.
+#[derive(Clone, Debug)]
+pub struct HotPage {
+    /// JSON, oldest first.
+    pub messages: Vec<String>,
+    /// The chat's newest seq.
+    pub seq: i64,
+    /// The id of the oldest message that is hot; `NEVER` when there is none.
+    pub oldest: Tick,
+    /// The oldest hot message is the chat's first, or there is none at all: SQL has nothing to add.
+    pub complete: bool,
+}
+
+/// A chat and its members, as one of them may see it.
+#[derive(Clone, Debug)]
+pub struct HotView {
+    /// The row.
+    pub chat: Chat,
+    /// The tick of the chat's last change.
+    pub clock: Tick,
+    /// All who are or were members.
+    pub members: HashMap<UserId, Member>,
+    /// JSON of the newest message.
+    pub last_message: Option<String>,
+}
+
+/// Whose mark, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    /// In which chat.
+    pub chat: ChatId,
+    /// Whose.
+    pub user: UserId,
+}
+
+/// All rows of a chat that becomes resident.
+#[derive(Clone, Debug)]
+pub struct ChatRows {
+    /// Its row.
+    pub chat: Chat,
+    /// All who are or were members.
+    pub members: Vec<(UserId, Member)>,
+    /// JSON of its newest messages, oldest first.
+    pub messages: Vec<String>,
+    /// Keys of the last hour's messages: sender, key, id.
+    pub sent: Vec<(UserId, String, Tick)>,
+    /// A chat that SQL does not have yet: all its rows are dirty.
+    pub new: bool,
+}
+
+impl Hot {
+    /// A message to a chat. `forget`: SQL does not have what the chat remembers under this key.
+    pub async fn append(&self, message: &NewMessage<'_>, forget: bool) -> Result<std::result::Result<Appended, Refusal>> {
+        let keys = ChatKeys::new(message.draft.chat_id);
+        let mut reply = self
+            .run(
+                Verb::Append,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.due()],
+                vec![
+                    arg(Tick::now()),
+                    arg(message.draft.chat_id),
+                    arg(message.draft.sender_id),
+                    arg(message.key),
+                    arg(message.draft.tail()),
+                    ms(self.options.chat_ttl),
+                    ms(self.options.flush_after),
+                    arg(u8::from(forget)),
+                ],
+            )
+            .await?;
+        Ok(Ok(match reply.word() {
+            "OK" => Appended::New(reply.text(1)?),
+            "AGAIN" => Appended::Again(reply.text(1)?),
+            "SAVED" => Appended::Saved(reply.tick(1)?),
+            _ => return refusal(&reply),
+        }))
+    }
+
+    /// A member has read up to `read`, and received up to `delivered`. `below` and `texts_below`: what [`Counted::Count`] asked for.
+    pub async fn mark_read(
+        &self,
+        own: Own,
+        read: Tick,
+        delivered: Tick,
+        (below, texts_below): (Tick, i64),
+    ) -> Result<std::result::Result<Counted, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let mut reply = self
+            .run(
+                Verb::MarkRead,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due()],
+                vec![
+                    arg(Tick::now()),
+                    arg(own.chat),
+                    arg(own.user),
+                    arg(read),
+                    arg(delivered),
+                    ms(self.options.chat_ttl),
+                    ms(self.options.flush_after),
+                    arg(below),
+                    arg(texts_below),
+                ],
+            )
+            .await?;
+        Ok(Ok(match reply.word() {
+            "OK" => Counted::Done,
+            "COUNT" => Counted::Count(reply.tick(1)?),
+            _ => return refusal(&reply),
+        }))
+    }
+
+    /// `user` is added to a group by `own.user` (or, with `add` false, removed; or leaves). `notice` is the system message that tells of it.
+    pub async fn change_member(
+        &self,
+        own: Own,
+        user: UserId,
+        add: bool,
+        notice: &Draft<'_>,
+        max_members: usize,
+    ) -> Result<std::result::Result<MemberChange, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let mut reply = self
+            .run(
+                Verb::ChangeMember,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due()],
+                vec![
+                    arg(Tick::now()),
+                    arg(own.chat),
+                    arg(own.user),
+                    arg(user),
+                    arg(if add { "add" } else { "remove" }),
+                    arg(notice.tail()),
+                    arg(max_members),
+                    ms(self.options.chat_ttl),
+                    ms(self.options.flush_after),
+                ],
+            )
+            .await?;
+        Ok(Ok(match reply.word() {
+            "OK" => MemberChange::Done(member(&reply.text(1)?)?),
+            "IN" => MemberChange::AlreadyIn(member(&reply.text(1)?)?),
+            "ABSENT" => MemberChange::Absent,
+            "FULL" => MemberChange::Full,
+            "ROLE" => MemberChange::Role,
+            "OWNER" => MemberChange::Owner,
+            "DIRECT" => MemberChange::Direct,
+            _ => return refusal(&reply),
+        }))
+    }
+
+    /// The hot messages before an id, after one, or (both `NEVER`) the newest; at most `limit`.
+    pub async fn page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<std::result::Result<HotPage, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let mut reply = self
+            .run(
+                Verb::Page,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members()],
+                vec![arg(own.user), arg(before), arg(after), arg(limit)],
+            )
+            .await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        self.stay_warm(own.chat, reply.number(1)?);
+        let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
+        Ok(Ok(HotPage { seq, oldest, complete, messages: reply.rest(5).map(text).collect() }))
+    }
+
+    /// A chat as one of its members sees it.
+    pub async fn view(&self, own: Own) -> Result<std::result::Result<HotView, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let mut reply = self.run(Verb::View, vec![keys.row(), keys.token(), keys.messages(), keys.members()], vec![arg(own.user)]).await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        self.stay_warm(own.chat, reply.number(1)?);
+        let mut row = reply.list(2);
+        let clock = Tick(number("a chat's clock", &row.pop().unwrap_or(Value::Null))?);
+        let chat = chat(own.chat, row)?;
+        let members = members(reply.list(3))?;
+        let newest = reply.text(4)?;
+        Ok(Ok(HotView { chat, clock, members, last_message: (!newest.is_empty()).then_some(newest) }))
+    }
+
+    /// All who are or were members; empty when the chat is not resident.
+    pub async fn members(&self, chat: ChatId) -> Result<HashMap<UserId, Member>> {
+        members(self.command("HGETALL", vec![arg(ChatKeys::new(chat).members())]).await?.into_array())
+    }
+
+    /// When each chat last had a message; `None` for one that is not resident.
+    pub async fn last_activity(&self, chats: &[ChatId]) -> Result<Vec<Option<Tick>>> {
+        let ask = chats.iter().map(|chat| self.command("HGET", vec![arg(ChatKeys::new(*chat).row()), arg("last")]));
+        let answers = futures_util::future::try_join_all(ask).await?;
+        Ok(answers.into_iter().map(|value| value.as_i64().map(Tick)).collect())
+    }
+
+    /// A chat becomes resident, if `nonce` still holds.
+    pub async fn load_chat(&self, nonce: &str, rows: &ChatRows) -> Result<Loaded> {
+        let chat = &rows.chat;
+        let keys = ChatKeys::new(chat.id);
+        let wait = if rows.new { self.options.flush_after } else { self.options.chat_ttl };
+        let newest_member = rows.members.iter().map(|(_, member)| member.rev).max().unwrap_or_default();
+        let clock = chat.rev.max(chat.last).max(newest_member);
+        let fields = [
+            ("kind", arg(chat.kind.as_str())),
+            ("name", arg(&chat.name)),
+            ("creator", arg(chat.creator)),
+            ("created", arg(chat.created)),
+            ("last", arg(chat.last)),
+            ("seq", arg(chat.seq)),
+            ("texts", arg(chat.texts)),
+            ("size", arg(chat.size)),
+            ("rev", arg(chat.rev)),
+            ("clock", arg(clock)),
+            ("dropped", arg(clock)),
+        ];
+        let mut args = vec![arg(nonce), arg(chat.id), ms(self.options.chat_ttl), ms(wait)];
+        let mut list = |values: Vec<Value>| {
+            args.push(arg(values.len()));
+            args.extend(values);
+        };
+        list(fields.into_iter().flat_map(|(field, value)| [arg(field), value]).collect());
+        list(rows.members.iter().flat_map(|(user, member)| [arg(user), arg(member.record())]).collect());
+        list(rows.messages.iter().map(arg).collect());
+        list(rows.sent.iter().flat_map(|(sender, key, id)| [arg(id), arg(format_args!("{sender}:{key}"))]).collect());
+        let mut dirty = Vec::new();
+        if rows.new {
+            dirty.extend([arg(chat.rev), arg("chat")]);
+            for (user, member) in &rows.members {
+                dirty.extend([arg(member.rev), arg(format_args!("member:{user}")), arg(member.rev), arg(format_args!("list:{user}"))]);
+            }
+        }
+        list(dirty);
+        let keys = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.hydrating(), keys.due()];
+        Loaded::of(&self.run(Verb::LoadChat, keys, args).await?)
+    }
+
+    /// The chat need not stay warm: nobody who would read it is here.
+    pub async fn cool(&self, chat: ChatId) -> Result<()> {
+        let keys = ChatKeys::new(chat);
+        self.run(Verb::Cool, vec![keys.row(), keys.token(), keys.due()], vec![arg(chat)]).await.map(drop)
+    }
+
+    /// A reader keeps a chat warm too. It is only a hint, so nobody waits for it; and a token that has expired stays so.
+    fn stay_warm(&self, chat: ChatId, life_ms: i64) {
+        let ttl = self.options.chat_ttl;
+        if life_ms > 0 && life_ms < ttl.as_millis() as i64 / 2 {
+            let hot = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = hot.command("PEXPIRE", vec![arg(ChatKeys::new(chat).token()), ms(ttl)]).await {
+                    tracing::debug!(%error, chat.id = %chat, "a chat could not be kept warm");
+                }
+            });
+        }
+    }
+}
+
+fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal>> {
+    match reply.word() {
+        "COLD" => Ok(Err(Refusal::Cold)),
+        "FORBIDDEN" => Ok(Err(Refusal::Forbidden)),
+        "SKEW" => Err(Error::Skewed),
+        _ => Err(reply.unexpected()),
+    }
+}
+
+/// kind name creator created last seq texts size rev
+pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
+    let [kind, name, creator, created, last, seq, texts, size, rev]: [Value; 9] =
+        row.try_into().map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
+    let kind = text(kind);
+    Ok(Chat {
+        id,
+        kind: ChatKind::parse(&kind).ok_or_else(|| Error::corrupt("a chat's kind", &kind))?,
+        name: text(name),
+        creator: parse("a chat's creator", &text(creator))?,
+        created: Tick(number("when a chat was made", &created)?),
+        last: Tick(number("a chat's last message", &last)?),
+        seq: number("a chat's seq", &seq)?,
+        texts: number("a chat's texts", &texts)?,
+        size: number("a chat's size", &size)?,
+        rev: Tick(number("a chat's rev", &rev)?),
+    })
+}
+
+pub(crate) fn member(record: &str) -> Result<Member> {
+    serde_json::from_str(record).map_err(|error| Error::corrupt("a member", error))
+}
+
+fn members(flat: Vec<Value>) -> Result<HashMap<UserId, Member>> {
+    let mut values = flat.into_iter().map(text);
+    let mut members = HashMap::new();
+    while let (Some(user), Some(record)) = (values.next(), values.next()) {
+        members.insert(parse("a member's id", &user)?, member(&record)?);
+    }
+    Ok(members)
+}

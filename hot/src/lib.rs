@@ -1,0 +1,61 @@
+//! The only crate that speaks Redis.
+//!
+//! # What is in Redis
+//!
+//! Chats, users and names are spread over 256 partitions each; the partition is the hash tag of the key (`{c17}`, `{u203}`, `{n5}`), so all that one
+//! script touches is in one slot and the same code runs on one Redis or on a cluster.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped`; the chat is *resident* while this key exists |
+//! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
+//! | `…:messages` | list | message JSON, oldest first: every unsaved one and at least the newest 50 |
+//! | `…:members` | hash | user id -> member JSON |
+//! | `…:dirty` | sorted set | what SQL does not have yet (`chat`, `member:UID`, `message:ID`), and `list:UID`, what another slot does not; by rev |
+//! | `…:parked` | sorted set | dirty rows that SQL refuses |
+//! | `…:sent` | sorted set | sender:client_id by the id of the message it made, of the last hour |
+//! | `…:hydrating` | string, 10 s | nonce of the hydration under way |
+//! | `due:{c17}` | sorted set | chat ids by when (ms) a flusher must look at them; every resident chat is in it |
+//! | `dead:{c17}` | hash | chat/entry -> how often SQL refused it, its rev, the error |
+//! | `user:{u203}:ID` | hash | the user's row, `clock`, `claims` (names used and not saved), `want_username`, `want_email` |
+//! | `…:chats` | hash | chat id -> rev of the membership, and when it ended (0: it has not) |
+//! | `…:sessions` | sorted set | hashes of session tokens by expiry (ms) |
+//! | `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}` | | as for chats |
+//! | `session:{u203}:SHA256` | hash with a TTL | user, device, created, seen, password_rev |
+//! | `claim:{n5}:username:NAME` | string | `owner nonce time_ms`, while the row that uses the name is unsaved |
+//! | `hydrate` | list, capped | users who just logged in |
+//! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
+//!
+//! # How it is changed
+//!
+//! Only by the scripts in `lua/`, one for each atomic verb. Each checks and decodes all it needs before its first write, and writes `due`, then
+//! `dirty`, then the data: Redis does not roll back, and in this order a script that is stopped leaves at most a mark too many.
+//! A command is sent once: when a connection dies in flight nobody knows whether it ran, so whoever repeats it brings the same idempotency key.
+
+mod chat;
+mod client;
+mod error;
+mod events;
+mod flush;
+mod keys;
+mod name;
+mod reply;
+mod scripts;
+mod server;
+mod session;
+mod user;
+
+pub use chat::{Appended, ChatRows, Counted, HotPage, HotView, MemberChange, NewMessage, Own, Refusal};
+pub use client::{Hot, Options};
+pub use error::Error;
+pub use events::{Expiries, Hint};
+pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
+pub use keys::{Expired, Kind};
+pub use name::ClaimValue;
+pub use scripts::{Scripts, Verb};
+pub use server::{Belongs, FORMAT, Facts};
+pub use session::Opened;
+pub use user::{Begun, Listed, Loaded, UserChange, UserRecord};
+
+/// What every call here returns.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,61 @@
+-- Somebody is added to a group, is removed from it, or leaves it; with the system message that tells of it.
+-- KEYS chat token messages members dirty due
+-- ARGV now_us chat_id actor user 'add'|'remove' tail max_members ttl_ms flush_after_ms
+-- returns {'OK', member, message} | {'IN', member}: nothing to add | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
+--       | {'OWNER'}: others would be left without one | {'DIRECT'}: a direct chat's two people are for ever | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
+local actor, user, add, tail = ARGV[3], ARGV[4], ARGV[5] == 'add', ARGV[6]
+
+-- A call of ours that was stopped after it wrote the message is taken up where it stopped.
+local stored = tonumber(redis.call('HGET', KEYS[1], 'seq') or -1)
+local newest = redis.call('LINDEX', KEYS[3], -1)
+local resumes = newest and tonumber(string.match(newest, '"seq":(%d+)')) > stored and string.sub(newest, -#tail) == tail
+local clock, seq, texts = mend(keys)
+if not clock then return { 'COLD' } end
+local now = micros()
+if skewed(ARGV[1], now) then return { 'SKEW' } end
+local actors = redis.call('HGET', KEYS[4], actor)
+if not is_in(actors) then return { 'FORBIDDEN' } end
+if redis.call('HGET', KEYS[1], 'kind') ~= 'group' then return { 'DIRECT' } end
+
+local member, size = redis.call('HGET', KEYS[4], user), 0
+for _, other in ipairs(redis.call('HVALS', KEYS[4])) do
+  if is_in(other) then size = size + 1 end
+end
+local function role_of(record) return string.match(record, '^{"role":"(%a+)"') end
+if add then
+  if is_in(member) then
+    redis.call('HSET', KEYS[1], 'size', text(size))
+    return { 'IN', member }
+  end
+  if role_of(actors) == 'member' then return { 'ROLE' } end
+  if size >= tonumber(ARGV[7]) then return { 'FULL' } end
+else
+  if actor ~= user and role_of(actors) == 'member' then return { 'ROLE' } end
+  if not is_in(member) then return { 'ABSENT' } end
+  if actor ~= user and role_of(member) == 'owner' then return { 'ROLE' } end
+  if role_of(member) == 'owner' and size > 1 then return { 'OWNER' } end
+end
+
+local tick = resumes and clock or math.max(clock + 1, now)
+local rev = text(tick)
+local message = newest
+becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[9]))
+redis.call('ZADD', KEYS[5], rev, 'message:' .. rev, rev, 'member:' .. user, rev, 'list:' .. user, rev, 'chat')
+if not resumes then
+  message = '{"id":' .. rev .. ',"seq":' .. text(seq + 1) .. ',"rev":' .. rev .. ',"created_at":"' .. rfc3339(tick) .. '",' .. tail
+  redis.call('RPUSH', KEYS[3], message)
+end
+-- The member's row is the message's twin and takes its tick: they are rows of different kinds.
+local role, joined, read, counted, delivered = 'member', rev, rev, text(texts), rev
+if not add then
+  role, joined, read, counted, delivered =
+    string.match(member, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
+end
+member = string.format('{"role":"%s","joined":%s,"left":%s,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role, joined, add and '0' or rev, read,
+  counted, delivered, rev)
+redis.call('HSET', KEYS[4], user, member)
+redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'last', rev, 'seq', string.match(message, '"seq":(%d+)'), 'size',
+  text(add and size + 1 or size - 1))
+stays_warm(KEYS[2], tonumber(ARGV[8]))
+return { 'OK', member, message }

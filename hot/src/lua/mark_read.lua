@@ -1,0 +1,53 @@
+-- A member has read, or received, up to here; only ever forward, and never past the newest message.
+-- KEYS chat token messages members dirty due
+-- ARGV now_us chat_id user read delivered ttl_ms flush_after_ms below texts_below
+--      below, texts_below: how many texts SQL has after `read` and before the id `below`; 0 0 at the first try
+-- returns {'OK'} | {'COUNT', below}: the texts before `below` must be counted in SQL | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
+local clock, _, texts = mend(keys)
+if not clock then return { 'COLD' } end
+local now = micros()
+if skewed(ARGV[1], now) then return { 'SKEW' } end
+local member = redis.call('HGET', KEYS[4], ARGV[3])
+if not is_in(member) then return { 'FORBIDDEN' } end
+
+local role, joined, read, counted, delivered =
+  string.match(member, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
+local newest = redis.call('LINDEX', KEYS[3], -1)
+if not newest then return { 'OK' } end
+local last = id_of(newest)
+local reads = math.min(tonumber(ARGV[4]), last)
+local delivers = math.max(math.min(tonumber(ARGV[5]), last), reads, tonumber(delivered))
+if reads <= tonumber(read) and delivers <= tonumber(delivered) then return { 'OK' } end
+
+if reads > tonumber(read) then
+  local oldest = redis.call('LINDEX', KEYS[3], 0)
+  local unread, from = 0, 0
+  if reads >= id_of(oldest) then
+    from = position(KEYS[3], reads + 1)
+  elseif string.find(oldest, '"seq":1,', 1, true) then
+    from = 0
+  elseif tonumber(ARGV[8]) >= id_of(oldest) then
+    unread, from = tonumber(ARGV[9]), position(KEYS[3], tonumber(ARGV[8]))
+  else
+    return { 'COUNT', text(id_of(oldest)) }
+  end
+  while true do
+    local chunk = redis.call('LRANGE', KEYS[3], from, from + 255)
+    for _, message in ipairs(chunk) do
+      if is_text(message) then unread = unread + 1 end
+    end
+    if #chunk < 256 then break end
+    from = from + 256
+  end
+  read, counted = text(reads), text(texts - unread)
+end
+
+local tick = text(math.max(clock + 1, now))
+becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[7]))
+redis.call('ZADD', KEYS[5], tick, 'member:' .. ARGV[3])
+redis.call('HSET', KEYS[1], 'clock', tick)
+redis.call('HSET', KEYS[4], ARGV[3], string.format('{"role":"%s","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role,
+  joined, read, counted, text(delivers), tick))
+stays_warm(KEYS[2], tonumber(ARGV[6]))
+return { 'OK' }

@@ -1,0 +1,27 @@
+-- What follows from a message that is the newest of the list: its sender has read it, and the chat's row counts it. Every script that adds
+-- messages begins with `mend`, so a call that was stopped after the list was written is completed by the next one.
+-- Keys are named by the caller: `chat`, `members`.
+local function follow(keys, message, texts)
+  local id, seq = string.match(message, '^{"id":(%d+),"seq":(%d+)')
+  local sender = string.match(message, '"sender_id":"([^"]+)"')
+  if is_text(message) then
+    texts = texts + 1
+    local role, joined = string.match(redis.call('HGET', keys.members, sender) or '', '^{"role":"(%a+)","joined":(%d+),"left":0,')
+    if role then
+      redis.call('HSET', keys.members, sender, string.format('{"role":"%s","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}',
+        role, joined, id, text(texts), id, id))
+    end
+  end
+  redis.call('HSET', keys.chat, 'clock', id, 'rev', id, 'last', id, 'seq', seq, 'texts', text(texts))
+  return tonumber(id), tonumber(seq), texts
+end
+
+-- The chat's clock, seq and texts, or nil when it is not resident.
+local function mend(keys)
+  local state = redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts')
+  if not state[1] then return nil end
+  local clock, seq, texts = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
+  local newest = redis.call('LINDEX', keys.messages, -1)
+  if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then return follow(keys, newest, texts) end
+  return clock, seq, texts
+end

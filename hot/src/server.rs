@@ -1,0 +1,97 @@
+//! What kind of Redis this is, and which SQL it belongs to.
+
+use fred::types::Value;
+use model::Tick;
+
+use crate::{Error, Hot, Result, client::arg, keys::META, reply::text};
+
+/// The version of the format of all keys.
+pub const FORMAT: &str = "1";
+
+/// What a Redis says of itself. `None`: it does not tell (a managed Redis may refuse CONFIG).
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// As in `7.0.15`; of a Valkey, the version of Redis it stands for.
+    pub version: String,
+    /// `notify-keyspace-events`.
+    pub events: Option<String>,
+    /// `maxmemory-policy`.
+    pub eviction: Option<String>,
+    /// `appendonly`.
+    pub aof: Option<bool>,
+    /// `appendfsync`.
+    pub fsync: Option<String>,
+    /// How many replicas are connected.
+    pub replicas: i64,
+    /// Its clock.
+    pub time: Tick,
+    /// It knows WAITAOF (Redis 7.2, Valkey).
+    pub wait_aof: bool,
+}
+
+impl Facts {
+    /// Whatever was acknowledged is on disk.
+    pub fn fsyncs_always(&self) -> bool {
+        self.aof == Some(true) && self.fsync.as_deref() == Some("always")
+    }
+
+    /// Major and minor version; zero when it cannot be read.
+    pub fn release(&self) -> (u32, u32) {
+        let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+}
+
+/// Whether this Redis belongs to an SQL database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// It does, or it was empty and does now.
+    Yes,
+    /// It belongs to another incarnation.
+    ToAnother(String),
+    /// Its keys have another format.
+    Format(String),
+}
+
+impl Hot {
+    /// Asks the server.
+    pub async fn facts(&self) -> Result<Facts> {
+        let info = text(self.command("INFO", vec![]).await?);
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        let time = self.command("TIME", vec![]).await?.into_array();
+        let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
+        let mut facts = Facts {
+            version: field("redis_version").unwrap_or_default().to_owned(),
+            replicas: field("connected_slaves").and_then(|count| count.parse().ok()).unwrap_or_default(),
+            time: Tick(part(0) * 1_000_000 + part(1)),
+            events: self.config("notify-keyspace-events").await?,
+            eviction: self.config("maxmemory-policy").await?,
+            aof: self.config("appendonly").await?.map(|value| value == "yes"),
+            fsync: self.config("appendfsync").await?,
+            wait_aof: false,
+        };
+        facts.wait_aof = facts.release() >= (7, 2) && facts.aof != Some(false);
+        Ok(facts)
+    }
+
+    async fn config(&self, name: &'static str) -> Result<Option<String>> {
+        match self.command("CONFIG", vec![arg("GET"), arg(name)]).await {
+            Ok(value) => Ok(value.into_array().into_iter().nth(1).map(text)),
+            Err(Error::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does this Redis belong to SQL's `incarnation`? One that belongs to none yet does from now on.
+    pub async fn belongs(&self, incarnation: &str) -> Result<Belongs> {
+        self.command("HSETNX", vec![arg(META), arg("incarnation"), arg(incarnation)]).await?;
+        self.command("HSETNX", vec![arg(META), arg("format"), arg(FORMAT)]).await?;
+        let mut found = self.command("HMGET", vec![arg(META), arg("incarnation"), arg("format")]).await?.into_array().into_iter();
+        let (theirs, format) = (found.next().map(text).unwrap_or_default(), found.next().map(text).unwrap_or_default());
+        Ok(match () {
+            () if format != FORMAT => Belongs::Format(format),
+            () if theirs != incarnation => Belongs::ToAnother(theirs),
+            () => Belongs::Yes,
+        })
+    }
+}

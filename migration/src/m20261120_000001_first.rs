@@ -1,0 +1,192 @@
+//! Users, chats, members, messages, and the incarnation.
+
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{ConnectionTrait, DbBackend},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[derive(DeriveIden)]
+enum Users {
+    Table,
+    Id,
+    Username,
+    UsernameFolded,
+    Email,
+    EmailFolded,
+    DisplayName,
+    Bio,
+    Password,
+    PasswordRev,
+    Created,
+    Rev,
+}
+
+#[derive(DeriveIden)]
+enum Chats {
+    Table,
+    Id,
+    Kind,
+    Name,
+    Creator,
+    Created,
+    Last,
+    Seq,
+    Texts,
+    Size,
+    Rev,
+}
+
+#[derive(DeriveIden)]
+enum Members {
+    Table,
+    ChatId,
+    UserId,
+    Role,
+    Joined,
+    LeftAt,
+    ReadId,
+    Counted,
+    Delivered,
+    Rev,
+}
+
+#[derive(DeriveIden)]
+enum Messages {
+    Table,
+    ChatId,
+    Id,
+    Seq,
+    Rev,
+    SenderId,
+    Kind,
+    Subject,
+    Body,
+    ClientId,
+    System,
+}
+
+#[derive(DeriveIden)]
+enum Meta {
+    Table,
+    Name,
+    Value,
+}
+
+fn id(column: impl IntoIden) -> ColumnDef {
+    ColumnDef::new(column).binary_len(16).not_null().take()
+}
+
+fn tick(column: impl IntoIden) -> ColumnDef {
+    ColumnDef::new(column).big_integer().not_null().take()
+}
+
+fn words(column: impl IntoIden, characters: u32) -> ColumnDef {
+    ColumnDef::new(column).string_len(characters).not_null().take()
+}
+
+/// A table in the order of its primary key. `utf8mb4_bin` keeps apart what differs in any way; names are folded before they get here.
+fn table(backend: DbBackend, name: impl IntoTableRef, columns: Vec<ColumnDef>) -> TableCreateStatement {
+    let mut table = Table::create();
+    table.table(name).if_not_exists();
+    for mut column in columns {
+        table.col(&mut column);
+    }
+    match backend {
+        DbBackend::MySql => table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin"),
+        _ => table.extra("WITHOUT ROWID"),
+    };
+    table
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let backend = manager.get_database_backend();
+        let users = vec![
+            id(Users::Id),
+            words(Users::Username, 32),
+            words(Users::UsernameFolded, 32),
+            words(Users::Email, 254),
+            words(Users::EmailFolded, 254),
+            words(Users::DisplayName, 64),
+            words(Users::Bio, 1000),
+            words(Users::Password, 255),
+            tick(Users::PasswordRev),
+            tick(Users::Created),
+            tick(Users::Rev),
+        ];
+        manager.create_table(table(backend, Users::Table, users).primary_key(Index::create().col(Users::Id)).take()).await?;
+        for (name, column) in [("users_username", Users::UsernameFolded), ("users_email", Users::EmailFolded)] {
+            manager.create_index(Index::create().name(name).table(Users::Table).col(column).take()).await?;
+        }
+
+        let chats = vec![
+            id(Chats::Id),
+            words(Chats::Kind, 8),
+            words(Chats::Name, 128),
+            id(Chats::Creator),
+            tick(Chats::Created),
+            tick(Chats::Last),
+            tick(Chats::Seq),
+            tick(Chats::Texts),
+            tick(Chats::Size),
+            tick(Chats::Rev),
+        ];
+        manager.create_table(table(backend, Chats::Table, chats).primary_key(Index::create().col(Chats::Id)).take()).await?;
+
+        let members = vec![
+            id(Members::ChatId),
+            id(Members::UserId),
+            words(Members::Role, 8),
+            tick(Members::Joined),
+            tick(Members::LeftAt),
+            tick(Members::ReadId),
+            tick(Members::Counted),
+            tick(Members::Delivered),
+            tick(Members::Rev),
+        ];
+        let key = Index::create().col(Members::ChatId).col(Members::UserId).take();
+        manager.create_table(table(backend, Members::Table, members).primary_key(&mut key.clone()).take()).await?;
+        let by_user = Index::create().name("members_user").table(Members::Table).col(Members::UserId).col(Members::ChatId).take();
+        manager.create_index(by_user).await?;
+
+        let messages = vec![
+            id(Messages::ChatId),
+            tick(Messages::Id),
+            tick(Messages::Seq),
+            tick(Messages::Rev),
+            id(Messages::SenderId),
+            words(Messages::Kind, 8),
+            ColumnDef::new(Messages::Subject).string_len(200).take(),
+            // 10,000 characters of up to four bytes; MySQL's TEXT holds 65,535 bytes.
+            ColumnDef::new(Messages::Body).text().not_null().take(),
+            ColumnDef::new(Messages::ClientId).var_binary(256).take(),
+            ColumnDef::new(Messages::System).text().take(),
+        ];
+        let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
+        manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;
+        let by_key = Index::create().name("messages_client").table(Messages::Table).col(Messages::ChatId).col(Messages::ClientId).take();
+        manager.create_index(by_key).await?;
+
+        let meta = vec![words(Meta::Name, 64), words(Meta::Value, 255)];
+        manager.create_table(table(backend, Meta::Table, meta).primary_key(Index::create().col(Meta::Name)).take()).await?;
+        let incarnation = Query::insert()
+            .into_table(Meta::Table)
+            .columns([Meta::Name, Meta::Value])
+            .values_panic(["incarnation".into(), uuid::Uuid::now_v7().to_string().into()])
+            .on_conflict(OnConflict::column(Meta::Name).do_nothing_on([Meta::Name]).to_owned())
+            .to_owned();
+        manager.get_connection().execute(&incarnation).await.map(drop)
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Messages::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Members::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Chats::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Users::Table).to_owned()).await?;
+        manager.drop_table(Table::drop().table(Meta::Table).to_owned()).await
+    }
+}

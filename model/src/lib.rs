@@ -1,0 +1,21 @@
+//! The plain records of Carrier: ids, the clock, users, sessions, chats, members and messages, with their JSON and their OpenAPI schema.
+//!
+//! Nothing here does I/O. Every other crate speaks in these types.
+
+mod chat;
+mod clock;
+mod id;
+mod member;
+mod message;
+mod name;
+mod session;
+mod user;
+
+pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
+pub use clock::Tick;
+pub use id::{ChatId, Partition, SessionId, UserId};
+pub use member::{Member, MemberView, Role};
+pub use message::{Draft, Durability, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, SentMessage, System, SystemEvent};
+pub use name::{Name, NameKind, fold};
+pub use session::{Session, SessionView, Token};
+pub use user::{Account, Profile, User};

@@ -1,0 +1,206 @@
+//! A message, and its JSON: the same bytes in Redis, in an answer and rebuilt from SQL.
+
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+
+use crate::{ChatId, Tick, UserId};
+
+/// The most characters a body has.
+pub const MAX_BODY: usize = 10_000;
+/// The most characters a subject has.
+pub const MAX_SUBJECT: usize = 200;
+
+/// Written by a person, or by Carrier itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Written by its sender.
+    Text,
+    /// Tells that something happened to the chat; never counts as unread.
+    System,
+}
+
+impl MessageKind {
+    /// Its name on the wire and in both stores.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::System => "system",
+        }
+    }
+}
+
+/// What a system message tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum SystemEvent {
+    /// `actor_id` added `user_id`.
+    MemberAdded,
+    /// `actor_id` removed `user_id`.
+    MemberRemoved,
+    /// `actor_id` left.
+    MemberLeft,
+}
+
+/// The content of a system message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct System {
+    /// What happened.
+    pub event: SystemEvent,
+    /// Who did it.
+    pub actor_id: UserId,
+    /// To whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Message {
+    /// The tick that made it: order, paging cursor and identity in its chat, in microseconds.
+    pub id: Tick,
+    /// Its ordinal in the chat: 1, 2, 3 ...
+    pub seq: i64,
+    /// The tick of its last change.
+    pub rev: Tick,
+    /// RFC 3339 in UTC: its id as a time.
+    pub created_at: String,
+    /// Where it is.
+    pub chat_id: ChatId,
+    /// Who wrote it.
+    pub sender_id: UserId,
+    /// Text or system.
+    pub kind: MessageKind,
+    /// A line above the body.
+    pub subject: Option<String>,
+    /// Plain text; empty in a system message.
+    pub body: String,
+    /// The idempotency key it was sent with; Carrier makes one when the client gave none.
+    pub client_id: Option<String>,
+    /// What a system message tells.
+    pub system: Option<System>,
+}
+
+impl Message {
+    /// Its JSON: byte for byte what `append` wrote to Redis.
+    pub fn json(&self) -> String {
+        let draft = Draft {
+            chat_id: self.chat_id,
+            sender_id: self.sender_id,
+            kind: self.kind,
+            subject: self.subject.as_deref(),
+            body: &self.body,
+            client_id: self.client_id.as_deref(),
+            system: self.system.as_ref(),
+        };
+        let (id, seq, rev, at) = (self.id, self.seq, self.rev, &self.created_at);
+        format!(r#"{{"id":{id},"seq":{seq},"rev":{rev},"created_at":"{at}",{}"#, draft.tail())
+    }
+}
+
+/// A message before it has a tick: what the API hands to `append`, which puts the ticks before it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Draft<'a> {
+    /// Where it goes.
+    pub chat_id: ChatId,
+    /// Who writes it.
+    pub sender_id: UserId,
+    /// Text or system.
+    pub kind: MessageKind,
+    /// A line above the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'a str>,
+    /// Plain text.
+    pub body: &'a str,
+    /// The idempotency key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
+    /// What a system message tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<&'a System>,
+}
+
+impl Draft<'_> {
+    /// Its JSON without the opening brace: `{"id":…,"seq":…,"rev":…,"created_at":"…",` goes before it.
+    pub fn tail(&self) -> String {
+        let mut json = serde_json::to_string(self).expect("a draft is words and ids");
+        json.remove(0);
+        json
+    }
+}
+
+/// How sure it is that an acknowledged message outlives a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Durability {
+    /// It outlives any process; the last second may go with the machine.
+    Memory,
+    /// It was on disk before it was acknowledged.
+    Fsync,
+}
+
+impl Durability {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Fsync => "fsync",
+        }
+    }
+}
+
+/// The answer to a send: the message, and how durable it is.
+#[derive(Clone, Debug, Object)]
+pub struct SentMessage {
+    /// The message as everybody sees it.
+    #[oai(flatten)]
+    pub message: Message,
+    /// `fsync`: on disk; `memory`: outlives any process, but the last second may go with the machine.
+    pub durability: Durability,
+}
+
+/// A page of messages, oldest first.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Page {
+    /// Oldest first. A short page is not the end; an absent `prev` or `next` is.
+    pub items: Vec<Message>,
+    /// For `after`: newer messages follow.
+    pub next: Option<Tick>,
+    /// For `before`: older messages come before.
+    pub prev: Option<Tick>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_what_it_is_read_from() {
+        let mut message = Message {
+            id: Tick(1_763_668_800_123_457),
+            seq: 3,
+            rev: Tick(1_763_668_800_123_458),
+            created_at: Tick(1_763_668_800_123_457).rfc3339(),
+            chat_id: ChatId::new(),
+            sender_id: UserId::new(),
+            kind: MessageKind::Text,
+            subject: Some("a \"quoted\" \u{1F600} line".into()),
+            body: "one\ntwo\\ \u{0} three".into(),
+            client_id: Some("k".into()),
+            system: None,
+        };
+        assert!(
+            message.json().starts_with(r#"{"id":1763668800123457,"seq":3,"rev":1763668800123458,"created_at":"2025-11-20T20:00:00.123Z","#)
+        );
+        assert_eq!(serde_json::from_str::<Message>(&message.json()).expect("our own JSON"), message);
+        message.kind = MessageKind::System;
+        message.system = Some(System { event: SystemEvent::MemberLeft, actor_id: message.sender_id, user_id: None });
+        (message.subject, message.client_id) = (None, None);
+        assert_eq!(serde_json::from_str::<Message>(&message.json()).expect("our own JSON"), message);
+    }
+}

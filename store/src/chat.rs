@@ -1,0 +1,147 @@
+//! Creating chats, and showing one.
+
+use std::cmp::Reverse;
+
+use hot::{ChatRows, HotView, Listed, Own};
+use model::{Chat, ChatId, ChatKind, ChatView, Member, MemberView, OtherMarks, Own as OwnView, Profile, Role, Tick, UserId};
+
+use crate::{Error, Result, Store, again::again, hydrate::Outcome};
+
+impl Store {
+    /// The direct chat of two people, and whether it is new: it is the same one whoever opens it, and whenever.
+    pub async fn open_direct(&self, me: UserId, peer: UserId) -> Result<(ChatId, bool)> {
+        let id = ChatId::direct(me, peer);
+        let new = self.create(id, ChatKind::Direct, "", me, &[(me, Role::Member), (peer, Role::Member)]).await?;
+        Ok((id, new))
+    }
+
+    /// A new group; its creator owns it. The same `id` again is the same group.
+    pub async fn create_group(&self, id: ChatId, me: UserId, name: &str, others: &[UserId]) -> Result<bool> {
+        let others = others.iter().filter(|user| **user != me).map(|user| (*user, Role::Member));
+        let members: Vec<_> = std::iter::once((me, Role::Owner)).chain(others).collect();
+        self.create(id, ChatKind::Group, name, me, &members).await
+    }
+
+    async fn create(&self, id: ChatId, kind: ChatKind, name: &str, creator: UserId, members: &[(UserId, Role)]) -> Result<bool> {
+        let rows = |tick: Tick| ChatRows {
+            chat: Chat {
+                id,
+                kind,
+                name: name.to_owned(),
+                creator,
+                created: tick,
+                last: tick,
+                seq: 0,
+                texts: 0,
+                size: members.len() as i64,
+                rev: tick,
+            },
+            members: members.iter().map(|(user, role)| (*user, Member::joining(*role, tick, 0))).collect(),
+            messages: Vec::new(),
+            sent: Vec::new(),
+            new: true,
+        };
+        let new = self.load_chat(id, |tick| Some(rows(tick))).await? == Outcome::Created;
+        // Whatever of this a crash leaves undone, the flusher does when it saves the memberships.
+        for some in members.chunks(16) {
+            futures_util::future::try_join_all(some.iter().map(|(user, _)| self.enlist_as_is(id, *user))).await?;
+        }
+        Ok(new)
+    }
+
+    /// Puts a chat into a member's list as the chat's own rows have it.
+    async fn enlist_as_is(&self, chat: ChatId, user: UserId) -> Result<()> {
+        match self.hot.members(chat).await?.get(&user) {
+            Some(member) => self.enlist(user, Listed { chat, rev: member.rev, left: member.left }).await,
+            None => Ok(()), // evicted meanwhile, so SQL has it
+        }
+    }
+
+    pub(crate) async fn enlist(&self, user: UserId, listed: Listed) -> Result<()> {
+        while again(|| self.hot.enlist(user, listed)).await?.is_err() {
+            if !self.hydrate_user(user).await? {
+                return Err(Error::NoUser);
+            }
+        }
+        Ok(())
+    }
+
+    /// A chat as one of its members sees it.
+    ///
+    /// # Errors
+    /// [`Error::NoChat`] when there is none, or it is not theirs.
+    pub async fn view(&self, own: Own) -> Result<ChatView> {
+        let view = self.view_row(own).await?;
+        let peer = match view.chat.kind {
+            ChatKind::Direct => view.members.keys().find(|user| **user != own.user),
+            ChatKind::Group => None,
+        };
+        let peer = match peer {
+            Some(peer) => self.user(*peer).await?.map(Profile::from),
+            None => None,
+        };
+        let last_message = view.last_message.as_deref().map(serde_json::from_str).transpose();
+        let last_message = last_message.map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?;
+        let mine = view.members.get(&own.user).ok_or(Error::NoChat)?;
+        let others = || view.members.iter().filter(|(user, member)| **user != own.user && member.is_in());
+        Ok(ChatView {
+            id: own.chat,
+            kind: view.chat.kind,
+            name: (view.chat.kind == ChatKind::Group).then(|| view.chat.name.clone()),
+            clock: view.clock,
+            last_message,
+            unread_count: (view.chat.texts - mine.counted).max(0),
+            peer,
+            members: oldest_members(&view).take(5).collect(),
+            member_count: view.chat.size,
+            my: OwnView { role: mine.role, read: mine.read, delivered: mine.delivered },
+            others: OtherMarks {
+                read_min: others().map(|(_, member)| member.read).min().unwrap_or_default(),
+                delivered_min: others().map(|(_, member)| member.delivered).min().unwrap_or_default(),
+            },
+            created_at: view.chat.created.rfc3339(),
+        })
+    }
+
+    /// All who are in a chat, by the time they joined.
+    pub async fn members(&self, own: Own) -> Result<Vec<MemberView>> {
+        Ok(oldest_members(&self.view_row(own).await?).collect())
+    }
+
+    pub(crate) async fn view_row(&self, own: Own) -> Result<HotView> {
+        loop {
+            match again(|| self.hot.view(own)).await? {
+                Ok(view) => return Ok(view),
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        }
+    }
+
+    /// A user's chats with the tick of their newest activity, newest first.
+    pub(crate) async fn newest_chats(&self, user: UserId) -> Result<Vec<(Tick, ChatId)>> {
+        let listed = loop {
+            let listed = self.hot.chats_of(user).await?;
+            if !listed.is_empty() || matches!(self.hot.user(user).await?, hot::UserRecord::Known(_)) {
+                break listed;
+            }
+            if !self.hydrate_user(user).await? {
+                return Err(Error::NoUser);
+            }
+        };
+        let chats: Vec<ChatId> = listed.iter().filter(|listed| !listed.left.happened()).map(|listed| listed.chat).collect();
+        let hot = self.hot.last_activity(&chats).await?;
+        let cold: Vec<ChatId> = chats.iter().zip(&hot).filter(|(_, last)| last.is_none()).map(|(chat, _)| *chat).collect();
+        let cold = if cold.is_empty() { Default::default() } else { self.cold.last_activity(&cold).await? };
+        let last = |(chat, hot): (&ChatId, Option<Tick>)| (hot.or_else(|| cold.get(chat).copied()).unwrap_or_default(), *chat);
+        let mut newest: Vec<_> = chats.iter().zip(hot).map(last).collect();
+        newest.sort_by_key(|entry| Reverse(*entry));
+        Ok(newest)
+    }
+}
+
+fn oldest_members(view: &HotView) -> impl Iterator<Item = MemberView> + use<> {
+    let mut members: Vec<_> = view.members.iter().filter(|(_, member)| member.is_in()).collect();
+    members.sort_by_key(|(user, member)| (member.joined, **user));
+    let views: Vec<_> = members.into_iter().map(|(user, member)| MemberView::new(*user, member)).collect();
+    views.into_iter()
+}

@@ -1,0 +1,66 @@
+//! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names. What both daemons share.
+
+mod again;
+mod chat;
+mod config;
+mod error;
+mod hydrate;
+mod list;
+mod member;
+mod message;
+mod name;
+mod password;
+mod session;
+mod user;
+
+use std::sync::Arc;
+
+use cold::Cold;
+use hot::Hot;
+use model::Durability;
+
+pub use config::Config;
+pub use error::Error;
+pub use hot::{Error as HotError, Own, UserChange};
+pub use message::{MessagePage, Sent};
+pub use session::Entered;
+
+/// What every call here returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The largest group.
+pub const MAX_MEMBERS: usize = 1000;
+
+/// Both stores. Clones share their connections.
+#[derive(Clone)]
+pub struct Store {
+    /// Redis.
+    pub hot: Hot,
+    /// SQL, to read from.
+    pub cold: Cold,
+    durability: Durability,
+    passwords: Arc<password::Passwords>,
+}
+
+impl Store {
+    /// Both stores as one, if they belong together.
+    ///
+    /// # Errors
+    /// [`Error::Unmigrated`] before the first migration; [`Error::Strangers`] when Redis belongs to another database.
+    pub async fn open(hot: Hot, cold: Cold) -> Result<Self> {
+        let incarnation = cold.incarnation().await.map_err(|error| Error::Unmigrated(error.to_string()))?;
+        let incarnation = incarnation.ok_or_else(|| Error::Unmigrated("no incarnation".into()))?;
+        match hot.belongs(&incarnation).await? {
+            hot::Belongs::Yes => {}
+            hot::Belongs::ToAnother(redis) => return Err(Error::Strangers { redis, sql: incarnation }),
+            hot::Belongs::Format(found) => return Err(Error::Format(found)),
+        }
+        let durability = if hot.facts().await?.fsyncs_always() { Durability::Fsync } else { Durability::Memory };
+        Ok(Self { hot, cold, durability, passwords: Arc::default() })
+    }
+
+    /// How sure an acknowledged message is, with this Redis as it is set.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+}

@@ -1,0 +1,144 @@
+//! Sending, paging and marking as read.
+
+use hot::{Appended, Counted, NewMessage, Own, Refusal};
+use model::{ChatId, Draft, Message, Tick, UserId};
+use uuid::Uuid;
+
+use crate::{Error, Result, Store, again::again, hydrate::SENT_AGE};
+
+/// A message that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Its JSON.
+    pub json: String,
+    /// The same was sent before under this key: this is that one.
+    pub replayed: bool,
+}
+
+/// A page of messages.
+#[derive(Clone, Debug)]
+pub struct MessagePage {
+    /// JSON, oldest first.
+    pub items: Vec<String>,
+    /// Older messages come before this id.
+    pub prev: Option<Tick>,
+    /// Newer messages follow this id.
+    pub next: Option<Tick>,
+}
+
+impl Store {
+    /// Sends a message, once: whatever is sent again under the same `client_id` is answered with the first.
+    ///
+    /// # Errors
+    /// [`Error::NoChat`] when the sender is not a member, [`Error::KeyReused`] when the key was used for another message.
+    pub async fn send(&self, mut draft: Draft<'_>) -> Result<Sent> {
+        let made;
+        let key = match draft.client_id {
+            Some(key) => {
+                if is_older_than_an_hour(key)
+                    && let Some(first) = self.cold.sent_as(draft.chat_id, draft.sender_id, key).await?
+                    && self.is_member(draft.chat_id, draft.sender_id).await?
+                {
+                    return replay(&draft, first.json());
+                }
+                key
+            }
+            None => {
+                made = Uuid::now_v7().to_string();
+                &made
+            }
+        };
+        draft.client_id = Some(key);
+        let message = NewMessage { draft, key };
+        let mut forget = false;
+        loop {
+            match again(|| self.hot.append(&message, forget)).await? {
+                Ok(Appended::New(json)) => return Ok(Sent { json, replayed: false }),
+                Ok(Appended::Again(json)) => return replay(&message.draft, json),
+                Ok(Appended::Saved(id)) => match self.cold.message(message.draft.chat_id, id).await? {
+                    Some(first) => return replay(&message.draft, first.json()),
+                    None => forget = true, // that call was stopped before it wrote the message
+                },
+                Err(refusal) => self.resolve(message.draft.chat_id, refusal).await?,
+            }
+        }
+    }
+
+    /// A page of a chat, across hot and cold with no seam: hot first, then a fresh read of SQL for what is older. What was trimmed between the
+    /// two reads was in SQL before it was trimmed.
+    pub async fn page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<MessagePage> {
+        let hot = loop {
+            match again(|| self.hot.page(own, before, after, limit)).await? {
+                Ok(page) => break page,
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        };
+        let mut items;
+        if after.happened() {
+            items = Vec::new();
+            if !hot.complete && after < hot.oldest {
+                let cold = self.cold.messages_between(own.chat, after, hot.oldest, limit as u64).await?;
+                items.extend(cold.iter().map(Message::json));
+            }
+            let room = limit - items.len();
+            items.extend(hot.messages.into_iter().take(room));
+        } else if hot.complete || hot.messages.len() >= limit {
+            items = hot.messages;
+        } else {
+            let older = if before.happened() { before.min(hot.oldest) } else { hot.oldest };
+            let cold = self.cold.messages_before(own.chat, older, (limit - hot.messages.len()) as u64).await?;
+            items = cold.iter().map(Message::json).collect();
+            items.extend(hot.messages);
+        }
+        let first = items.first().and_then(|json| head(json)).filter(|(_, seq)| *seq > 1);
+        let last = items.last().and_then(|json| head(json)).filter(|(_, seq)| *seq < hot.seq);
+        Ok(MessagePage { prev: first.map(|(id, _)| id), next: last.map(|(id, _)| id), items })
+    }
+
+    /// A member has read up to `read` and received up to `delivered`; only ever forward.
+    pub async fn mark(&self, own: Own, read: Tick, delivered: Tick) -> Result<()> {
+        let mut counted = (Tick::NEVER, 0);
+        loop {
+            match again(|| self.hot.mark_read(own, read, delivered, counted)).await? {
+                Ok(Counted::Done) => return Ok(()),
+                Ok(Counted::Count(below)) => counted = (below, self.cold.count_texts(own.chat, read, below).await?),
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        }
+    }
+
+    /// A chat that is only in SQL is made hot, so that the caller tries again; one that is not there, or not the user's, is an error.
+    pub(crate) async fn resolve(&self, chat: ChatId, refusal: Refusal) -> Result<()> {
+        match refusal {
+            Refusal::Cold if self.hydrate_chat(chat).await? => Ok(()),
+            Refusal::Cold | Refusal::Forbidden => Err(Error::NoChat),
+        }
+    }
+
+    async fn is_member(&self, chat: ChatId, user: UserId) -> Result<bool> {
+        self.view_row(Own { chat, user }).await.map(|_| true)
+    }
+}
+
+fn replay(draft: &Draft<'_>, json: String) -> Result<Sent> {
+    let first: Message =
+        serde_json::from_str(&json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?;
+    if first.body != draft.body || first.subject.as_deref() != draft.subject {
+        return Err(Error::KeyReused);
+    }
+    Ok(Sent { json, replayed: true })
+}
+
+/// A UUIDv7 tells when it was made; older than what Redis remembers, SQL must be asked.
+fn is_older_than_an_hour(key: &str) -> bool {
+    let Some(made) = key.parse::<Uuid>().ok().and_then(|id| id.get_timestamp()) else { return false };
+    let (seconds, _) = made.to_unix();
+    (seconds as i64) * 1_000_000 < Tick::now().earlier(SENT_AGE).0
+}
+
+/// Id and seq, with which every message's JSON begins.
+fn head(json: &str) -> Option<(Tick, i64)> {
+    let (id, rest) = json.strip_prefix(r#"{"id":"#)?.split_once(',')?;
+    let (seq, _) = rest.strip_prefix(r#""seq":"#)?.split_once(',')?;
+    Some((Tick(id.parse().ok()?), seq.parse().ok()?))
+}

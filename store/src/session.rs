@@ -1,0 +1,171 @@
+//! Register, log in, be known by a token, log out.
+
+use std::time::Duration;
+
+use hot::UserChange;
+use model::{Name, NameKind, Session, SessionId, SessionView, Tick, Token, User, UserId};
+use uuid::Uuid;
+
+use crate::{Error, Result, Store, again::again, password::Check};
+
+/// A chat with more members than this stays warm when one of them leaves.
+const COOLED_UP_TO: usize = 20;
+
+/// A session's last use is written down at most this often.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// Somebody who registered or logged in.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// Who.
+    pub user: User,
+    /// What they show from now on.
+    pub token: Token,
+    /// When it ends unless it is used.
+    pub expires: Tick,
+}
+
+impl Store {
+    /// Makes an account and opens its first session.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when a name is another's.
+    pub async fn register(&self, username: &str, email: &str, display_name: &str, password: &str, device: &str) -> Result<Entered> {
+        let hash = self.passwords.hash(password).await?;
+        let id = UserId::new();
+        let nonce = Uuid::now_v7().to_string();
+        again(|| self.hot.begin_user(id, &nonce)).await?;
+        again(|| self.hot.load_user(id, &nonce, None, &[])).await?;
+        let names = [Name::new(NameKind::Username, username), Name::new(NameKind::Email, email)];
+        let claims = self.claim_all(id, &names).await?;
+        let change = UserChange {
+            username: Some(username.to_owned()),
+            email: Some(email.to_owned()),
+            display_name: Some(display_name.to_owned()),
+            bio: Some(String::new()),
+            password: Some(hash),
+            new_password: true,
+            created: true,
+            claims,
+        };
+        self.apply(id, &change).await?;
+        let user = self.user(id).await?.ok_or(Error::NoUser)?;
+        self.enter(user, device).await?.ok_or(Error::WrongPassword)
+    }
+
+    /// Opens a session. It takes as long whether or not there is such a user.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`]
+    pub async fn login(&self, login: &str, password: &str, device: &str) -> Result<Entered> {
+        let user = self.find(&Name::guess(login)).await?;
+        let check = self.passwords.check(password, user.as_ref().map(|user| user.password.clone())).await?;
+        let Some(user) = user.filter(|_| check != Check::Wrong) else { return Err(Error::WrongPassword) };
+        if check == Check::Outdated {
+            let hash = self.passwords.hash(password).await?;
+            self.apply(user.id, &UserChange { password: Some(hash), ..UserChange::default() }).await?;
+        }
+        let entered = self.enter(user, device).await?.ok_or(Error::WrongPassword)?;
+        if let Err(error) = self.hot.push_login(entered.user.id).await {
+            tracing::debug!(%error, "a login was not announced; what it needs is loaded when it is asked for");
+        }
+        Ok(entered)
+    }
+
+    /// `None`: the password was changed meanwhile.
+    async fn enter(&self, user: User, device: &str) -> Result<Option<Entered>> {
+        let token = Token::new(user.id, random());
+        loop {
+            match again(|| self.hot.open_session(user.id, &token, device, user.password_rev)).await? {
+                Ok(opened) => return Ok(opened.map(|opened| Entered { user, token, expires: opened.expires })),
+                Err(_) if self.hydrate_user(user.id).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+
+    /// Whose token this is.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] when it has ended, or the password was changed since.
+    pub async fn authenticate(&self, token: &Token) -> Result<Session> {
+        let hash = token.hash();
+        let (session, mut password_rev) = again(|| self.hot.authenticate(token.partition(), &hash)).await?.ok_or(Error::NoSession)?;
+        if password_rev.is_none() && self.hydrate_user(session.user).await? {
+            password_rev = self.hot.password_rev(session.user).await?;
+        }
+        if password_rev != Some(session.password_rev) {
+            return Err(Error::NoSession);
+        }
+        if session.seen < Tick::now().earlier(SEEN_EVERY.min(self.hot.options().session_ttl / 4)) {
+            let (hot, session) = (self.hot.clone(), session.clone());
+            tokio::spawn(async move {
+                if let Err(error) = hot.touch_session(session.user, &session.hash).await {
+                    tracing::debug!(%error, "a session's use was not written down");
+                }
+            });
+        }
+        Ok(session)
+    }
+
+    /// Ends a session. With a user's last one their chats may cool.
+    pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
+        if again(|| self.hot.close_session(user, hash)).await? == 0 {
+            let store = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.cool_chats(user).await {
+                    tracing::debug!(%error, user.id = %user, "chats stay warm until their tokens expire");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// A user's open sessions; `current` is the hash of the token that asks.
+    pub async fn sessions(&self, user: UserId, current: &str) -> Result<Vec<SessionView>> {
+        let sessions = self.hot.sessions(user).await?;
+        Ok(sessions.into_iter().map(|session| SessionView::new(session, current)).collect())
+    }
+
+    /// Ends one of a user's sessions.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] when they have no such one.
+    pub async fn revoke(&self, user: UserId, id: SessionId) -> Result<()> {
+        let sessions = self.hot.sessions(user).await?;
+        let session = sessions.iter().find(|session| session.id() == id).ok_or(Error::NoSession)?;
+        self.logout(user, &session.hash).await
+    }
+
+    /// Ends all of a user's sessions but the one with this hash.
+    pub async fn revoke_others(&self, user: UserId, current: &str) -> Result<()> {
+        for session in self.hot.sessions(user).await? {
+            if session.hash != current {
+                self.logout(user, &session.hash).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A user has no session any more: their chats, unless large, in which nobody else has one need not stay warm.
+    pub async fn cool_chats(&self, user: UserId) -> Result<()> {
+        for listed in self.hot.chats_of(user).await? {
+            let members = self.hot.members(listed.chat).await?;
+            let others: Vec<UserId> = members.iter().filter(|(id, member)| **id != user && member.is_in()).map(|(id, _)| *id).collect();
+            if members.is_empty() || others.len() >= COOLED_UP_TO {
+                continue;
+            }
+            if self.hot.session_counts(&others).await?.iter().all(|count| *count == 0) {
+                self.hot.cool(listed.chat).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn random() -> [u8; 32] {
+    use argon2::password_hash::rand_core::{OsRng, RngCore};
+    let mut bytes = [0; 32];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}
