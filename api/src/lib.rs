@@ -96,3 +96,13 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
         )
         .server("/v1")
 }
+
+#[cfg(test)]
+mod tests {
+    /// `make openapi` writes it anew; a change of the contract shows in the diff.
+    #[test]
+    fn the_committed_document_is_the_one_we_serve() {
+        let committed = include_str!("../openapi.json");
+        assert!(committed == super::openapi(), "api/openapi.json is out of date; run `make openapi`");
+    }
+}

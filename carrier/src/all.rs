@@ -1,7 +1,5 @@
 //! Everything on one machine: Redis, SQL, migrations, API and flusher.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use migration::{Migrator, MigratorTrait};
 use store::Config;
@@ -19,19 +17,18 @@ pub(crate) struct Settings {
     api: api::Config,
     #[command(flatten)]
     flusher: flusher::Config,
-    /// Where the embedded Redis and SQLite keep their files
-    #[arg(long, env = "CARRIER_DATA_DIR", default_value = "data")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data: start::Data,
 }
 
 pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
     // Before anything is started: an address that is taken is the commonest mistake.
     let listener = roles::listen(&settings.api).await?;
-    std::fs::create_dir_all(&settings.data_dir).with_context(|| format!("cannot make the folder {}", settings.data_dir.display()))?;
-    let (own, redis) = match settings.stores.redis_url()? {
+    std::fs::create_dir_all(&settings.data.data_dir).with_context(|| format!("cannot make the folder {}", settings.data.data_dir.display()))?;
+    let (own, redis) = match start::redis_url(&settings.stores)? {
         Some(url) => (None, url),
         None => {
-            let own = OwnRedis::start(&settings.data_dir).await?;
+            let own = OwnRedis::start(&settings.data.data_dir).await?;
             let url = own.url();
             (Some(own), url)
         }
@@ -44,11 +41,11 @@ pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Resu
 }
 
 async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListener, shutdown: CancellationToken) -> Result<()> {
-    let sql = match settings.stores.database_url()? {
+    let sql = match start::database_url(&settings.stores)? {
         Some(url) => url,
-        None => format!("sqlite://{}", settings.data_dir.join("carrier.db").display()),
+        None => settings.data.sqlite_url(),
     };
-    let writers = cold::connect(&sql, 4).await.with_context(|| format!("cannot reach SQL at {}", start::redacted(&sql)))?;
+    let writers = start::connect_sql(&sql, roles::WRITERS).await?;
     Migrator::up(&writers, None).await.context("a migration failed")?;
     let store = start::open(&settings.stores, redis, &sql).await?;
 

@@ -7,7 +7,7 @@ use hot::{Belongs, Hot, Kind};
 use model::Tick;
 use store::Config;
 
-use crate::start;
+use crate::{own_redis::OwnRedis, start};
 
 /// Settings of `carrier doctor`.
 #[derive(clap::Args)]
@@ -15,6 +15,8 @@ use crate::start;
 pub(crate) struct Settings {
     #[command(flatten)]
     stores: Config,
+    #[command(flatten)]
+    data: start::Data,
     /// Try again the rows that SQL refused
     #[arg(long)]
     retry_parked: bool,
@@ -38,7 +40,9 @@ impl Report {
 }
 
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
-    let (redis, sql) = start::urls(&settings.stores)?;
+    // Unless it is told, it looks at what `carrier` alone runs in the data folder.
+    let redis = start::redis_url(&settings.stores)?.unwrap_or_else(|| OwnRedis::url_in(&settings.data.data_dir));
+    let sql = start::database_url(&settings.stores)?.unwrap_or_else(|| settings.data.sqlite_url());
     let mut report = Report::default();
     println!("Redis at {}", start::redacted(&redis));
     let hot = match start::connect_hot(&settings.stores, &redis).await {
@@ -106,7 +110,7 @@ async fn check_sql(url: &str, report: &mut Report) -> Result<Option<String>> {
     for fact in cold.facts().await? {
         report.say(fact.good, fact.name, &fact.value, &fact.mend);
     }
-    let rights = flusher::check_rights(&cold::connect(url, 1).await?).await;
+    let rights = flusher::check_rights(&start::connect_sql(url, 1).await?).await;
     let found = rights.as_ref().map_or_else(ToString::to_string, |()| "may insert and update".to_owned());
     report.say(rights.is_ok(), "rights", &found, "GRANT SELECT, INSERT, UPDATE, DELETE ON carrier.* TO the user of CARRIER_DATABASE_URL");
     Ok(cold.incarnation().await?)

@@ -14,6 +14,8 @@ use crate::start;
 pub(crate) struct Settings {
     #[command(flatten)]
     stores: Config,
+    #[command(flatten)]
+    data: start::Data,
     /// Bring it up to date, or only tell
     #[arg(value_enum, default_value = "up")]
     what: What,
@@ -28,10 +30,8 @@ enum What {
 }
 
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
-    let url = settings.stores.database_url().context("the file of CARRIER_DATABASE_URL_FILE cannot be read")?;
-    let url =
-        url.context("CARRIER_DATABASE_URL is not set; set it as in mysql://user:password@127.0.0.1/carrier or sqlite://carrier.db")?;
-    let sql = cold::connect(&url, 1).await.with_context(|| format!("cannot reach SQL at {}", start::redacted(&url)))?;
+    let url = start::database_url(&settings.stores)?.unwrap_or_else(|| settings.data.sqlite_url());
+    let sql = start::connect_sql(&url, 1).await?;
     if settings.what == What::Up {
         Migrator::up(&sql, None).await.context("a migration failed")?;
     }

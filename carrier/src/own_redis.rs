@@ -65,6 +65,12 @@ impl OwnRedis {
         Ok(redis)
     }
 
+    /// Where the one of a data folder listens, if it runs.
+    pub(crate) fn url_in(data: &Path) -> String {
+        let folder = data.join("redis");
+        format!("redis+unix://{}", socket_in(&folder.canonicalize().unwrap_or(folder)).display())
+    }
+
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
         format!("redis+unix://{}", self.socket.display())

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::start;
 
 /// How many connections a flusher writes over; one transaction is under way at a time.
-const WRITERS: u32 = 4;
+pub(crate) const WRITERS: u32 = 4;
 
 /// Settings of `carrier api`.
 #[derive(clap::Args)]
@@ -43,7 +43,7 @@ pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()
 pub(crate) async fn flusher(settings: Flusher, shutdown: CancellationToken) -> Result<()> {
     let (redis, sql) = start::urls(&settings.stores)?;
     let store = start::open(&settings.stores, &redis, &sql).await?;
-    let writers = cold::connect(&sql, WRITERS).await.context("SQL")?;
+    let writers = start::connect_sql(&sql, WRITERS).await?;
     println!("flusher is ready");
     flusher::run(settings.flusher, store.clone(), writers, shutdown).await?;
     store.hot.close().await;

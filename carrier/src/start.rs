@@ -1,31 +1,61 @@
 //! What every role does before it serves: connect, check what it depends on, and say in one line what is wrong and what to do.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail, ensure};
 use cold::Cold;
 use hot::Hot;
 use migration::{Migrator, MigratorTrait};
+use sea_orm::DatabaseConnection;
 use store::{Config, Store};
 
 /// Connections to SQL of an API; it reads only, and seldom.
 const READERS: u32 = 16;
 
+/// Where `carrier` alone keeps its Redis and its SQLite.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Data {
+    /// Where the embedded Redis and SQLite keep their files
+    #[arg(long, env = "CARRIER_DATA_DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Data {
+    pub(crate) fn sqlite_url(&self) -> String {
+        format!("sqlite://{}", self.data_dir.join("carrier.db").display())
+    }
+}
+
 /// The URLs of both stores; a role of its own needs to be told.
 pub(crate) fn urls(config: &Config) -> Result<(String, String)> {
-    let redis = config.redis_url().context("the file of CARRIER_REDIS_URL_FILE cannot be read")?;
-    let sql = config.database_url().context("the file of CARRIER_DATABASE_URL_FILE cannot be read")?;
     Ok((
-        redis.context("CARRIER_REDIS_URL is not set; set it to the URL of a Redis, as in redis://127.0.0.1:6379")?,
-        sql.context("CARRIER_DATABASE_URL is not set; set it as in mysql://user:password@127.0.0.1/carrier or sqlite://carrier.db")?,
+        redis_url(config)?.context("CARRIER_REDIS_URL is not set; set it to the URL of a Redis, as in redis://127.0.0.1:6379")?,
+        database_url(config)?
+            .context("CARRIER_DATABASE_URL is not set; set it as in mysql://user:password@127.0.0.1/carrier or sqlite://carrier.db")?,
     ))
+}
+
+pub(crate) fn redis_url(config: &Config) -> Result<Option<String>> {
+    config.redis_url().context("the file of CARRIER_REDIS_URL_FILE cannot be read")
+}
+
+pub(crate) fn database_url(config: &Config) -> Result<Option<String>> {
+    config.database_url().context("the file of CARRIER_DATABASE_URL_FILE cannot be read")
 }
 
 pub(crate) async fn connect_hot(config: &Config, url: &str) -> Result<Hot> {
     Hot::connect(config.hot_options(url)).await.with_context(|| format!("cannot reach Redis at {}", redacted(url)))
 }
 
-pub(crate) async fn connect_cold(url: &str) -> Result<Cold> {
+/// A pool of so many connections to SQL.
+pub(crate) async fn connect_sql(url: &str, connections: u32) -> Result<DatabaseConnection> {
     check_scheme(url)?;
-    Cold::connect(url, READERS).await.with_context(|| format!("cannot reach SQL at {}", redacted(url)))
+    cold::connect(url, connections).await.with_context(|| format!("cannot reach SQL at {}", redacted(url)))
+}
+
+pub(crate) async fn connect_cold(url: &str) -> Result<Cold> {
+    connect_sql(url, READERS).await.map(Cold::new)
 }
 
 /// Connects to both and checks that they will do.
@@ -40,7 +70,7 @@ pub(crate) async fn open(config: &Config, redis: &str, sql: &str) -> Result<Stor
 
 /// How many migrations have not run.
 pub(crate) async fn pending_migrations(sql: &str) -> Result<usize> {
-    let connection = cold::connect(sql, 1).await?;
+    let connection = connect_sql(sql, 1).await?;
     let names = Migrator::get_pending_migrations_read_only(&connection).await;
     connection.close().await?;
     Ok(names?.len())

@@ -30,9 +30,10 @@ pub(crate) struct Durable {
 impl Durable {
     pub(crate) async fn detect(hot: &Hot) -> Result<Self, Error> {
         let facts = hot.facts().await?;
+        // A server that does not tell its settings may know WAITAOF and yet refuse it, being without an AOF.
         let disk = if facts.fsyncs_always() || facts.aof == Some(false) {
             Disk::Already
-        } else if facts.wait_aof {
+        } else if facts.wait_aof && !matches!(hot.wait_aof(Duration::from_millis(1)).await, Err(hot::Error::Refused { .. })) {
             Disk::WaitAof
         } else {
             Disk::Age(Duration::from_secs(2))

@@ -53,13 +53,11 @@ impl Flusher {
     async fn claim<T: std::str::FromStr>(&self, kind: Kind) -> Result<Vec<T>, Error> {
         // The scores are of Redis' clock; a second more asks for a partition too many, and claims nothing there.
         let soon = Tick::now().0 / 1000 + 1000;
-        let mut claimed = Vec::new();
-        for (partition, due) in self.hot.first_due(kind).await? {
-            if due <= soon && claimed.len() < GROUP {
-                claimed.extend(self.hot.claim_due(kind, partition, GROUP - claimed.len(), self.config.lease).await?);
-            }
-        }
-        Ok(claimed.iter().filter_map(|id: &String| id.parse().ok()).collect())
+        let mut due = self.hot.first_due(kind).await?;
+        due.retain(|(_, score)| *score <= soon);
+        let each = (GROUP / due.len().max(1)).max(1);
+        let claims = due.iter().take(GROUP).map(|(partition, _)| self.hot.claim_due(kind, *partition, each, self.config.lease));
+        Ok(try_join_all(claims).await?.iter().flatten().filter_map(|id| id.parse().ok()).collect())
     }
 
     async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use fred::{
     prelude::*,
-    types::{ClusterHash, CustomCommand, Value},
+    types::{ClusterHash, CustomCommand, Key, Value},
 };
 
 use crate::{Error, Result, Scripts, Verb, reply::Reply};
@@ -89,6 +89,7 @@ impl Hot {
     /// Runs a verb once. Redis may have forgotten the script (a restart, SCRIPT FLUSH); then it has not run, and is sent whole.
     pub(crate) async fn run(&self, verb: Verb, keys: Vec<String>, args: Vec<Value>) -> Result<Reply> {
         let (source, sha) = self.options.scripts.get(verb);
+        let keys: Vec<Key> = keys.into_iter().map(Key::from).collect(); // to be cloned, as the arguments are, without a copy
         let mut result: FredResult<Value> = self.client.evalsha(sha, keys.clone(), args.clone()).await;
         if let Err(error) = &result
             && error.details().starts_with("NOSCRIPT")

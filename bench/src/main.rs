@@ -1,0 +1,127 @@
+//! How fast are sends? Against the floor of an empty handler, in the same run on the same machine; a ratio says more than a time.
+
+mod http;
+mod server;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::{
+    http::{Connection, Request},
+    server::Server,
+};
+
+/// Measures sends per second of a `carrier` of its own, and of an empty handler.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    role: Option<Role>,
+    /// Connections, each sending one message after the other
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// The floor: a server whose handler does nothing
+    #[command(hide = true)]
+    Empty,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if let Some(Role::Empty) = cli.role {
+        return server::serve_empty().await;
+    }
+    let time = Duration::from_secs(cli.seconds);
+    let empty = Server::empty().await?;
+    let hello = Request::get("/hello", "");
+    let floor = measure(&empty.address, vec![hello; cli.connections], time).await?;
+    println!("empty handler      {floor}");
+
+    for fsync in ["always", "everysec"] {
+        let carrier = Server::carrier(fsync).await?;
+        let sends = prepare(&carrier.address, cli.connections).await?;
+        let sent = measure(&carrier.address, sends, time).await?;
+        println!("sends, {fsync:9}   {sent}   = {:.2} of the empty handler", sent.per_second / floor.per_second);
+        carrier.stop().await?;
+    }
+    empty.stop().await
+}
+
+/// What one measurement gave.
+struct Measured {
+    per_second: f64,
+    /// Microseconds, sorted.
+    latencies: Vec<u32>,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |part: f64| self.latencies[((self.latencies.len() - 1) as f64 * part) as usize];
+        write!(f, "{:7.0}/s   p50 {:5} us   p99 {:5} us", self.per_second, at(0.5), at(0.99))
+    }
+}
+
+/// Each request again and again over a connection of its own.
+async fn measure(address: &str, requests: Vec<Request>, time: Duration) -> Result<Measured> {
+    let mut connections = Vec::new();
+    for request in requests {
+        connections.push((Connection::open(address).await?, request));
+    }
+    let start = Instant::now();
+    let workers = connections.into_iter().map(|(mut connection, request)| {
+        tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            while start.elapsed() < time {
+                let sent = Instant::now();
+                let (status, _) = connection.ask(&request).await?;
+                ensure!((200..300).contains(&status), "a status of {status}");
+                latencies.push(sent.elapsed().as_micros() as u32);
+            }
+            Ok(latencies)
+        })
+    });
+    let mut latencies = Vec::new();
+    for worker in futures_util::future::join_all(workers).await {
+        latencies.extend(worker??);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    Ok(Measured { per_second: latencies.len() as f64 / seconds, latencies })
+}
+
+/// A user and a direct chat for each connection; the request that sends a message of a hundred characters to it.
+async fn prepare(address: &str, connections: usize) -> Result<Vec<Request>> {
+    let mut connection = Connection::open(address).await?;
+    let mut register = async |name: String| -> Result<String> {
+        let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": "tugboat-salad-7" });
+        let answer = call(&mut connection, "/v1/auth/register", "", &body).await?;
+        Ok(answer["token"].as_str().context("no token")?.to_owned())
+    };
+    let mut tokens = Vec::new();
+    for at in 0..connections {
+        register(format!("peer{at}")).await?;
+        tokens.push(register(format!("user{at}")).await?);
+    }
+    let mut sends = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let chat = call(&mut connection, "/v1/chats", token, &json!({ "kind": "direct", "members": [format!("peer{at}")] })).await?;
+        let path = format!("/v1/chats/{}/messages", chat["id"].as_str().context("no chat")?);
+        sends.push(Request::post(&path, token, &json!({ "body": "lorem ipsum dolor sit amet ".repeat(4) })));
+    }
+    Ok(sends)
+}
+
+async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value) -> Result<Value> {
+    let (status, answer) = connection.ask(&Request::post(path, token, body)).await?;
+    ensure!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&answer));
+    Ok(serde_json::from_slice(&answer)?)
+}

@@ -1,0 +1,104 @@
+//! The servers that are measured, each a process of its own on a free port.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use poem::{Route, get, handler, listener::TcpListener};
+use tempfile::TempDir;
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+/// A server under test.
+pub(crate) struct Server {
+    child: Child,
+    redis: Option<Child>,
+    pub(crate) address: String,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Carrier with a Redis that calls fsync this often, and SQLite.
+    pub(crate) async fn carrier(fsync: &str) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let socket = folder.path().join("redis.sock");
+        let redis = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", fsync])
+            .args(["--maxmemory-policy", "noeviction", "--notify-keyspace-events", "Ex"])
+            .arg("--dir")
+            .arg(folder.path())
+            .arg("--unixsocket")
+            .arg(&socket)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("redis-server is not installed; run scripts/setup")?;
+        wait(|| async { tokio::net::UnixStream::connect(&socket).await.is_ok() }).await?;
+        let mut command = beside("carrier")?;
+        command.env("CARRIER_REDIS_URL", format!("redis+unix://{}", socket.display())).env("CARRIER_LOG", "warn");
+        Self::start(command, Some(redis), folder).await
+    }
+
+    /// A handler that does nothing.
+    pub(crate) async fn empty() -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("empty");
+        Self::start(command, None, TempDir::new()?).await
+    }
+
+    async fn start(mut command: Command, redis: Option<Child>, folder: TempDir) -> Result<Self> {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let address = free.local_addr()?.to_string();
+        drop(free);
+        let child = command
+            .env("CARRIER_LISTEN", &address)
+            .env("CARRIER_DATA_DIR", folder.path())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("a server cannot be started")?;
+        wait(|| async { TcpStream::connect(&address).await.is_ok() }).await?;
+        Ok(Self { child, redis, address, _folder: folder })
+    }
+
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.child.kill().await?;
+        if let Some(mut redis) = self.redis {
+            redis.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+fn beside(name: &str) -> Result<Command> {
+    let path = std::env::current_exe()?.with_file_name(name);
+    if !path.exists() {
+        bail!("{} is not built; run `cargo build --release --workspace`", path.display());
+    }
+    Ok(Command::new(path))
+}
+
+async fn wait<F: Future<Output = bool>>(ready: impl Fn() -> F) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !ready().await {
+        if Instant::now() > deadline {
+            bail!("a server did not come up within 30 seconds");
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+#[handler]
+fn hello() -> &'static str {
+    "hello"
+}
+
+/// The floor.
+pub(crate) async fn serve_empty() -> Result<()> {
+    let listen = std::env::var("CARRIER_LISTEN").context("CARRIER_LISTEN")?;
+    poem::Server::new(TcpListener::bind(listen)).run(Route::new().at("/hello", get(hello))).await?;
+    Ok(())
+}
