@@ -1,0 +1,25 @@
+.PHONY: help run test openapi bench
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+
+run: ## everything on this machine: Redis, SQLite, API and flusher
+	@scripts/setup
+	@cargo build --release --workspace --bins
+	@exec target/release/carrier
+
+test: ## format, lints and every test, on real servers
+	@scripts/setup --tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo build --workspace --all-targets
+	cargo test --workspace
+
+openapi: ## write api/openapi.json anew
+	cargo run -q -p carrier -- openapi > api/openapi.json.new
+	mv api/openapi.json.new api/openapi.json
+
+bench: ## sends per second, against an empty handler
+	@scripts/setup
+	@cargo build --release --workspace --bins
+	@target/release/bench
