@@ -39,6 +39,11 @@ pub(crate) async fn guard<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -
     Ok(response)
 }
 
+/// What is refused before it gets to [`guard`].
+pub(crate) async fn refuse(error: poem::Error) -> Response {
+    Problem::of(&error).response(&Uuid::now_v7().to_string())
+}
+
 /// The client's own id if it is a sane one.
 fn request_id(request: &Request) -> String {
     let sane = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));

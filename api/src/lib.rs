@@ -75,7 +75,8 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
     let routes = routes.data(state).around(edge::guard);
     match origins.is_empty() {
         true => routes.boxed(),
-        false => routes.with(cors(&origins)).boxed(),
+        // Outside, so that problems carry its headers too; what it refuses itself is made a problem outside of it.
+        false => routes.with(cors(&origins)).catch_all_error(edge::refuse).boxed(),
     }
 }
 

@@ -124,6 +124,9 @@ impl Problem {
             }
             StatusCode::PAYLOAD_TOO_LARGE => Self::new(status, "too_large", detail),
             StatusCode::UNAUTHORIZED => Self::unauthorized(),
+            StatusCode::FORBIDDEN => {
+                Self::new(status, "origin_not_allowed", "Pages of this origin may not call the API; CARRIER_ALLOWED_ORIGINS lists who may.")
+            }
             status if status.is_client_error() => Self::new(StatusCode::BAD_REQUEST, "malformed", detail),
             status => {
                 tracing::error!(error = %detail, "a request failed");
