@@ -8,6 +8,8 @@ run: ## everything on this machine: Redis, SQLite, API and flusher
 	@cargo build --release --workspace --bins
 	@exec target/release/carrier
 
+# Debian and Fedora keep mariadbd where only root looks.
+test: export PATH := $(PATH):/usr/sbin:/usr/libexec
 test: ## format, lints and every test, on real servers
 	@scripts/setup --tests
 	cargo fmt --all --check

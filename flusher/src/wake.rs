@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{FutureExt, future::join_all};
 use hot::{Expired, Expiries, Hint, Hot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ impl Wake {
             () = shutdown.cancelled() => return false,
             () = sleep_until(self.next_sweep) => self.next_sweep = Instant::now() + self.sweep,
             hint = self.events.next() => match hint {
-                Some(hint) => self.take(hint).await,
+                Some(hint) => self.take_all(hint).await,
                 // The subscription never ends before we do; should it, the timer is enough.
                 None => sleep_until(self.next_sweep).await,
             },
@@ -39,6 +40,15 @@ impl Wake {
     /// Looks again at once.
     pub(crate) fn again(&mut self) {
         self.next_sweep = Instant::now();
+    }
+
+    /// This hint and all that wait behind it: one look serves them all.
+    async fn take_all(&mut self, first: Hint) {
+        let mut hints = vec![first];
+        while let Some(Some(hint)) = self.events.next().now_or_never() {
+            hints.push(hint);
+        }
+        join_all(hints.into_iter().map(|hint| self.take(hint))).await;
     }
 
     /// A chat whose token has expired is due now, whatever its score says.

@@ -45,7 +45,8 @@ impl Store {
         while let Err(found) = again(|| self.hot.claim_name(name, &value)).await? {
             let mine = found.owner == user;
             let old = found.since < Tick::now().earlier(CLAIM_AGE);
-            if !mine && !(old && self.hot.disown(found.owner, name, &found.nonce, CLAIM_AGE).await?) {
+            let free = mine || old && self.hot.disown(found.owner, name, &found.nonce, CLAIM_AGE).await?;
+            if !free {
                 return Err(Error::Taken(name.kind));
             }
             if self.hot.swap_claim(name, &found, Some(&value)).await? {

@@ -1,0 +1,82 @@
+//! An API in this process.
+
+use std::time::Duration;
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Client, Stack};
+
+/// An API. It stops when this is dropped.
+pub struct Api {
+    /// Where it is, as `http://127.0.0.1:4711`.
+    pub url: String,
+    task: Option<JoinHandle<std::io::Result<()>>>,
+    shutdown: CancellationToken,
+}
+
+impl Stack {
+    /// Starts an API with the default settings.
+    pub async fn start_api(&self) -> Api {
+        self.start_api_with(api::Config::default(), &self.redis.url()).await
+    }
+
+    /// Starts an API with these settings, on this Redis or a proxy before it.
+    pub async fn start_api_with(&self, config: api::Config, redis_url: &str) -> Api {
+        let store = self.open_store(redis_url).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(Box::pin(api::run(config, store, listener, shutdown.clone())));
+        Api { url, task: Some(task), shutdown }
+    }
+
+    /// The settings of a `carrier` process on this stack, for [`crate::process`].
+    pub fn env(&self) -> Vec<(String, String)> {
+        self.env_through(&self.redis.url())
+    }
+
+    /// The same with a proxy before Redis.
+    pub fn env_through(&self, redis_url: &str) -> Vec<(String, String)> {
+        let ms = |duration: Duration| format!("{}ms", duration.as_millis());
+        let options = &self.options;
+        [
+            ("CARRIER_REDIS_URL", redis_url.to_owned()),
+            ("CARRIER_DATABASE_URL", self.sql_url.clone()),
+            ("CARRIER_CHAT_TTL", ms(options.chat_ttl)),
+            ("CARRIER_SESSION_TTL", ms(options.session_ttl)),
+            ("CARRIER_FLUSH_AFTER", ms(options.flush_after)),
+            ("CARRIER_HOT_MESSAGES", options.hot_messages.to_string()),
+            ("CARRIER_SWEEP", ms(options.sweep)),
+            ("CARRIER_LEASE", ms(options.lease)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
+impl Api {
+    /// Nobody yet, at this API.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// Registers somebody at this API.
+    pub async fn register(&self, username: &str) -> Client {
+        Client::register(&self.url, username).await
+    }
+
+    /// Stops it in an orderly way.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let task = self.task.take().expect("it is stopped once");
+        let stopped = tokio::time::timeout(Duration::from_secs(60), task).await.expect("an API stops in time");
+        stopped.expect("an API does not panic").expect("an API ends well");
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}

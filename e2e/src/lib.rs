@@ -1,0 +1,28 @@
+//! What every test that needs a server is written with: a Redis, a MariaDB, a SQLite, flushers and APIs of its own.
+//!
+//! Nothing is mocked and nothing is shared but one MariaDB server, in which each test has a database of its own. Every child is watched by a
+//! [`Keeper`], so that none outlives the test process, however that ends.
+
+mod api;
+mod audit;
+mod client;
+mod keeper;
+mod mariadb;
+mod process;
+mod proxy;
+mod redis;
+mod sql;
+mod stack;
+mod wait;
+
+pub use api::Api;
+pub use audit::{Ledger, audit, audit_sql, history};
+pub use client::{Answer, Client, PASSWORD};
+pub use keeper::Keeper;
+pub use mariadb::MariaDb;
+pub use process::{Process, process};
+pub use proxy::{Fault, Proxy, Rule};
+pub use redis::Redis;
+pub use sql::Sql;
+pub use stack::{Flusher, Options, Stack, say};
+pub use wait::{Settles, eventually};

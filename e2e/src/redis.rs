@@ -1,0 +1,129 @@
+//! A real redis-server of a test's own.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+use crate::{Keeper, keeper::free_port};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What makes nothing that was acknowledged be lost, and expiry be told of.
+const OPTIONS: [(&str, &str); 6] = [
+    ("save", ""),
+    ("appendonly", "yes"),
+    ("appendfsync", "always"),
+    ("maxmemory-policy", "noeviction"),
+    ("notify-keyspace-events", "Ex"),
+    ("daemonize", "no"),
+];
+
+/// A redis-server. It ends, and its folder goes, when this is dropped.
+pub struct Redis {
+    keeper: Keeper,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts one as Carrier wants it.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with other options, as `("appendfsync", "everysec")`.
+    pub async fn start_with(options: &[(&str, &str)]) -> Self {
+        loop {
+            let (folder, port) = (Keeper::folder("redis"), free_port());
+            let mut command = vec!["redis-server".to_owned(), "--port".into(), port.to_string(), "--bind".into(), "127.0.0.1".into()];
+            let place = [("dir", folder.display().to_string()), ("unixsocket", folder.join("socket").display().to_string())];
+            command.extend(place.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
+            command.extend(OPTIONS.iter().chain(options).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]));
+            let redis = Self { keeper: Keeper::new("redis", folder, &command, &[]), port };
+            redis.keeper.start();
+            if redis.wait_ready().await {
+                return redis;
+            } // another took the port between our look and its start
+        }
+    }
+
+    /// False: its port is another's.
+    async fn wait_ready(&self) -> bool {
+        let mut taken = false;
+        let ready = async || {
+            taken = !self.keeper.is_alive() && self.keeper.log().contains("Address already in use");
+            taken || self.send(&["PING"]).await.is_some_and(|answer| answer.starts_with("+PONG"))
+        };
+        self.keeper.wait(PATIENCE, ready).await;
+        !taken
+    }
+
+    /// For [`hot::Options`] or `CARRIER_REDIS_URL`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its TCP address.
+    pub fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Kills it at once.
+    pub fn kill9(&self) {
+        self.keeper.kill9();
+    }
+
+    /// Starts it again where it was, and waits until it has read its AOF.
+    pub async fn restart(&self) {
+        self.keeper.start();
+        assert!(self.wait_ready().await, "the port of a Redis that is started again is another's");
+    }
+
+    /// Stops it in its tracks: connections stay open and nobody answers.
+    pub fn freeze(&self) {
+        self.keeper.signal("STOP");
+    }
+
+    /// It goes on.
+    pub fn thaw(&self) {
+        self.keeper.signal("CONT");
+    }
+
+    /// What redis-cli prints for a command, without the last line break.
+    pub async fn cli(&self, args: &[&str]) -> String {
+        let socket = self.keeper.path("socket");
+        let output = tokio::process::Command::new("redis-cli").arg("-s").arg(socket).args(args).output().await.expect("redis-cli runs");
+        String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+    }
+
+    /// All keys that match a glob pattern, sorted.
+    pub async fn keys(&self, pattern: &str) -> Vec<String> {
+        let mut keys: Vec<_> = self.cli(&["KEYS", pattern]).await.lines().filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        keys.sort();
+        keys
+    }
+
+    /// Makes it know these scripts, so that EVALSHA never fails: for a [`crate::Proxy`] that looks for a script's SHA.
+    pub async fn load(&self, sources: &[String]) {
+        for source in sources {
+            let answer = self.send(&["SCRIPT", "LOAD", source]).await;
+            assert!(answer.as_ref().is_some_and(|answer| answer.starts_with('$')), "Redis takes a script: {answer:?}");
+        }
+    }
+
+    /// One command on a connection of its own; the first bytes of the answer as they come. `None`: no connection.
+    async fn send(&self, words: &[&str]) -> Option<String> {
+        let mut stream = UnixStream::connect(self.keeper.path("socket")).await.ok()?;
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        stream.write_all(command.as_bytes()).await.ok()?;
+        let mut answer = vec![0; 1024];
+        let length = stream.read(&mut answer).await.ok()?;
+        answer.truncate(length);
+        Some(String::from_utf8_lossy(&answer).into_owned())
+    }
+}

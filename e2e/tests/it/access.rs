@@ -1,0 +1,154 @@
+//! A chat is nobody's business but its members', on every route there is.
+
+use e2e::{Api, Client, Sql, Stack, on_both};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A request to a route of a chat, made of the OpenAPI document.
+struct Call {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+/// Every operation below `/chats/{...}` of the document that the API itself serves, with every field that its body may have.
+async fn calls(api: &Api, chat: &str, user: &str) -> Vec<Call> {
+    let document = api.client().get("/openapi.json").await.expect(200);
+    let server = document["servers"][0]["url"].as_str().expect("a server").to_owned();
+    let mut calls = Vec::new();
+    for (path, operations) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.contains("/chats/{")) {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let mut path = format!("{server}{path}");
+            for parameter in operation["parameters"].as_array().expect("parameters").iter().filter(|one| one["in"] == "path") {
+                let name = parameter["name"].as_str().expect("a name");
+                let value = match name {
+                    "chat_id" => chat,
+                    "user_id" => user,
+                    other => panic!("what is the path parameter {other:?} of {path}? tell this test"),
+                };
+                path = path.replace(&format!("{{{name}}}"), value);
+            }
+            let schema = &operation["requestBody"]["content"]["application/json; charset=utf-8"]["schema"];
+            let body = operation.get("requestBody").map(|_| example(&document, schema));
+            let method = method.to_uppercase().parse().expect("a method");
+            calls.push(Call { method, path, body });
+        }
+    }
+    assert!(calls.len() >= 7, "there are more routes than these {}", calls.len());
+    calls
+}
+
+/// The least that fits a schema.
+fn example(document: &Value, schema: &Value) -> Value {
+    if let Some(pointer) = schema["$ref"].as_str() {
+        return example(document, document.pointer(pointer.trim_start_matches('#')).expect("the document has what it refers to"));
+    }
+    if let Some(one) = schema["allOf"].as_array().or(schema["anyOf"].as_array()).or(schema["oneOf"].as_array()) {
+        return example(document, &one[0]);
+    }
+    match (schema["type"].as_str(), schema["enum"].as_array()) {
+        (_, Some(values)) => values[0].clone(),
+        (Some("object"), _) => {
+            let fields = schema["properties"].as_object().expect("an object has properties");
+            fields.iter().map(|(name, field)| (name.clone(), example(document, field))).collect()
+        }
+        (Some("string"), _) => "x".into(),
+        (Some("integer"), _) => 1.into(),
+        (Some("boolean"), _) => true.into(),
+        (Some("array"), _) => json!([]),
+        other => panic!("what fits {other:?}? tell this test: {schema}"),
+    }
+}
+
+async fn call(client: &Client, call: &Call) -> e2e::Answer {
+    client.request(call.method.clone(), &call.path, call.body.as_ref()).await
+}
+
+on_both!(nobody_but_members_gets_anything_from_any_route_of_a_chat);
+async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, bob, carl) = (api.register("ann").await, api.register("bob").await, api.register("carl").await);
+    let (eve, dora) = (api.register("eve").await, api.register("dora").await);
+    let group = ann.create_group("Friends", &["bob", "carl", "dora"]).await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let direct = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    for chat in [&group, &direct] {
+        ann.send(chat, "a secret").await.expect(201);
+    }
+    dora.remove_member(&group, &dora.id).await.expect(204);
+    let nobody = api.client();
+    let mut liar = api.client();
+    liar.token = Some("00".repeat(33));
+    let flusher = stack.start_flusher().await;
+
+    // Hot, and then only in SQL.
+    for cold in [false, true] {
+        for chat in [&group, &direct] {
+            if cold {
+                stack.expire(chat.parse().expect("an id")).await;
+                stack.evicted(chat.parse().expect("an id")).await;
+            }
+            let absent = uuid::Uuid::now_v7().to_string();
+            for ((there, not_there), own) in
+                calls(&api, chat, &bob.id).await.iter().zip(calls(&api, &absent, &bob.id).await).zip(calls(&api, chat, &eve.id).await)
+            {
+                let what = format!("{} {}", there.method, there.path);
+                println!("{what}");
+                for stranger in [&nobody, &liar] {
+                    call(stranger, there).await.expect_problem(401, "unauthorized");
+                }
+                let refused = call(&eve, there).await;
+                assert_eq!(refused.status, 404, "{what} by an outsider: {}", refused.text);
+                assert!(!refused.text.contains("secret"));
+                // Not even whether there is such a chat.
+                let unknown = call(&eve, &not_there).await.expect_problem(404, "not_found");
+                assert_eq!(refused.expect_problem(404, "not_found")["detail"], unknown["detail"], "{what}");
+                call(&eve, &own).await.expect_problem(404, "not_found");
+                if chat == &group {
+                    call(&dora, there).await.expect_problem(404, "not_found");
+                } else {
+                    call(&carl, there).await.expect_problem(404, "not_found");
+                }
+            }
+        }
+    }
+    for other in [&eve, &carl] {
+        assert!(!other.get("/v1/chats").await.text.contains(&direct));
+    }
+    assert!(!dora.get("/v1/chats").await.text.contains("secret"));
+    // Nothing that they tried was done.
+    let history = ann.history(&group, 50, true).await;
+    assert_eq!(history.len(), 2, "{history:?}");
+    assert_eq!(ann.members(&group).await.expect(200)["items"].as_array().expect("items").len(), 3);
+
+    // The same requests are good ones: whoever may make them is granted them.
+    for there in calls(&api, &group, &bob.id).await {
+        let answer = call(&ann, &there).await;
+        assert!((200..300).contains(&answer.status), "{} {} by the owner: {}", there.method, there.path, answer.text);
+    }
+    flusher.stop().await;
+    api.stop().await;
+}
+
+on_both!(nobody_can_send_as_another);
+async fn nobody_can_send_as_another(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, bob) = (api.register("ann").await, api.register("bob").await);
+    let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let path = format!("/v1/chats/{chat}/messages");
+    for field in ["sender_id", "sender", "user_id", "id", "seq", "rev", "kind", "chat_id", "system", "created_at"] {
+        let body = json!({ "body": "not mine", field: bob.id });
+        ann.post(&path, body).await.expect_problem(400, "malformed");
+    }
+    let chats = json!({ "kind": "group", "name": "Friends", "members": ["bob"], "creator": bob.id });
+    ann.post("/v1/chats", chats).await.expect_problem(400, "malformed");
+    assert_eq!(ann.history(&chat, 50, true).await, Vec::<Value>::new());
+    // Nor under another's idempotency key: a key is its sender's own.
+    let first = ann.post(&path, json!({ "body": "mine", "client_id": "k" })).await.expect(201);
+    let second = bob.post(&path, json!({ "body": "his", "client_id": "k" })).await.expect(201);
+    assert_eq!((first["sender_id"].as_str(), second["sender_id"].as_str()), (Some(&*ann.id), Some(&*bob.id)));
+    let senders: Vec<_> = bob.history(&chat, 50, true).await.into_iter().map(|message| message["sender_id"].clone()).collect();
+    assert_eq!(senders, [ann.id.clone(), bob.id.clone()]);
+    api.stop().await;
+}

@@ -1,0 +1,80 @@
+//! The due set is the truth; the expiry event is only a hint.
+
+use std::time::Duration;
+
+use e2e::{Ledger, Options, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A direct chat in which this many texts were sent.
+async fn chat(stack: &Stack, texts: usize) -> Ledger {
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let mut ledger = Ledger::new(chat, bob);
+    for at in 0..texts {
+        let body = format!("text {at}");
+        ledger.sent.push((say(&stack.store, chat, ann, &body, None).await.expect("sent"), body));
+    }
+    ledger
+}
+
+on_both!(an_expiry_event_alone_saves_a_chat_at_once);
+async fn an_expiry_event_alone_saves_a_chat_at_once(sql: Sql) {
+    // Nothing but the event can do it: the next look is in an hour, and so is the time at which the chat is due.
+    let options = Options { chat_ttl: SECOND, flush_after: HOUR, sweep: HOUR, ..Options::default() };
+    let stack = Stack::with(sql, options).await;
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(&stack, 60).await];
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes);
+async fn a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes(sql: Sql) {
+    let options = Options { chat_ttl: SECOND, redis: vec![("notify-keyspace-events", "")], ..Options::default() };
+    let stack = Stack::with(sql, options).await;
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(&stack, 60).await];
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(the_sweep_comes_back_for_a_chat_that_was_warm_when_it_was_saved);
+async fn the_sweep_comes_back_for_a_chat_that_was_warm_when_it_was_saved(sql: Sql) {
+    // Saved long before its token ends, so what evicts it is only that it is due again at that end.
+    let options = Options { chat_ttl: 3 * SECOND, redis: vec![("notify-keyspace-events", "")], ..Options::default() };
+    let stack = Stack::with(sql, options).await;
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(&stack, 10).await];
+    stack.saved(ledgers[0].chat).await;
+    let token = format!("chat:*{}:token", ledgers[0].chat);
+    assert_eq!(stack.redis.keys(&token).await.len(), 1, "the chat is saved while it is warm");
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(a_chat_whose_token_ends_while_no_flusher_runs_is_saved_by_the_next_one);
+async fn a_chat_whose_token_ends_while_no_flusher_runs_is_saved_by_the_next_one(sql: Sql) {
+    let stack = Stack::with(sql, Options { chat_ttl: SECOND, ..Options::default() }).await;
+    let ledgers = [chat(&stack, 60).await];
+    eventually(30 * SECOND, "the token has expired", async || stack.redis.keys("chat:*:token").await.is_empty()).await;
+    assert!(stack.store.cold.chat(ledgers[0].chat).await.expect("SQL answers").is_none(), "nobody can have saved it yet");
+    let flusher = stack.start_flusher().await;
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(a_chat_of_more_rows_than_one_snapshot_takes_leaves_only_when_all_are_saved);
+async fn a_chat_of_more_rows_than_one_snapshot_takes_leaves_only_when_all_are_saved(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let ledgers = [chat(&stack, 1_300).await];
+    stack.expire(ledgers[0].chat).await;
+    let flusher = stack.start_flusher().await;
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+}

@@ -1,0 +1,205 @@
+//! Loading from SQL: many at once, too late, twice; and what happens to a user meanwhile.
+
+use std::time::Duration;
+
+use e2e::{Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use futures_util::future::join_all;
+use hot::{Begun, ChatRows, Loaded, Verb};
+use model::{Chat, ChatId, ChatKind, Member, Role, Tick, UserId};
+use store::Store;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Ann and Bob's chat, saved and no longer in Redis.
+async fn cold_chat(stack: &Stack) -> Ledger {
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let mut ledger = Ledger::new(chat, ann);
+    talk(stack, &mut ledger, 70).await;
+    leave(stack, chat).await;
+    ledger
+}
+
+async fn talk(stack: &Stack, ledger: &mut Ledger, texts: usize) {
+    for _ in 0..texts {
+        let body = format!("text {}", ledger.sent.len());
+        ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, &body, None).await.expect("sent"), body));
+    }
+}
+
+/// Saves a chat and lets it go.
+async fn leave(stack: &Stack, chat: ChatId) {
+    let flusher = stack.start_flusher().await;
+    stack.expire(chat).await;
+    stack.evicted(chat).await;
+    flusher.stop().await;
+}
+
+async fn in_list(stack: &Stack, chat: ChatId) -> String {
+    stack.redis.cli(&["LLEN", &format!("chat:{{c{}}}:{chat}:messages", chat.partition())]).await
+}
+
+/// A chat as a hydrator reads it from SQL.
+async fn read(store: &Store, chat: ChatId) -> ChatRows {
+    let found = store.cold.chat(chat).await.expect("SQL answers").expect("it is saved");
+    let messages = store.cold.messages_before(chat, Tick(i64::MAX), 50).await.expect("SQL answers");
+    let messages = messages.iter().map(model::Message::json).collect();
+    ChatRows { chat: found.chat, members: found.members, messages, sent: Vec::new(), new: false }
+}
+
+on_both!(a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once);
+async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql) {
+    let counted = Options::default().altered(|verb, source| match verb {
+        Verb::Begin => source.replace("return { 'BEGUN'", "redis.call('INCR', 'e2e:begun:' .. KEYS[1])\nreturn { 'BEGUN'"),
+        _ => source,
+    });
+    let stack = Stack::with(sql, counted).await;
+    let mut ledgers = [cold_chat(&stack).await];
+    let chat = ledgers[0].chat;
+    let begun = stack.redis.keys(&format!("e2e:begun:chat:*{chat}")).await;
+    stack.redis.cli(&["DEL", &begun[0]]).await;
+
+    let stores = join_all((0..4).map(|_| async { stack.open_store(&stack.redis.url()).await })).await;
+    let all = stores.iter().cycle().take(20).map(|store| store.hydrate_chat(chat));
+    assert!(join_all(all).await.into_iter().all(|found| found.expect("loaded")));
+    assert_eq!(stack.redis.cli(&["GET", &begun[0]]).await, "1", "one of them reads SQL, the others wait");
+    assert_eq!(in_list(&stack, chat).await, "50");
+    audit(&stack, &ledgers).await;
+
+    talk(&stack, &mut ledgers[0], 5).await;
+    for store in &stores {
+        assert!(store.hydrate_chat(chat).await.expect("it is there"));
+    }
+    assert_eq!(in_list(&stack, chat).await, "55", "what is resident is not loaded again");
+    audit(&stack, &ledgers).await;
+    leave(&stack, chat).await;
+    audit_sql(&stack, &ledgers).await;
+}
+
+on_both!(a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old);
+async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old(sql: Sql) {
+    let stack = Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let mut ledgers = [cold_chat(&stack).await];
+    let chat = ledgers[0].chat;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let load = proxy.rule_for(stack.sha(Verb::LoadChat), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.hydrate_chat(chat).await });
+    load.wait_fired(1).await;
+
+    talk(&stack, &mut ledgers[0], 10).await; // loaded by another, once the sleeper's time is up
+    leave(&stack, chat).await;
+    load.release();
+    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    audit(&stack, &ledgers).await;
+    talk(&stack, &mut ledgers[0], 10).await;
+    audit(&stack, &ledgers).await;
+    leave(&stack, chat).await;
+    audit_sql(&stack, &ledgers).await;
+}
+
+on_both!(only_the_hydrator_whose_turn_it_is_loads_and_only_once);
+async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
+    let stack = Stack::with(sql, Options { hydrate_lease: 300 * Duration::from_millis(1), ..Options::default() }).await;
+    let mut ledgers = [cold_chat(&stack).await];
+    let chat = ledgers[0].chat;
+    let old = read(&stack.store, chat).await;
+    let hot = &stack.store.hot;
+
+    assert!(matches!(hot.begin_chat(chat, "first").await.expect("Redis answers"), Begun::Begun(_)));
+    assert_eq!(hot.begin_chat(chat, "second").await.expect("Redis answers"), Begun::Taken);
+    let second = async || matches!(hot.begin_chat(chat, "second").await.expect("Redis answers"), Begun::Begun(_));
+    eventually(10 * SECOND, "the first one's time is up", second).await;
+    assert_eq!(hot.load_chat("first", &old).await.expect("Redis answers"), Loaded::Fenced);
+    assert!(stack.redis.keys(&format!("chat:*{chat}")).await.is_empty(), "nothing of it is written");
+    // The first one begins again, and ends what the second began no more than its own late load did.
+    hot.abandon_chat(chat, "first").await.expect("Redis answers");
+    assert_eq!(hot.load_chat("second", &old).await.expect("Redis answers"), Loaded::Done);
+
+    talk(&stack, &mut ledgers[0], 3).await;
+    for nonce in ["first", "second"] {
+        assert_eq!(hot.load_chat(nonce, &old).await.expect("Redis answers"), Loaded::Resident);
+        assert_eq!(hot.begin_chat(chat, nonce).await.expect("Redis answers"), Begun::Resident);
+    }
+    assert_eq!(in_list(&stack, chat).await, "53");
+    audit(&stack, &ledgers).await;
+    leave(&stack, chat).await;
+    audit_sql(&stack, &ledgers).await;
+}
+
+/// Ann, who is here, and Bob, who is saved and no longer in Redis.
+async fn ann_and_cold_bob(stack: &Stack) -> (UserId, UserId) {
+    let ann = stack.person("ann").await;
+    let bob = stack.store.register("bob", "bob@example.org", "bob", PASSWORD, "e2e").await.expect("registered");
+    stack.store.logout(bob.user.id, &bob.token.hash()).await.expect("logged out");
+    let flusher = stack.start_flusher().await;
+    let gone = async || stack.redis.keys(&format!("user:*{}*", bob.user.id)).await.is_empty();
+    eventually(30 * SECOND, "Bob has left Redis", gone).await;
+    flusher.stop().await;
+    (ann, bob.user.id)
+}
+
+async fn is_listed_once(store: &Store, user: UserId, chat: ChatId) {
+    let (listed, _) = store.list(user, None, 100).await.expect("a list");
+    assert_eq!(listed.iter().map(|view| view.id).collect::<Vec<_>>(), [chat]);
+}
+
+on_both!(a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list);
+async fn a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list(sql: Sql) {
+    let stack = Stack::with(sql, Options { command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let (ann, bob) = ann_and_cold_bob(&stack).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let load = proxy.rule_for(stack.sha(Verb::LoadUser), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.hydrate_user(bob).await });
+    load.wait_fired(1).await;
+
+    let (chat, new) = stack.store.open_direct(ann, bob).await.expect("opened");
+    assert!(new);
+    load.release();
+    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    is_listed_once(&stack.store, bob, chat).await;
+    is_listed_once(&stack.store, ann, chat).await;
+}
+
+on_both!(a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list);
+async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list(sql: Sql) {
+    let stack = Stack::with(sql, Options { hydrate_lease: 60 * SECOND, command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let (ann, bob) = ann_and_cold_bob(&stack).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let load = proxy.rule_for(stack.sha(Verb::LoadUser), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.hydrate_user(bob).await });
+    load.wait_fired(1).await; // it has read Bob's list, in which the chat is not
+
+    // All that a creator did who died before anybody was told of the chat.
+    let (chat, hot) = (ChatId::direct(ann, bob), &stack.store.hot);
+    let Begun::Begun(tick) = hot.begin_chat(chat, "creator").await.expect("Redis answers") else { panic!("nobody else creates it") };
+    let rows = ChatRows {
+        chat: Chat {
+            id: chat,
+            kind: ChatKind::Direct,
+            name: String::new(),
+            creator: ann,
+            created: tick,
+            last: tick,
+            seq: 0,
+            texts: 0,
+            size: 2,
+            rev: tick,
+        },
+        members: [ann, bob].map(|user| (user, Member::joining(Role::Member, tick, 0))).into(),
+        messages: Vec::new(),
+        sent: Vec::new(),
+        new: true,
+    };
+    assert_eq!(hot.load_chat("creator", &rows).await.expect("Redis answers"), Loaded::Done);
+
+    let flusher = stack.start_flusher().await;
+    stack.saved(chat).await;
+    load.release();
+    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    is_listed_once(&stack.store, bob, chat).await;
+    is_listed_once(&stack.store, ann, chat).await;
+    flusher.stop().await;
+}

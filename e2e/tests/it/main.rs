@@ -1,0 +1,12 @@
+//! Every test that needs a server. `cargo test -p e2e`; `RUST_LOG=flusher=debug` shows what happens.
+#![recursion_limit = "256"] // the types of nested futures
+
+mod access;
+mod arrows;
+mod expiry;
+mod flushers;
+mod harness;
+mod history;
+mod hydrate;
+mod load;
+mod names;
