@@ -24,7 +24,8 @@ pub(crate) struct Settings {
 pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
     // Before anything is started: an address that is taken is the commonest mistake.
     let listener = roles::listen(&settings.api).await?;
-    std::fs::create_dir_all(&settings.data.data_dir).with_context(|| format!("cannot make the folder {}", settings.data.data_dir.display()))?;
+    std::fs::create_dir_all(&settings.data.data_dir)
+        .with_context(|| format!("cannot make the folder {}", settings.data.data_dir.display()))?;
     let (own, redis) = match start::redis_url(&settings.stores)? {
         Some(url) => (None, url),
         None => {

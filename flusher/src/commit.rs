@@ -184,7 +184,7 @@ fn monotone<E: EntityTrait>(backend: DbBackend) -> OnConflict {
         on_conflict.values(others.iter().chain(&revs).map(newer));
     } else {
         on_conflict.update_columns(others.into_iter().chain(revs));
-        on_conflict.action_and_where(Expr::cust(format!("excluded.rev > {}.rev", rev.0.to_string())));
+        on_conflict.action_and_where(Expr::cust(format!("excluded.rev > {}.rev", rev.0)));
     }
     on_conflict
 }

@@ -18,7 +18,9 @@ pub(crate) async fn again<T, F: Future<Output = hot::Result<T>>>(call: impl Fn()
     let deadline = Instant::now() + PATIENCE;
     for wait in WAITS_MS {
         match call().await {
-            Err(Error::Unavailable(error)) if Instant::now() < deadline => tracing::debug!(%error, wait_ms = wait, "Redis did not answer; trying again"),
+            Err(Error::Unavailable(error)) if Instant::now() < deadline => {
+                tracing::debug!(%error, wait_ms = wait, "Redis did not answer; trying again")
+            }
             other => return other,
         }
         tokio::time::sleep(Duration::from_millis(wait)).await;
