@@ -56,7 +56,13 @@ async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListen
 
     // The flusher stops last, so that what the last requests wrote may still be saved; what is not is in Redis' file.
     let stop_flusher = CancellationToken::new();
-    let flusher = tokio::spawn(flusher::run(settings.flusher.clone(), store.clone(), writers, stop_flusher.clone()));
+    let flusher = flusher::run(settings.flusher.clone(), store.clone(), writers, stop_flusher.clone(), || ());
+    let stop_all = shutdown.clone();
+    let flusher = tokio::spawn(async move {
+        let flushed = flusher.await;
+        stop_all.cancel(); // an API without a flusher would fill Redis
+        flushed
+    });
     let served = api::run(settings.api.clone(), store.clone(), listener, shutdown).await;
     stop_flusher.cancel();
     let flushed = flusher.await.context("the flusher")?;

@@ -44,8 +44,7 @@ pub(crate) async fn flusher(settings: Flusher, shutdown: CancellationToken) -> R
     let (redis, sql) = start::urls(&settings.stores)?;
     let store = start::open(&settings.stores, &redis, &sql).await?;
     let writers = start::connect_sql(&sql, WRITERS).await?;
-    println!("flusher is ready");
-    flusher::run(settings.flusher, store.clone(), writers, shutdown).await?;
+    flusher::run(settings.flusher, store.clone(), writers, shutdown, || println!("flusher is ready")).await?;
     store.hot.close().await;
     Ok(())
 }

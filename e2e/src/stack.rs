@@ -179,7 +179,7 @@ impl Stack {
         let store = self.open_store(redis_url).await;
         let sql = cold::connect(&self.sql_url, 4).await.expect("SQL answers");
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone()));
+        let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone(), || ()));
         Flusher { task, shutdown }
     }
 

@@ -36,16 +36,14 @@ impl Flusher {
     pub(crate) async fn pass(&self, shutdown: &CancellationToken) -> Result<(), Error> {
         while !shutdown.is_cancelled() {
             let users: Vec<UserId> = self.claim(Kind::User).await?;
-            if !users.is_empty() {
-                self.flush_users(&users).await?;
-            }
             let chats: Vec<ChatId> = self.claim(Kind::Chat).await?;
-            if !chats.is_empty() {
-                self.flush_chats(&chats).await?;
-            }
             if users.is_empty() && chats.is_empty() {
                 break;
             }
+            // Neither waits for what holds up the other.
+            let users = if users.is_empty() { Ok(()) } else { self.flush_users(&users).await };
+            let chats = if chats.is_empty() { Ok(()) } else { self.flush_chats(&chats).await };
+            users.and(chats)?;
         }
         Ok(())
     }

@@ -42,11 +42,17 @@ impl From<hot::Error> for Error {
     }
 }
 
-/// Runs until `shutdown`, then finishes what it has claimed. `sql` is the pool that is written to.
+/// Runs until `shutdown`, then finishes what it has claimed. `sql` is the pool that is written to; `ready` is called when events reach us.
 ///
 /// # Errors
 /// Only at start: when it cannot subscribe, or open the connections of its own. Later it backs off and goes on.
-pub async fn run(config: Config, store: Store, sql: DatabaseConnection, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    store: Store,
+    sql: DatabaseConnection,
+    shutdown: CancellationToken,
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
     // Snapshots and the waiting for their durability go over a connection that nobody else writes on.
     let hot = store.hot.another().await?;
     let durable = Durable::detect(&hot).await?;
@@ -54,6 +60,7 @@ pub async fn run(config: Config, store: Store, sql: DatabaseConnection, shutdown
     let logins = tokio::spawn(login::warm_logins(store.clone(), hot.another().await?, config.warm_chats, shutdown.clone()));
     let flusher = Flusher { hot: hot.clone(), store, sql, config, durable };
     tracing::info!(durable = ?flusher.durable, "flusher is ready");
+    ready();
 
     let mut failures = 0;
     while wake.next(&shutdown).await {
