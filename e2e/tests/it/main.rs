@@ -8,5 +8,6 @@ mod flushers;
 mod harness;
 mod history;
 mod hydrate;
+mod kill;
 mod load;
 mod names;

@@ -1,0 +1,229 @@
+//! kill -9, of whatever, wherever: nothing that was acknowledged is lost, and nothing is there twice.
+
+use std::{
+    fs::OpenOptions,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
+
+use e2e::{Client, Fault, Ledger, Options, Process, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, process, say};
+use futures_util::future::join_all;
+use hot::Verb;
+use model::{Tick, UserId};
+use store::Own;
+use tokio::sync::watch;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Ann and Bob's chat, with so many texts of Ann's.
+async fn chat(stack: &Stack, texts: usize) -> Ledger {
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let mut ledger = Ledger::new(chat, ann);
+    talk(stack, &mut ledger, texts).await;
+    ledger
+}
+
+async fn talk(stack: &Stack, ledger: &mut Ledger, texts: usize) {
+    for _ in 0..texts {
+        let body = format!("text {}", ledger.sent.len());
+        ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, &body, None).await.expect("sent"), body));
+    }
+}
+
+on_both!(a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undone);
+async fn a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undone(sql: Sql) {
+    let stack = Stack::with(sql, Options { lease: SECOND, ..Options::default() }).await;
+    let ledger = chat(&stack, 30).await;
+    let (id, ann) = (ledger.chat, ledger.reader);
+    let mut ledgers = [ledger];
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let settle = proxy.rule(stack.sha(Verb::SettleChat), Fault::Stall);
+    let victim = process("flusher", &stack.env_through(&proxy.url())).await;
+    settle.wait_fired(1).await;
+    let (last, _) = ledgers[0].sent[29];
+    assert!(stack.store.cold.message(id, last).await.expect("SQL answers").is_some(), "it is committed");
+    assert!(!stack.redis.keys(&format!("chat:*{id}:dirty")).await.is_empty(), "and not settled");
+    victim.kill9();
+
+    // What has changed since is newer than what was committed, and the dead flusher's settle arrives only now.
+    talk(&stack, &mut ledgers[0], 10).await;
+    let read = ledgers[0].sent[35].0;
+    let bob = stack.store.members(Own { chat: id, user: ann }).await.expect("members").into_iter().find(|member| member.user_id != ann);
+    let bob = Own { chat: id, user: bob.expect("there are two").user_id };
+    stack.store.mark(bob, read, read).await.expect("marked");
+    settle.release();
+    audit(&stack, &ledgers).await;
+
+    let heir = process("flusher", &stack.env()).await;
+    stack.expire(id).await;
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    assert_eq!(stack.store.view(bob).await.expect("it comes back").unread_count, 4);
+    assert_eq!(heir.stop().await, 0);
+}
+
+on_both!(an_api_that_is_killed_after_the_append_gives_the_first_message_to_who_tries_again);
+async fn an_api_that_is_killed_after_the_append_gives_the_first_message_to_who_tries_again(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let api = process("api", &stack.env_through(&proxy.url())).await;
+    let ann = Client::register(api.url(), "ann").await;
+    let _bob = Client::register(api.url(), "bob").await;
+    let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let append = proxy.rule_for(stack.sha(Verb::Append), Fault::StallReply, 0, 1);
+    let (sender, to) = (ann.clone(), chat.clone());
+    let sending = tokio::spawn(async move { sender.try_send(&to, "did it arrive?", "key-1").await });
+    append.wait_fired(1).await;
+    let other = stack.start_api().await;
+    let stored = eventually(10 * SECOND, "the message is in Redis", async || {
+        ann.at(&other.url).page(&chat, "").await.expect(200)["items"].as_array().and_then(|items| items.first().cloned())
+    });
+    let stored = stored.await;
+    api.kill9();
+    assert!(sending.await.expect("no panic").is_err(), "nobody acknowledged it");
+
+    api.restart().await;
+    let ann = ann.at(api.url());
+    let again = ann.try_send(&chat, "did it arrive?", "key-1").await.expect("an answer");
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let again = again.expect(200);
+    for field in ["id", "seq", "rev", "created_at", "body", "client_id"] {
+        assert_eq!(again[field], stored[field]);
+    }
+    ann.send(&chat, "and the next").await.expect(201);
+    let history = ann.history(&chat, 10, true).await;
+    assert_eq!(history.iter().map(|message| &message["body"]).collect::<Vec<_>>(), ["did it arrive?", "and the next"]);
+    assert_eq!(api.stop().await, 0);
+    other.stop().await;
+}
+
+/// People who write through one API after another, each message until it is acknowledged.
+struct Crowd {
+    clients: Vec<Client>,
+    chat: String,
+    api: watch::Sender<String>,
+    acknowledged: AtomicUsize,
+    done: watch::Sender<bool>,
+}
+
+impl Crowd {
+    async fn start(api: &Process) -> Self {
+        let clients = join_all(["ann", "bob", "carl"].map(|name| Client::register(api.url(), name))).await;
+        let chat = clients[0].create_group("Friends", &["bob", "carl"]).await.expect(201)["id"].as_str().expect("an id").to_owned();
+        Self { clients, chat, api: watch::Sender::new(api.url()), acknowledged: AtomicUsize::new(0), done: watch::Sender::new(false) }
+    }
+
+    async fn write(&self) -> Ledger {
+        let mut ledger = Ledger::new(self.chat.parse().expect("an id"), UserId(self.clients[0].id.parse().expect("an id")));
+        for sent in join_all(self.clients.iter().map(|client| self.write_as(client))).await {
+            ledger.sent.extend(sent);
+        }
+        ledger
+    }
+
+    async fn write_as(&self, client: &Client) -> Vec<(Tick, String)> {
+        let mut sent = Vec::new();
+        while !*self.done.borrow() {
+            let (body, key) = (format!("text {} of {}", sent.len(), client.id), format!("key-{}", sent.len()));
+            let acknowledged = eventually(60 * SECOND, "a send is acknowledged", async || {
+                let api = self.api.borrow().clone();
+                let answer = client.at(api).try_send(&self.chat, &body, &key).await.ok()?;
+                match answer.status {
+                    200 | 201 => Some(Tick(answer.json["id"].as_i64().expect("an id"))),
+                    503 => None,
+                    _ => panic!("a send is answered with {}", answer.text),
+                }
+            });
+            sent.push((acknowledged.await, body));
+            self.acknowledged.fetch_add(1, SeqCst);
+        }
+        sent
+    }
+
+    async fn wait_for(&self, more: usize) {
+        let end = self.acknowledged.load(SeqCst) + more;
+        eventually(60 * SECOND, "more sends are acknowledged", async || self.acknowledged.load(SeqCst) >= end).await;
+    }
+}
+
+on_both!(redis_api_and_flusher_are_killed_in_turn_in_the_middle_of_sends);
+async fn redis_api_and_flusher_are_killed_in_turn_in_the_middle_of_sends(sql: Sql) {
+    let quick = Duration::from_millis(20);
+    let options = Options { lease: SECOND, flush_after: quick, sweep: quick, chat_ttl: SECOND, ..Options::default() };
+    let stack = Stack::with(sql, options).await;
+    let api = process("api", &stack.env()).await;
+    let flusher = process("flusher", &stack.env()).await;
+    let crowd = Crowd::start(&api).await;
+    let killing = async {
+        for _ in 0..3 {
+            crowd.wait_for(40).await;
+            stack.redis.kill9();
+            stack.redis.restart().await;
+            crowd.wait_for(40).await;
+            flusher.kill9();
+            flusher.restart().await;
+            crowd.wait_for(40).await;
+            api.kill9();
+            api.restart().await;
+            crowd.api.send_replace(api.url());
+        }
+        crowd.wait_for(40).await;
+        crowd.done.send_replace(true);
+    };
+    let (ledger, ()) = tokio::join!(crowd.write(), killing);
+    let ledgers = [ledger];
+    audit(&stack, &ledgers).await;
+    audit_sql(&stack, &ledgers).await;
+    assert_eq!(flusher.stop().await, 0);
+    assert_eq!(api.stop().await, 0);
+}
+
+/// Where Redis writes down what it did last.
+async fn append_only_file(stack: &Stack) -> PathBuf {
+    let folder = stack.redis.cli(&["CONFIG", "GET", "dir"]).await.lines().nth(1).expect("Redis has a folder").to_owned();
+    let files = std::fs::read_dir(format!("{folder}/appendonlydir")).expect("an AOF").map(|entry| entry.expect("a file").path());
+    files.into_iter().filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max().expect("what follows the base")
+}
+
+on_both!(what_redis_forgets_in_a_power_cut_was_never_in_sql);
+async fn what_redis_forgets_in_a_power_cut_was_never_in_sql(sql: Sql) {
+    let quick = Duration::from_millis(10);
+    let options = Options { flush_after: quick, sweep: quick, redis: vec![("appendfsync", "everysec")], ..Options::default() };
+    let options = options.altered(|verb, source| match verb {
+        Verb::SettleChat => source.replacen('\n', "\nredis.call('INCR', 'e2e:settled')\n", 1),
+        _ => source,
+    });
+    let stack = Stack::with(sql, options).await;
+    let flusher = stack.start_flusher().await;
+    let mut ledgers = [chat(&stack, 10).await];
+    let (id, ann) = (ledgers[0].chat, ledgers[0].reader);
+    let settled = async || stack.redis.cli(&["GET", "e2e:settled"]).await.parse::<usize>().unwrap_or_default();
+    let file = append_only_file(&stack).await;
+    // A power cut takes what `everysec` has not brought to disk yet: the last second, at the least. SQL must not have it either, since the same
+    // seqs will be given again.
+    loop {
+        stack.saved(id).await;
+        let kept = file.metadata().expect("an AOF").len();
+        let begin = Instant::now();
+        for at in 0..5 {
+            say(&stack.store, id, ann, &format!("lost {at}"), None).await.expect("sent");
+        }
+        let seen = settled().await;
+        eventually(10 * SECOND, "the flusher has looked twice since", async || settled().await > seen + 1).await;
+        if begin.elapsed() > SECOND {
+            continue; // too slow a machine at this moment: they are on disk by now
+        }
+        stack.redis.kill9();
+        let aof = OpenOptions::new().write(true).open(&file).expect("the AOF opens");
+        aof.set_len(kept).expect("it is cut");
+        break;
+    }
+    stack.redis.restart().await;
+    stack.load_scripts().await;
+    talk(&stack, &mut ledgers[0], 10).await;
+    stack.expire(id).await;
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
