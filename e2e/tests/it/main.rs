@@ -11,3 +11,4 @@ mod hydrate;
 mod kill;
 mod load;
 mod names;
+mod poison;

@@ -1,0 +1,162 @@
+//! A row that SQL will not take, or that nobody can read, holds up nothing but itself.
+
+use std::time::Duration;
+
+use e2e::{Ledger, Options, Process, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use entity::message;
+use hot::UserChange;
+use model::{ChatId, Tick};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// SQL refuses rows of a table with "poison" in a column, until [`antidote`].
+async fn poison(stack: &Stack, sql: Sql, table: &str, column: &str) {
+    for event in ["INSERT", "UPDATE"] {
+        let begin = format!("CREATE TRIGGER refuse_{table}_{event} BEFORE {event} ON {table} FOR EACH ROW");
+        let statement = match sql {
+            Sql::Sqlite => {
+                format!("{begin} WHEN NEW.{column} LIKE '%poison%' BEGIN SELECT RAISE(ABORT, 'it is poison'); END")
+            }
+            Sql::MariaDb => {
+                format!("{begin} IF NEW.{column} LIKE '%poison%' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'it is poison'; END IF")
+            }
+        };
+        stack.db.execute_unprepared(&statement).await.expect("a trigger");
+    }
+}
+
+async fn antidote(stack: &Stack, table: &str) {
+    for event in ["INSERT", "UPDATE"] {
+        stack.db.execute_unprepared(&format!("DROP TRIGGER refuse_{table}_{event}")).await.expect("no trigger");
+    }
+}
+
+/// A group with so many texts, one of them poison.
+async fn group(stack: &Stack, name: &str, texts: usize, poison: Option<usize>) -> Ledger {
+    let owner = stack.person(name).await;
+    let chat = ChatId::new();
+    stack.store.create_group(chat, owner, "Friends", &[]).await.expect("created");
+    let mut ledger = Ledger::new(chat, owner);
+    for at in 0..texts {
+        let body = if poison == Some(at) { format!("poison {at}") } else { format!("text {at}") };
+        ledger.sent.push((say(&stack.store, chat, owner, &body, None).await.expect("sent"), body));
+    }
+    ledger
+}
+
+async fn bodies(stack: &Stack, chat: ChatId) -> Vec<String> {
+    let rows = message::Entity::find().filter(message::Column::ChatId.eq(chat.0)).all(&stack.db).await;
+    rows.expect("SQL answers").into_iter().map(|row| row.body).collect()
+}
+
+/// Waits until these rows, and no others, are put aside.
+async fn parked(stack: &Stack, owner: &str, entries: &[String]) {
+    let what = format!("{entries:?} are parked");
+    let key = async || stack.redis.keys(&format!("*{owner}:parked")).await.pop();
+    let found = async || match key().await {
+        Some(key) => stack.redis.cli(&["ZRANGE", &key, "0", "-1"]).await == entries.join("\n"),
+        None => false,
+    };
+    eventually(30 * SECOND, &what, found).await;
+}
+
+/// `carrier doctor`: its exit code and what it says.
+async fn doctor(stack: &Stack, option: &str) -> (u32, String) {
+    let doctor = Process::new(format!("doctor {option}").trim(), &stack.env());
+    doctor.start();
+    (doctor.wait().await, doctor.log())
+}
+
+fn quick() -> Options {
+    let quick = Duration::from_millis(20);
+    Options { flush_after: quick, sweep: quick, ..Options::default() }
+}
+
+on_both!(a_message_that_sql_refuses_is_put_aside_and_the_rest_goes_on);
+async fn a_message_that_sql_refuses_is_put_aside_and_the_rest_goes_on(sql: Sql) {
+    let stack = Stack::with(sql, quick()).await;
+    poison(&stack, sql, "messages", "body").await;
+    let mut ledgers = [group(&stack, "ann", 80, Some(7)).await, group(&stack, "bob", 80, None).await];
+    let (ill, well) = (ledgers[0].chat, ledgers[1].chat);
+    let entry = format!("message:{}", ledgers[0].sent[7].0);
+    let flusher = stack.start_flusher().await;
+    parked(&stack, &ill.to_string(), std::slice::from_ref(&entry)).await;
+    stack.saved(ill).await;
+    let (sick, healthy) = (bodies(&stack, ill).await, bodies(&stack, well).await);
+    assert_eq!((sick.len(), healthy.len()), (79, 80), "all but the one row are in SQL");
+    assert!(!sick.contains(&"poison 7".to_owned()));
+
+    // Others leave as if nothing were; this chat stays, goes on, and shows the message.
+    stack.expire(well).await;
+    audit_sql(&stack, &ledgers[1..]).await;
+    stack.expire(ill).await;
+    let body = "afterwards".to_owned();
+    ledgers[0].sent.push((say(&stack.store, ill, ledgers[0].reader, &body, None).await.expect("sent"), body));
+    stack.saved(ill).await;
+    assert_eq!(bodies(&stack, ill).await.len(), 80);
+    audit(&stack, &ledgers).await;
+
+    let (code, said) = doctor(&stack, "").await;
+    assert_eq!(code, 1, "{said}");
+    for word in [&ill.to_string(), &entry, "it is poison", "--retry-parked"] {
+        assert!(said.contains(word), "the doctor does not say {word:?}: {said}");
+    }
+
+    antidote(&stack, "messages").await;
+    let (code, said) = doctor(&stack, "--retry-parked").await;
+    assert_eq!(code, 0, "{said}");
+    for ledger in &ledgers {
+        stack.expire(ledger.chat).await;
+    }
+    audit_sql(&stack, &ledgers).await;
+    let (code, said) = doctor(&stack, "").await;
+    assert_eq!(code, 0, "{said}");
+    flusher.stop().await;
+}
+
+on_both!(a_message_that_cannot_be_read_is_put_aside_and_the_rest_goes_on);
+async fn a_message_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(sql: Sql) {
+    let stack = Stack::with(sql, quick()).await;
+    let ledgers = [group(&stack, "ann", 20, None).await];
+    let chat = ledgers[0].chat;
+    let list = format!("chat:{{c{}}}:{chat}:messages", chat.partition());
+    let sound = stack.redis.cli(&["LINDEX", &list, "4"]).await;
+    stack.redis.cli(&["LSET", &list, "4", &sound[..sound.len() - 3]]).await;
+    let flusher = stack.start_flusher().await;
+    parked(&stack, &chat.to_string(), &[format!("message:{}", ledgers[0].sent[4].0)]).await;
+    stack.saved(chat).await;
+    assert_eq!(bodies(&stack, chat).await.len(), 19);
+    let (code, said) = doctor(&stack, "").await;
+    assert_eq!(code, 1, "{said}");
+
+    stack.redis.cli(&["LSET", &list, "4", &sound]).await;
+    assert_eq!(doctor(&stack, "--retry-parked").await.0, 0);
+    stack.expire(chat).await;
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(a_user_whom_sql_refuses_is_put_aside_and_saved_by_the_next_change);
+async fn a_user_whom_sql_refuses_is_put_aside_and_saved_by_the_next_change(sql: Sql) {
+    let stack = Stack::with(sql, quick()).await;
+    poison(&stack, sql, "users", "bio").await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let bio = |text: &str| UserChange { bio: Some(text.to_owned()), ..UserChange::default() };
+    stack.store.change_user(ann, bio("poison")).await.expect("changed");
+    let flusher = stack.start_flusher().await;
+    parked(&stack, &ann.to_string(), &["user".to_owned()]).await;
+    let in_sql = async |user| stack.store.cold.user(user).await.expect("SQL answers");
+    eventually(10 * SECOND, "the other is saved", async || in_sql(bob).await.is_some()).await;
+    assert_eq!(in_sql(ann).await, None);
+    assert_eq!(stack.store.user(ann).await.expect("Redis has it").expect("she is there").bio, "poison");
+    let (code, said) = doctor(&stack, "").await;
+    assert!(code == 1 && said.contains(&ann.to_string()), "{said}");
+
+    let changed = stack.store.change_user(ann, bio("a good one")).await.expect("changed");
+    eventually(10 * SECOND, "she is saved", async || in_sql(ann).await.as_ref() == Some(&changed)).await;
+    assert!(changed.rev > Tick::NEVER);
+    let healed = async || doctor(&stack, "").await.0 == 0;
+    eventually(10 * SECOND, "the doctor has nothing to say", healed).await;
+    flusher.stop().await;
+}
