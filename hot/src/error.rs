@@ -38,17 +38,15 @@ pub enum Error {
 impl Error {
     pub(crate) fn of(verb: &'static str, error: fred::error::Error) -> Self {
         use fred::error::ErrorKind::*;
-        if error.details().starts_with("OOM") {
-            return Self::Full;
-        }
-        match error.kind() {
-            IO | Timeout | Canceled | Routing | Cluster | Backpressure => Self::Unavailable(error),
-            _ if ["LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF"]
-                .iter()
-                .any(|word| error.details().starts_with(word)) =>
-            {
+        // What Redis answers begins with a code in capitals; fred's own words ("Failed to route command.") do not.
+        let code = error.details().split(' ').next().unwrap_or_default();
+        match (error.kind(), code) {
+            (_, "OOM") => Self::Full,
+            (IO | Timeout | Canceled | Routing | Cluster | Backpressure, _) => Self::Unavailable(error),
+            (_, "LOADING" | "BUSY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "READONLY" | "MISCONF" | "NOREPLICAS") => {
                 Self::Unavailable(error)
             }
+            (Unknown, word) if !word.bytes().all(|byte| byte.is_ascii_uppercase()) => Self::Unavailable(error),
             _ => Self::Refused { verb, error },
         }
     }

@@ -12,3 +12,5 @@ mod kill;
 mod load;
 mod names;
 mod poison;
+mod retry;
+mod storm;
