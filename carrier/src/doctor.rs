@@ -121,10 +121,16 @@ async fn check_together(hot: &Hot, incarnation: &str, report: &mut Report) -> Re
     let belongs = hot.belongs(incarnation).await?;
     let found = match &belongs {
         Belongs::Yes => "Redis belongs to this database".to_owned(),
+        Belongs::ToNobody => "Redis is new, and will belong to this database".to_owned(),
         Belongs::ToAnother(other) => format!("Redis belongs to the database with incarnation {other}, this one has {incarnation}"),
         Belongs::Format(format) => format!("the keys in Redis have format {format:?}"),
     };
-    report.say(belongs == Belongs::Yes, "incarnation", &found, "correct CARRIER_REDIS_URL or CARRIER_DATABASE_URL");
+    report.say(
+        matches!(belongs, Belongs::Yes | Belongs::ToNobody),
+        "incarnation",
+        &found,
+        "correct CARRIER_REDIS_URL or CARRIER_DATABASE_URL",
+    );
     Ok(())
 }
 

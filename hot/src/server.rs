@@ -45,8 +45,10 @@ impl Facts {
 /// Whether this Redis belongs to an SQL database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Belongs {
-    /// It does, or it was empty and does now.
+    /// It does.
     Yes,
+    /// It is nobody's yet.
+    ToNobody,
     /// It belongs to another incarnation.
     ToAnother(String),
     /// Its keys have another format.
@@ -82,13 +84,19 @@ impl Hot {
         }
     }
 
-    /// Does this Redis belong to SQL's `incarnation`? One that belongs to none yet does from now on.
-    pub async fn belongs(&self, incarnation: &str) -> Result<Belongs> {
+    /// This Redis, which was nobody's, belongs to SQL's `incarnation` from now on; unless another was quicker.
+    pub async fn adopt(&self, incarnation: &str) -> Result<Belongs> {
         self.command("HSETNX", vec![arg(META), arg("incarnation"), arg(incarnation)]).await?;
         self.command("HSETNX", vec![arg(META), arg("format"), arg(FORMAT)]).await?;
+        self.belongs(incarnation).await
+    }
+
+    /// Does this Redis belong to SQL's `incarnation`? It only looks, so that it can when Redis is full.
+    pub async fn belongs(&self, incarnation: &str) -> Result<Belongs> {
         let mut found = self.command("HMGET", vec![arg(META), arg("incarnation"), arg("format")]).await?.into_array().into_iter();
         let (theirs, format) = (found.next().map(text).unwrap_or_default(), found.next().map(text).unwrap_or_default());
         Ok(match () {
+            () if theirs.is_empty() || format.is_empty() => Belongs::ToNobody,
             () if format != FORMAT => Belongs::Format(format),
             () if theirs != incarnation => Belongs::ToAnother(theirs),
             () => Belongs::Yes,

@@ -50,8 +50,12 @@ impl Store {
     pub async fn open(hot: Hot, cold: Cold) -> Result<Self> {
         let incarnation = cold.incarnation().await.map_err(|error| Error::Unmigrated(error.to_string()))?;
         let incarnation = incarnation.ok_or_else(|| Error::Unmigrated("no incarnation".into()))?;
-        match hot.belongs(&incarnation).await? {
-            hot::Belongs::Yes => {}
+        let mut belongs = hot.belongs(&incarnation).await?;
+        if belongs == hot::Belongs::ToNobody {
+            belongs = hot.adopt(&incarnation).await?;
+        }
+        match belongs {
+            hot::Belongs::Yes | hot::Belongs::ToNobody => {}
             hot::Belongs::ToAnother(redis) => return Err(Error::Strangers { redis, sql: incarnation }),
             hot::Belongs::Format(found) => return Err(Error::Format(found)),
         }

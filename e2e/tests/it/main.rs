@@ -3,8 +3,10 @@
 
 mod access;
 mod arrows;
+mod clock;
 mod expiry;
 mod flushers;
+mod full;
 mod harness;
 mod history;
 mod hydrate;
