@@ -9,7 +9,10 @@ if not row[1] then
 end
 local now, room = micros(), tonumber(ARGV[3])
 redis.call('ZADD', KEYS[5], text(math.floor(now / 1000) + tonumber(ARGV[5])), ARGV[1])
-local entries = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', text(now - tonumber(ARGV[4])), 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local age = tonumber(ARGV[4])
+-- A chat's clock may be ahead of the time.
+local newest = age > 0 and text(now - age) or '+inf'
+local entries = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', newest, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 
 -- Unsaved messages are neighbours in the list more often than not: a window that starts at the oldest of them holds most, read in steps.
 local at, window = nil, {}

@@ -10,6 +10,7 @@ end
 local now = micros()
 redis.call('ZADD', KEYS[3], text(math.floor(now / 1000) + tonumber(ARGV[3])), ARGV[1])
 local rev = redis.call('ZSCORE', KEYS[2], 'user')
-if not rev or tonumber(rev) > now - tonumber(ARGV[2]) then return { 'OK' } end
+local age = tonumber(ARGV[2])
+if not rev or (age > 0 and tonumber(rev) > now - age) then return { 'OK' } end
 local claims = table.remove(row) or ''
 return { 'OK', rev, row, claims }
