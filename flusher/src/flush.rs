@@ -1,6 +1,6 @@
 //! One pass over what is due: claim, snapshot, durable, commit, heal, settle.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use futures_util::future::{join_all, try_join_all};
 use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
@@ -60,7 +60,7 @@ impl Flusher {
 
     async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {
         let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age(), self.config.lease));
-        let mut snapshots: Vec<ChatSnapshot> = try_join_all(snapshots).await?.into_iter().flatten().collect();
+        let mut snapshots: Vec<ChatSnapshot> = whole(chats, join_all(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(&self.hot).await?;
 
         let rows = snapshots.iter().flat_map(|snapshot| {
@@ -78,15 +78,15 @@ impl Flusher {
         // SQL has them, so nobody who reads it from now on can miss what other slots are told of.
         join_all(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
 
-        let settle = snapshots.iter().map(|snapshot| {
+        let settle = snapshots.iter().map(async |snapshot| {
             let soon = if snapshot.rows.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
             let committed: Vec<_> = snapshot.rows.iter().map(|row| (row.entry.clone(), row.rev)).collect();
-            async move { self.hot.settle_chat(snapshot.chat, &committed, soon).await }
-        });
-        for (settled, snapshot) in try_join_all(settle).await?.into_iter().zip(&snapshots) {
+            let settled = self.hot.settle_chat(snapshot.chat, &committed, soon).await?;
             tracing::debug!(chat.id = %snapshot.chat, rows = snapshot.rows.len(), outcome = ?settled, "flushed");
-        }
-        Ok(())
+            Ok::<_, Error>(())
+        });
+        let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.chat).collect();
+        whole(&ids, join_all(settle).await).map(drop)
     }
 
     /// Rows that SQL refused, or that cannot be read, are counted and not settled.
@@ -138,7 +138,7 @@ impl Flusher {
 
     async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
         let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, self.durable.age(), self.config.lease));
-        let snapshots: Vec<UserSnapshot> = try_join_all(snapshots).await?.into_iter().flatten().collect();
+        let snapshots: Vec<UserSnapshot> = whole(users, join_all(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(&self.hot).await?;
         let rows = snapshots.iter().filter_map(|snapshot| snapshot.unsaved.as_ref().map(|(user, _)| SqlRow::User(Box::new(user.clone()))));
         let soon = Duration::from_secs(1);
@@ -150,10 +150,9 @@ impl Flusher {
             }
         };
         let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), &rejected.error)).collect();
-        for snapshot in &snapshots {
-            self.settle_user(snapshot, &errors).await?;
-        }
-        Ok(())
+        let settle = snapshots.iter().map(|snapshot| self.settle_user(snapshot, &errors));
+        let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.user).collect();
+        whole(&ids, join_all(settle).await).map(drop)
     }
 
     async fn settle_user(&self, snapshot: &UserSnapshot, errors: &HashMap<String, &String>) -> Result<(), Error> {
@@ -180,4 +179,20 @@ impl Flusher {
         tracing::debug!(user.id = %id, outcome = ?settled, "flushed");
         Ok(())
     }
+}
+
+/// What went well of the work on each of these, unless nothing can go well now. What Redis refuses, or nobody can read, holds up nobody else: it is
+/// due again when its lease ends.
+fn whole<I: Display, T, E: Into<Error>>(ids: &[I], outcomes: Vec<Result<T, E>>) -> Result<Vec<T>, Error> {
+    let mut good = Vec::with_capacity(outcomes.len());
+    for (id, outcome) in ids.iter().zip(outcomes) {
+        match outcome.map_err(Into::into) {
+            Ok(value) => good.push(value),
+            Err(Error::Store(store::Error::Hot(error))) if !error.is_outage() => {
+                tracing::error!(%id, %error, "left in Redis as it is; tried again when its lease ends");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(good)
 }

@@ -160,3 +160,23 @@ async fn a_user_whom_sql_refuses_is_put_aside_and_saved_by_the_next_change(sql: 
     eventually(10 * SECOND, "the doctor has nothing to say", healed).await;
     flusher.stop().await;
 }
+
+on_both!(a_chat_that_redis_cannot_show_holds_up_no_other);
+async fn a_chat_that_redis_cannot_show_holds_up_no_other(sql: Sql) {
+    let stack = Stack::with(sql, Options { lease: SECOND, ..quick() }).await;
+    let ledgers = [group(&stack, "ann", 20, None).await, group(&stack, "bob", 20, None).await];
+    let (ill, well) = (ledgers[0].chat, ledgers[1].chat);
+    let list = format!("chat:{{c{}}}:{ill}:messages", ill.partition());
+    stack.redis.cli(&["RENAME", &list, &format!("{list}:away")]).await;
+    stack.redis.cli(&["SET", &list, "not a list"]).await;
+    let flusher = stack.start_flusher().await;
+    stack.saved(well).await;
+    stack.expire(well).await;
+    audit_sql(&stack, &ledgers[1..]).await;
+    assert_eq!(bodies(&stack, ill).await.len(), 0);
+
+    stack.redis.cli(&["RENAME", &format!("{list}:away"), &list]).await;
+    stack.expire(ill).await;
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
