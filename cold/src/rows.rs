@@ -34,7 +34,6 @@ pub(crate) fn chat(row: chat::Model) -> Result<Chat> {
         last: Tick(row.last),
         seq: row.seq,
         texts: row.texts,
-        size: row.size,
         rev: Tick(row.rev),
     })
 }

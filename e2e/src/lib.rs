@@ -13,6 +13,7 @@ mod proxy;
 mod redis;
 mod sql;
 mod stack;
+mod stop;
 mod wait;
 
 pub use api::Api;

@@ -18,7 +18,6 @@ pub struct Model {
     pub last: i64,
     pub seq: i64,
     pub texts: i64,
-    pub size: i64,
     pub rev: i64,
 }
 

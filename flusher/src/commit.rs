@@ -230,7 +230,6 @@ fn chat_row(row: &Chat) -> chat::ActiveModel {
         last: Set(row.last.0),
         seq: Set(row.seq),
         texts: Set(row.texts),
-        size: Set(row.size),
         rev: Set(row.rev.0),
     }
 }

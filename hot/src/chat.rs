@@ -280,7 +280,6 @@ impl Hot {
             ("last", arg(chat.last)),
             ("seq", arg(chat.seq)),
             ("texts", arg(chat.texts)),
-            ("size", arg(chat.size)),
             ("rev", arg(chat.rev)),
             ("clock", arg(clock)),
             ("dropped", arg(clock)),
@@ -335,9 +334,9 @@ fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal>> {
     }
 }
 
-/// kind name creator created last seq texts size rev
+/// kind name creator created last seq texts rev
 pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
-    let [kind, name, creator, created, last, seq, texts, size, rev]: [Value; 9] =
+    let [kind, name, creator, created, last, seq, texts, rev]: [Value; 8] =
         row.try_into().map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
     let kind = text(kind);
     Ok(Chat {
@@ -349,7 +348,6 @@ pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         last: Tick(number("a chat's last message", &last)?),
         seq: number("a chat's seq", &seq)?,
         texts: number("a chat's texts", &texts)?,
-        size: number("a chat's size", &size)?,
         rev: Tick(number("a chat's rev", &rev)?),
     })
 }

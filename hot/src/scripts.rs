@@ -59,7 +59,7 @@ verbs! {
     /// A flusher takes what is due.
     Claim "claim" "allow-oom" [clock];
     /// A chat's unsaved rows.
-    SnapshotChat "snapshot_chat" "allow-oom" [clock list];
+    SnapshotChat "snapshot_chat" "allow-oom" [clock list follow];
     /// What was committed is clean; what is clean may leave.
     SettleChat "settle_chat" "allow-oom" [clock list];
     /// A user's unsaved row.

@@ -35,7 +35,6 @@ enum Chats {
     Last,
     Seq,
     Texts,
-    Size,
     Rev,
 }
 
@@ -132,7 +131,6 @@ impl MigrationTrait for Migration {
             tick(Chats::Last),
             tick(Chats::Seq),
             tick(Chats::Texts),
-            tick(Chats::Size),
             tick(Chats::Rev),
         ];
         manager.create_table(table(backend, Chats::Table, chats).primary_key(Index::create().col(Chats::Id)).take()).await?;

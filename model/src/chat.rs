@@ -50,8 +50,6 @@ pub struct Chat {
     pub seq: i64,
     /// How many of them were texts: system messages never count as unread.
     pub texts: i64,
-    /// How many members are in it.
-    pub size: i64,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }

@@ -24,18 +24,7 @@ impl Store {
 
     async fn create(&self, id: ChatId, kind: ChatKind, name: &str, creator: UserId, members: &[(UserId, Role)]) -> Result<bool> {
         let rows = |tick: Tick| ChatRows {
-            chat: Chat {
-                id,
-                kind,
-                name: name.to_owned(),
-                creator,
-                created: tick,
-                last: tick,
-                seq: 0,
-                texts: 0,
-                size: members.len() as i64,
-                rev: tick,
-            },
+            chat: Chat { id, kind, name: name.to_owned(), creator, created: tick, last: tick, seq: 0, texts: 0, rev: tick },
             members: members.iter().map(|(user, role)| (*user, Member::joining(*role, tick, 0))).collect(),
             messages: Vec::new(),
             sent: Vec::new(),
@@ -93,7 +82,7 @@ impl Store {
             unread_count: (view.chat.texts - mine.counted).max(0),
             peer,
             members: oldest_members(&view).take(5).collect(),
-            member_count: view.chat.size,
+            member_count: view.members.values().filter(|member| member.is_in()).count() as i64,
             my: OwnView { role: mine.role, read: mine.read, delivered: mine.delivered },
             others: OtherMarks {
                 read_min: others().map(|(_, member)| member.read).min().unwrap_or_default(),

@@ -185,7 +185,6 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             last: tick,
             seq: 0,
             texts: 0,
-            size: 2,
             rev: tick,
         },
         members: [ann, bob].map(|user| (user, Member::joining(Role::Member, tick, 0))).into(),

@@ -15,4 +15,5 @@ mod load;
 mod names;
 mod poison;
 mod retry;
+mod stops;
 mod storm;

@@ -6,10 +6,6 @@
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
 local actor, user, add, tail = ARGV[3], ARGV[4], ARGV[5] == 'add', ARGV[6]
 
--- A call of ours that was stopped after it wrote the message is taken up where it stopped.
-local stored = tonumber(redis.call('HGET', KEYS[1], 'seq') or -1)
-local newest = redis.call('LINDEX', KEYS[3], -1)
-local resumes = newest and tonumber(string.match(newest, '"seq":(%d+)')) > stored and string.sub(newest, -#tail) == tail
 local clock, seq, texts = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
@@ -22,12 +18,10 @@ local member, size = redis.call('HGET', KEYS[4], user), 0
 for _, other in ipairs(redis.call('HVALS', KEYS[4])) do
   if is_in(other) then size = size + 1 end
 end
+local function rev_of(record) return tonumber(string.match(record, '"rev":(%d+)')) end
 local function role_of(record) return string.match(record, '^{"role":"(%a+)"') end
 if add then
-  if is_in(member) then
-    redis.call('HSET', KEYS[1], 'size', text(size))
-    return { 'IN', member }
-  end
+  if is_in(member) then return { 'IN', member } end
   if role_of(actors) == 'member' then return { 'ROLE' } end
   if size >= tonumber(ARGV[7]) then return { 'FULL' } end
 else
@@ -37,16 +31,18 @@ else
   if role_of(member) == 'owner' and size > 1 then return { 'OWNER' } end
 end
 
-local tick = resumes and clock or math.max(clock + 1, now)
+-- A call of ours that was stopped between the message and its twin, the member's row, is taken up there.
+local message = redis.call('LINDEX', KEYS[3], -1)
+local resumes = message and string.sub(message, -#tail) == tail and (not member or rev_of(member) < id_of(message))
+local tick = resumes and id_of(message) or math.max(clock + 1, now)
 local rev = text(tick)
-local message = newest
 becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[9]))
 redis.call('ZADD', KEYS[5], rev, 'message:' .. rev, rev, 'member:' .. user, rev, 'list:' .. user, rev, 'chat')
 if not resumes then
   message = '{"id":' .. rev .. ',"seq":' .. text(seq + 1) .. ',"rev":' .. rev .. ',"created_at":"' .. rfc3339(tick) .. '",' .. tail
   redis.call('RPUSH', KEYS[3], message)
 end
--- The member's row is the message's twin and takes its tick: they are rows of different kinds.
+-- The twin takes the message's tick: they are rows of different kinds.
 local role, joined, read, counted, delivered = 'member', rev, rev, text(texts), rev
 if not add then
   role, joined, read, counted, delivered =
@@ -55,7 +51,6 @@ end
 member = string.format('{"role":"%s","joined":%s,"left":%s,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role, joined, add and '0' or rev, read,
   counted, delivered, rev)
 redis.call('HSET', KEYS[4], user, member)
-redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'last', rev, 'seq', string.match(message, '"seq":(%d+)'), 'size',
-  text(add and size + 1 or size - 1))
+if not resumes then follow(keys, message, texts) end
 stays_warm(KEYS[2], tonumber(ARGV[8]))
 return { 'OK', member, message }

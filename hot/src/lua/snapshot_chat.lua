@@ -2,11 +2,12 @@
 -- KEYS chat messages members dirty due
 -- ARGV chat_id rows bytes age_us lease_ms   (age_us: younger rows are left for later)
 -- returns {'GONE'} | {'OK', {entry, rev, row} ...}; the row of `chat` is a list of its fields, of `list:UID` the member's; '' when there is none
-local row = redis.call('HMGET', KEYS[1], 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts', 'size', 'rev')
-if not row[1] then
+-- SQL is never shown a message that its chat does not count yet.
+if not mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3] }) then
   redis.call('ZREM', KEYS[5], ARGV[1])
   return { 'GONE' }
 end
+local row = redis.call('HMGET', KEYS[1], 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts', 'rev')
 local now, room = micros(), tonumber(ARGV[3])
 redis.call('ZADD', KEYS[5], text(math.floor(now / 1000) + tonumber(ARGV[5])), ARGV[1])
 local age = tonumber(ARGV[4])

@@ -1,0 +1,392 @@
+//! Each script that the API runs is stopped at each of its calls in turn: nothing that was acknowledged is half done, and trying again completes it.
+
+use std::time::Duration;
+
+use e2e::{Ledger, Options, PASSWORD, Sql, Stack, audit, audit_sql, eventually, history, on_both, say};
+use hot::{ClaimValue, Listed, UserChange, Verb};
+use model::{ChatId, Name, NameKind, Tick, UserId};
+use store::{Error, HotError, Own, Result};
+use uuid::Uuid;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn stack(sql: Sql) -> Stack {
+    let quick = Duration::from_millis(20);
+    let options = Options { flush_after: quick, sweep: quick, lease: SECOND, hydrate_lease: SECOND / 4, ..Options::default() };
+    Stack::with(sql, options.stoppable()).await
+}
+
+/// As a client does: again, until it is granted.
+async fn insist<T>(call: impl AsyncFn() -> Result<T>) -> T {
+    for _ in 0..3 {
+        match call().await {
+            Ok(value) => return value,
+            Err(Error::Hot(HotError::Refused { error, .. })) if error.details().contains("stopped by the test") => {}
+            Err(error) => panic!("neither granted nor stopped: {error}"),
+        }
+    }
+    panic!("one stop stops one run")
+}
+
+/// Ann's group with Bob, in which she has said two things.
+async fn group(stack: &Stack, ann: UserId, others: &[UserId]) -> Ledger {
+    let chat = ChatId::new();
+    stack.store.create_group(chat, ann, "Friends", others).await.expect("created");
+    let mut ledger = Ledger::new(chat, ann);
+    for body in ["one", "two"] {
+        ledger.sent.push((say(&stack.store, chat, ann, body, None).await.expect("sent"), body.to_owned()));
+    }
+    ledger
+}
+
+async fn unread(stack: &Stack, chat: ChatId, user: UserId) -> i64 {
+    stack.store.view(Own { chat, user }).await.expect("a member sees it").unread_count
+}
+
+/// All of these are as they should be in Redis, then in SQL, and when they have come back.
+async fn all_is_well(stack: &Stack, ledgers: &[Ledger]) {
+    audit(stack, ledgers).await;
+    let flusher = stack.start_flusher().await;
+    for ledger in ledgers {
+        stack.expire(ledger.chat).await;
+    }
+    audit_sql(stack, ledgers).await;
+    audit(stack, ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(an_append_is_there_once_whoever_comes_next);
+async fn an_append_is_there_once_whoever_comes_next(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let mut ledgers = Vec::new();
+    stack
+        .at_each_step(
+            Verb::Append,
+            async |_| group(&stack, ann, &[bob]).await,
+            async |mut ledger| {
+                let id = insist(async || say(&stack.store, ledger.chat, ann, "three", Some("key")).await).await;
+                ledger.sent.push((id, "three".into()));
+                assert_eq!(unread(&stack, ledger.chat, bob).await, 3);
+                ledgers.push(ledger);
+            },
+        )
+        .await;
+    // Somebody else's message comes between.
+    stack
+        .at_each_step(
+            Verb::Append,
+            async |_| group(&stack, ann, &[bob]).await,
+            async |mut ledger| {
+                let stopped = say(&stack.store, ledger.chat, ann, "three", Some("key")).await;
+                let other = say(&stack.store, ledger.chat, bob, "from bob", None).await.expect("sent");
+                let id = say(&stack.store, ledger.chat, ann, "three", Some("key")).await.expect("sent");
+                assert!(stopped.is_err() || stopped.is_ok_and(|first| first == id));
+                ledger.sent.extend([(other, "from bob".into()), (id, "three".into())]);
+                ledgers.push(ledger);
+            },
+        )
+        .await;
+    // The chat is saved and leaves before it is tried again.
+    let flusher = stack.start_flusher().await;
+    stack
+        .at_each_step(
+            Verb::Append,
+            async |_| group(&stack, ann, &[bob]).await,
+            async |mut ledger| {
+                let _ = say(&stack.store, ledger.chat, ann, "three", Some("key")).await;
+                audit(&stack, std::slice::from_ref(&ledger)).await;
+                stack.expire(ledger.chat).await;
+                audit_sql(&stack, std::slice::from_ref(&ledger)).await;
+                let id = say(&stack.store, ledger.chat, ann, "three", Some("key")).await.expect("sent");
+                ledger.sent.push((id, "three".into()));
+                assert_eq!(unread(&stack, ledger.chat, bob).await, 3);
+                ledgers.push(ledger);
+            },
+        )
+        .await;
+    flusher.stop().await;
+    all_is_well(&stack, &ledgers).await;
+}
+
+on_both!(a_read_mark_counts_right);
+async fn a_read_mark_counts_right(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let mut ledgers = Vec::new();
+    stack
+        .at_each_step(
+            Verb::MarkRead,
+            async |_| group(&stack, ann, &[bob]).await,
+            async |ledger| {
+                let (own, first) = (Own { chat: ledger.chat, user: bob }, ledger.sent[0].0);
+                let stopped = stack.store.mark(own, first, first).await;
+                let left = unread(&stack, ledger.chat, bob).await;
+                assert!(left == 1 || left == 2 && stopped.is_err(), "{left} unread");
+                insist(async || stack.store.mark(own, first, first).await).await;
+                assert_eq!(unread(&stack, ledger.chat, bob).await, 1);
+                ledgers.push(ledger);
+            },
+        )
+        .await;
+    all_is_well(&stack, &ledgers).await;
+    for ledger in &ledgers {
+        assert_eq!(unread(&stack, ledger.chat, bob).await, 1, "after it came back");
+    }
+}
+
+async fn is_listed(stack: &Stack, user: UserId, chat: ChatId) -> bool {
+    let mut cursor = None;
+    loop {
+        let (page, next) = stack.store.list(user, cursor, 50).await.expect("a list");
+        if page.iter().any(|view| view.id == chat) {
+            return true;
+        }
+        cursor = Some(match next {
+            Some(next) => next,
+            None => return false,
+        });
+    }
+}
+
+/// How often a chat's system messages tell of this.
+async fn told(stack: &Stack, ledger: &Ledger, event: &str) -> usize {
+    let all = history(&stack.store, ledger.chat, ledger.reader, true).await;
+    all.iter().filter(|json| json.contains(event)).count()
+}
+
+on_both!(a_member_comes_and_goes_once);
+async fn a_member_comes_and_goes_once(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (mut joined, mut left) = (Vec::new(), Vec::new());
+    for verb in [Verb::ChangeMember, Verb::Enlist] {
+        stack
+            .at_each_step(
+                verb,
+                async |_| group(&stack, ann, &[]).await,
+                async |ledger| {
+                    let own = Own { chat: ledger.chat, user: ann };
+                    insist(async || stack.store.add_member(own, bob).await).await;
+                    assert_eq!(stack.store.view(Own { chat: ledger.chat, user: bob }).await.expect("he sees it").member_count, 2);
+                    assert!(is_listed(&stack, bob, ledger.chat).await);
+                    assert_eq!(told(&stack, &ledger, "member_added").await, 1);
+                    joined.push(ledger);
+                },
+            )
+            .await;
+        stack
+            .at_each_step(
+                verb,
+                async |_| group(&stack, ann, &[bob]).await,
+                async |ledger| {
+                    let own = Own { chat: ledger.chat, user: ann };
+                    // He may be gone already although nobody said so.
+                    insist(async || match stack.store.remove_member(own, bob).await {
+                        Err(Error::NoMember) => Ok(()),
+                        other => other,
+                    })
+                    .await;
+                    let view = stack.store.view(Own { chat: ledger.chat, user: bob }).await;
+                    assert!(matches!(view, Err(Error::NoChat)), "he is out");
+                    assert_eq!(stack.store.view(own).await.expect("she sees it").member_count, 1);
+                    assert_eq!(told(&stack, &ledger, "member_removed").await, 1);
+                    left.push(ledger);
+                },
+            )
+            .await;
+    }
+    all_is_well(&stack, &joined).await;
+    all_is_well(&stack, &left).await;
+    for ledger in &joined {
+        assert!(is_listed(&stack, bob, ledger.chat).await, "after it came back");
+        assert_eq!(stack.store.view(Own { chat: ledger.chat, user: bob }).await.expect("he sees it").member_count, 2);
+    }
+    for ledger in &left {
+        assert!(!is_listed(&stack, bob, ledger.chat).await, "a flush heals what the API could not tell");
+    }
+}
+
+on_both!(a_chat_is_made_and_loaded_whole);
+async fn a_chat_is_made_and_loaded_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let mut ledgers = Vec::new();
+    for verb in [Verb::Begin, Verb::LoadChat] {
+        stack
+            .at_each_step(
+                verb,
+                async |_| ChatId::new(),
+                async |chat| {
+                    insist(async || stack.store.create_group(chat, ann, "Friends", &[bob]).await).await;
+                    assert!(is_listed(&stack, ann, chat).await && is_listed(&stack, bob, chat).await);
+                    assert_eq!(stack.store.view(Own { chat, user: bob }).await.expect("he sees it").member_count, 2);
+                    let mut ledger = Ledger::new(chat, bob);
+                    ledger.sent.push((say(&stack.store, chat, ann, "hello", None).await.expect("sent"), "hello".into()));
+                    ledgers.push(ledger);
+                },
+            )
+            .await;
+    }
+    all_is_well(&stack, &ledgers).await;
+    let ledger = [group(&stack, ann, &[bob]).await];
+    let flusher = stack.start_flusher().await;
+    let gone = async |_| {
+        stack.expire(ledger[0].chat).await;
+        stack.evicted(ledger[0].chat).await;
+    };
+    for verb in [Verb::Begin, Verb::LoadChat] {
+        stack
+            .at_each_step(verb, gone, async |()| {
+                assert!(insist(async || stack.store.hydrate_chat(ledger[0].chat).await).await);
+                audit(&stack, &ledger).await;
+                assert_eq!(unread(&stack, ledger[0].chat, bob).await, 2);
+            })
+            .await;
+    }
+    flusher.stop().await;
+}
+
+on_both!(somebody_comes_back_whole);
+async fn somebody_comes_back_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let chat = group(&stack, ann, &[bob]).await.chat;
+    let flusher = stack.start_flusher().await;
+    let gone = async |_| {
+        stack.store.revoke_others(bob, "").await.expect("he has no session any more");
+        // One that was stopped half-way is nobody's, but counts until its time is over.
+        let key = stack.redis.keys(&format!("user:*{bob}:sessions")).await.pop().unwrap_or_default();
+        stack.redis.cli(&["DEL", &key]).await;
+        stack.store.logout(bob, "").await.expect("a flusher looks at once");
+        let away = async || stack.redis.keys(&format!("user:*{bob}*")).await.is_empty();
+        eventually(10 * SECOND, "he has left Redis", away).await;
+    };
+    for verb in [Verb::Begin, Verb::LoadUser, Verb::OpenSession] {
+        stack
+            .at_each_step(verb, gone, async |()| {
+                let entered = insist(async || stack.store.login("bob", PASSWORD, "e2e").await).await;
+                assert_eq!(stack.store.authenticate(&entered.token).await.expect("he is in").user, bob);
+                assert!(is_listed(&stack, bob, chat).await);
+            })
+            .await;
+    }
+    flusher.stop().await;
+}
+
+on_both!(a_session_is_used_and_ended);
+async fn a_session_is_used_and_ended(sql: Sql) {
+    let stack = stack(sql).await;
+    let ann = stack.person("ann").await;
+    let kept = stack.store.login("ann", PASSWORD, "kept").await.expect("she is in");
+    stack
+        .at_each_step(
+            Verb::TouchSession,
+            async |_| (),
+            async |()| {
+                insist(async || Ok(stack.store.hot.touch_session(ann, &kept.token.hash()).await?)).await;
+                stack.store.authenticate(&kept.token).await.expect("she is in");
+            },
+        )
+        .await;
+    stack
+        .at_each_step(
+            Verb::CloseSession,
+            async |_| stack.store.login("ann", PASSWORD, "e2e").await.expect("she is in"),
+            async |entered| {
+                insist(async || stack.store.logout(ann, &entered.token.hash()).await).await;
+                assert!(matches!(stack.store.authenticate(&entered.token).await, Err(Error::NoSession)));
+                stack.store.authenticate(&kept.token).await.expect("the other session is not touched");
+            },
+        )
+        .await;
+}
+
+on_both!(a_name_is_taken_and_given_up_whole);
+async fn a_name_is_taken_and_given_up_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let ann = stack.person("ann").await;
+    let mut now = "ann".to_owned();
+    let rename = |name: &str| UserChange { username: Some(name.to_owned()), ..UserChange::default() };
+    let find = async |name: &str| stack.store.find(&Name::new(NameKind::Username, name)).await.expect("Redis and SQL answer");
+    for verb in [Verb::Want, Verb::ChangeUser, Verb::Swap] {
+        let next = async |step| {
+            let next = format!("{}-{step}", verb.name());
+            if verb == Verb::Swap {
+                // A claim of hers from an earlier try is there, to be replaced.
+                stack.stop_at(Verb::ChangeUser, 1).await;
+                assert!(stack.store.change_user(ann, rename(&next)).await.is_err());
+            }
+            next
+        };
+        stack
+            .at_each_step(verb, next, async |next: String| {
+                insist(async || stack.store.change_user(ann, rename(&next)).await).await;
+                assert_eq!(find(&next).await.map(|user| user.id), Some(ann));
+                assert_eq!(find(&now).await, None, "the old name is nobody's");
+                now = next;
+            })
+            .await;
+    }
+    // A claim that its owner no longer stands by.
+    stack
+        .at_each_step(
+            Verb::Disown,
+            async |step| Name::new(NameKind::Username, &format!("other{step}")),
+            async |name| {
+                let nonce = Uuid::now_v7().simple().to_string();
+                stack.store.hot.want(ann, &name, &nonce).await.expect("Redis answers").expect("she is there");
+                let claim = ClaimValue { owner: ann, nonce: nonce.clone(), since: Tick::now() };
+                stack.store.hot.claim_name(&name, &claim).await.expect("Redis answers").expect("it is free");
+                let free = async || Ok(stack.store.hot.disown(ann, &name, &nonce, Duration::ZERO).await?);
+                eventually(SECOND, "she no longer stands by it", async || insist(free).await).await;
+                assert!(stack.store.hot.swap_claim(&name, &claim, None).await.expect("Redis answers"));
+            },
+        )
+        .await;
+    let flusher = stack.start_flusher().await;
+    let released = async || stack.redis.keys("claim:*").await.is_empty();
+    eventually(10 * SECOND, "SQL has the name, and the claims are gone", released).await;
+    assert_eq!(stack.store.cold.user(ann).await.expect("SQL answers").expect("she is saved").username, now);
+    flusher.stop().await;
+}
+
+on_both!(a_list_never_goes_back);
+async fn a_list_never_goes_back(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, chat) = (stack.person("ann").await, ChatId::new());
+    let (old, new) = (Tick::now().earlier(SECOND), Tick::now());
+    stack
+        .at_each_step(
+            Verb::Enlist,
+            async |_| (),
+            async |()| {
+                for rev in [new, old] {
+                    insist(async || Ok(stack.store.hot.enlist(ann, Listed { chat, rev, left: Tick::NEVER }).await?))
+                        .await
+                        .expect("she is there");
+                }
+                let listed = stack.store.hot.chats_of(ann).await.expect("a list");
+                assert_eq!(listed.iter().map(|listed| (listed.chat, listed.rev)).collect::<Vec<_>>(), [(chat, new)]);
+            },
+        )
+        .await;
+}
+
+on_both!(a_chat_that_cools_leaves_with_all_it_has);
+async fn a_chat_that_cools_leaves_with_all_it_has(sql: Sql) {
+    let stack = stack(sql).await;
+    let ann = stack.person("ann").await;
+    let flusher = stack.start_flusher().await;
+    stack
+        .at_each_step(
+            Verb::Cool,
+            async |_| group(&stack, ann, &[]).await,
+            async |ledger| {
+                insist(async || Ok(stack.store.hot.cool(ledger.chat).await?)).await;
+                audit_sql(&stack, &[ledger]).await;
+            },
+        )
+        .await;
+    flusher.stop().await;
+}
