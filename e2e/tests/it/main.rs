@@ -5,6 +5,7 @@ mod access;
 mod arrows;
 mod clock;
 mod expiry;
+mod flush_stops;
 mod flushers;
 mod full;
 mod harness;

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// SQL refuses rows of a table with "poison" in a column, until [`antidote`].
-async fn poison(stack: &Stack, sql: Sql, table: &str, column: &str) {
+pub(crate) async fn poison(stack: &Stack, sql: Sql, table: &str, column: &str) {
     for event in ["INSERT", "UPDATE"] {
         let begin = format!("CREATE TRIGGER refuse_{table}_{event} BEFORE {event} ON {table} FOR EACH ROW");
         let statement = match sql {
@@ -26,7 +26,7 @@ async fn poison(stack: &Stack, sql: Sql, table: &str, column: &str) {
     }
 }
 
-async fn antidote(stack: &Stack, table: &str) {
+pub(crate) async fn antidote(stack: &Stack, table: &str) {
     for event in ["INSERT", "UPDATE"] {
         stack.db.execute_unprepared(&format!("DROP TRIGGER refuse_{table}_{event}")).await.expect("no trigger");
     }
@@ -51,7 +51,7 @@ async fn bodies(stack: &Stack, chat: ChatId) -> Vec<String> {
 }
 
 /// Waits until these rows, and no others, are put aside.
-async fn parked(stack: &Stack, owner: &str, entries: &[String]) {
+pub(crate) async fn parked(stack: &Stack, owner: &str, entries: &[String]) {
     let what = format!("{entries:?} are parked");
     let key = async || stack.redis.keys(&format!("*{owner}:parked")).await.pop();
     let found = async || match key().await {

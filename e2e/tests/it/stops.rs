@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn stack(sql: Sql) -> Stack {
+pub(crate) async fn stack(sql: Sql) -> Stack {
     let quick = Duration::from_millis(20);
-    let options = Options { flush_after: quick, sweep: quick, lease: SECOND, hydrate_lease: SECOND / 4, ..Options::default() };
+    let options = Options { flush_after: quick, sweep: quick, lease: SECOND / 4, hydrate_lease: SECOND / 4, ..Options::default() };
     Stack::with(sql, options.stoppable()).await
 }
 
@@ -29,7 +29,7 @@ async fn insist<T>(call: impl AsyncFn() -> Result<T>) -> T {
 }
 
 /// Ann's group with Bob, in which she has said two things.
-async fn group(stack: &Stack, ann: UserId, others: &[UserId]) -> Ledger {
+pub(crate) async fn group(stack: &Stack, ann: UserId, others: &[UserId]) -> Ledger {
     let chat = ChatId::new();
     stack.store.create_group(chat, ann, "Friends", others).await.expect("created");
     let mut ledger = Ledger::new(chat, ann);

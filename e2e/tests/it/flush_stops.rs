@@ -1,0 +1,106 @@
+//! Each script that the flusher runs is stopped at each of its calls in turn: nothing is lost, and the next pass completes it.
+
+use std::time::Duration;
+
+use e2e::{Ledger, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use hot::{Kind, UserChange, Verb};
+use model::UserId;
+
+use crate::{
+    poison::{antidote, parked, poison},
+    stops::{group, stack},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn another(stack: &Stack, ledger: &mut Ledger, body: &str) {
+    ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, body, None).await.expect("sent"), body.to_owned()));
+}
+
+on_both!(a_chat_is_saved_and_leaves);
+async fn a_chat_is_saved_and_leaves(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let flusher = stack.start_flusher().await;
+    for verb in [Verb::Claim, Verb::SnapshotChat, Verb::SettleChat] {
+        let made = async |_| group(&stack, ann, &[bob]).await;
+        stack
+            .at_each_step(verb, made, async |mut ledger| {
+                another(&stack, &mut ledger, "while it is saved").await;
+                stack.saved(ledger.chat).await;
+                audit(&stack, std::slice::from_ref(&ledger)).await;
+                stack.expire(ledger.chat).await;
+                audit_sql(&stack, std::slice::from_ref(&ledger)).await;
+                another(&stack, &mut ledger, "after it came back").await;
+                stack.expire(ledger.chat).await;
+                audit_sql(&stack, &[ledger]).await;
+            })
+            .await;
+    }
+    flusher.stop().await;
+}
+
+on_both!(a_user_is_saved_and_leaves);
+async fn a_user_is_saved_and_leaves(sql: Sql) {
+    let stack = stack(sql).await;
+    let flusher = stack.start_flusher().await;
+    for verb in [Verb::SnapshotUser, Verb::SettleUser] {
+        let made = async |step| stack.person(&format!("{}{step}", verb.name())).await;
+        stack
+            .at_each_step(verb, made, async |user: UserId| {
+                let bio = UserChange { bio: Some("new".into()), ..UserChange::default() };
+                let changed = stack.store.change_user(user, bio).await.expect("changed");
+                stack.store.revoke_others(user, "").await.expect("no session is left");
+                let away = async || stack.redis.keys(&format!("user:*{user}*")).await.is_empty();
+                eventually(10 * SECOND, "the user has left Redis", away).await;
+                assert_eq!(stack.store.cold.user(user).await.expect("SQL answers"), Some(changed));
+            })
+            .await;
+    }
+    let released = async || stack.redis.keys("claim:*").await.is_empty();
+    eventually(10 * SECOND, "every claim is released", released).await;
+    flusher.stop().await;
+}
+
+on_both!(a_row_is_put_aside_and_freed);
+async fn a_row_is_put_aside_and_freed(sql: Sql) {
+    let stack = stack(sql).await;
+    poison(&stack, sql, "messages", "body").await;
+    let ann = stack.person("ann").await;
+    let flusher = stack.start_flusher().await;
+    let mut ledgers = Vec::new();
+    let entry = |ledger: &Ledger| format!("message:{}", ledger.sent[2].0);
+    for verb in [Verb::Park, Verb::Unpark] {
+        let made = async |_| {
+            let mut ledger = group(&stack, ann, &[]).await;
+            if verb == Verb::Unpark {
+                another(&stack, &mut ledger, "poison").await;
+                parked(&stack, &ledger.chat.to_string(), &[entry(&ledger)]).await;
+            }
+            ledger
+        };
+        stack
+            .at_each_step(verb, made, async |mut ledger| {
+                if verb == Verb::Unpark {
+                    // The first try may be stopped; the second frees what the first did not.
+                    for _ in 0..2 {
+                        let _ = stack.store.hot.unpark(Kind::Chat, &ledger.chat.to_string()).await;
+                    }
+                } else {
+                    another(&stack, &mut ledger, "poison").await;
+                }
+                parked(&stack, &ledger.chat.to_string(), &[entry(&ledger)]).await;
+                audit(&stack, std::slice::from_ref(&ledger)).await;
+                ledgers.push(ledger);
+            })
+            .await;
+    }
+    antidote(&stack, "messages").await;
+    for ledger in &ledgers {
+        stack.store.hot.unpark(Kind::Chat, &ledger.chat.to_string()).await.expect("it is freed");
+        stack.expire(ledger.chat).await;
+    }
+    audit_sql(&stack, &ledgers).await;
+    assert!(stack.store.hot.dead().await.expect("Redis answers").is_empty(), "nothing is listed that is saved");
+    flusher.stop().await;
+}
