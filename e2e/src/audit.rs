@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use store::{Own, Store};
 
-use crate::Stack;
+use crate::{Stack, say};
 
 /// What was acknowledged in a chat. Bodies must differ, so that a message that is there twice shows.
 #[derive(Clone, Debug)]
@@ -25,6 +25,14 @@ impl Ledger {
     /// Nothing yet.
     pub fn new(chat: ChatId, reader: UserId) -> Self {
         Self { chat, reader, sent: Vec::new() }
+    }
+
+    /// The reader says so many texts, all different.
+    pub async fn talk(&mut self, stack: &Stack, texts: usize) {
+        for _ in 0..texts {
+            let body = format!("text {}", self.sent.len());
+            self.sent.push((say(&stack.store, self.chat, self.reader, &body, None).await.expect("sent"), body));
+        }
     }
 }
 

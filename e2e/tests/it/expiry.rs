@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Ledger, Options, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use e2e::{Ledger, Options, Sql, Stack, audit, audit_sql, eventually, on_both};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -11,11 +11,8 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn chat(stack: &Stack, texts: usize) -> Ledger {
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
-    let mut ledger = Ledger::new(chat, bob);
-    for at in 0..texts {
-        let body = format!("text {at}");
-        ledger.sent.push((say(&stack.store, chat, ann, &body, None).await.expect("sent"), body));
-    }
+    let mut ledger = Ledger::new(chat, ann);
+    ledger.talk(stack, texts).await;
     ledger
 }
 

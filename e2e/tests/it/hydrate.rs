@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use e2e::{Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both};
 use futures_util::future::join_all;
 use hot::{Begun, ChatRows, Loaded, Verb};
 use model::{Chat, ChatId, ChatKind, Member, Role, Tick, UserId};
@@ -15,16 +15,9 @@ async fn cold_chat(stack: &Stack) -> Ledger {
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
     let mut ledger = Ledger::new(chat, ann);
-    talk(stack, &mut ledger, 70).await;
+    ledger.talk(stack, 70).await;
     leave(stack, chat).await;
     ledger
-}
-
-async fn talk(stack: &Stack, ledger: &mut Ledger, texts: usize) {
-    for _ in 0..texts {
-        let body = format!("text {}", ledger.sent.len());
-        ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, &body, None).await.expect("sent"), body));
-    }
 }
 
 /// Saves a chat and lets it go.
@@ -66,7 +59,7 @@ async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql)
     assert_eq!(in_list(&stack, chat).await, "50");
     audit(&stack, &ledgers).await;
 
-    talk(&stack, &mut ledgers[0], 5).await;
+    ledgers[0].talk(&stack, 5).await;
     for store in &stores {
         assert!(store.hydrate_chat(chat).await.expect("it is there"));
     }
@@ -87,12 +80,12 @@ async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_o
     let sleeping = tokio::spawn(async move { sleeper.hydrate_chat(chat).await });
     load.wait_fired(1).await;
 
-    talk(&stack, &mut ledgers[0], 10).await; // loaded by another, once the sleeper's time is up
+    ledgers[0].talk(&stack, 10).await; // loaded by another, once the sleeper's time is up
     leave(&stack, chat).await;
     load.release();
     assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
     audit(&stack, &ledgers).await;
-    talk(&stack, &mut ledgers[0], 10).await;
+    ledgers[0].talk(&stack, 10).await;
     audit(&stack, &ledgers).await;
     leave(&stack, chat).await;
     audit_sql(&stack, &ledgers).await;
@@ -116,7 +109,7 @@ async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
     hot.abandon_chat(chat, "first").await.expect("Redis answers");
     assert_eq!(hot.load_chat("second", &old).await.expect("Redis answers"), Loaded::Done);
 
-    talk(&stack, &mut ledgers[0], 3).await;
+    ledgers[0].talk(&stack, 3).await;
     for nonce in ["first", "second"] {
         assert_eq!(hot.load_chat(nonce, &old).await.expect("Redis answers"), Loaded::Resident);
         assert_eq!(hot.begin_chat(chat, nonce).await.expect("Redis answers"), Begun::Resident);

@@ -21,15 +21,8 @@ async fn chat(stack: &Stack, texts: usize) -> Ledger {
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
     let mut ledger = Ledger::new(chat, ann);
-    talk(stack, &mut ledger, texts).await;
+    ledger.talk(stack, texts).await;
     ledger
-}
-
-async fn talk(stack: &Stack, ledger: &mut Ledger, texts: usize) {
-    for _ in 0..texts {
-        let body = format!("text {}", ledger.sent.len());
-        ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, &body, None).await.expect("sent"), body));
-    }
 }
 
 on_both!(a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undone);
@@ -48,7 +41,7 @@ async fn a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undon
     victim.kill9();
 
     // What has changed since is newer than what was committed, and the dead flusher's settle arrives only now.
-    talk(&stack, &mut ledgers[0], 10).await;
+    ledgers[0].talk(&stack, 10).await;
     let read = ledgers[0].sent[35].0;
     let bob = stack.store.members(Own { chat: id, user: ann }).await.expect("members").into_iter().find(|member| member.user_id != ann);
     let bob = Own { chat: id, user: bob.expect("there are two").user_id };
@@ -222,7 +215,7 @@ async fn what_redis_forgets_in_a_power_cut_was_never_in_sql(sql: Sql) {
     }
     stack.redis.restart().await;
     stack.load_scripts().await;
-    talk(&stack, &mut ledgers[0], 10).await;
+    ledgers[0].talk(&stack, 10).await;
     stack.expire(id).await;
     audit_sql(&stack, &ledgers).await;
     flusher.stop().await;
