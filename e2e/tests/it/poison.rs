@@ -90,11 +90,15 @@ async fn a_message_that_sql_refuses_is_put_aside_and_the_rest_goes_on(sql: Sql) 
     // Others leave as if nothing were; this chat stays, goes on, and shows the message.
     stack.expire(well).await;
     audit_sql(&stack, &ledgers[1..]).await;
-    stack.expire(ill).await;
     let body = "afterwards".to_owned();
     ledgers[0].sent.push((say(&stack.store, ill, ledgers[0].reader, &body, None).await.expect("sent"), body));
     stack.saved(ill).await;
     assert_eq!(bodies(&stack, ill).await.len(), 80);
+    stack.expire(ill).await;
+    let due = format!("due:{{c{}}}", ill.partition());
+    let later = Tick::now().0 / 1000 + 600_000;
+    let stays = async || stack.redis.cli(&["ZSCORE", &due, &ill.to_string()]).await.parse().is_ok_and(|score: i64| score > later);
+    eventually(10 * SECOND, "the flusher has looked, and comes back when somebody may have mended it", stays).await;
     audit(&stack, &ledgers).await;
 
     let (code, said) = doctor(&stack, "").await;
@@ -163,7 +167,9 @@ async fn a_user_whom_sql_refuses_is_put_aside_and_saved_by_the_next_change(sql: 
 
 on_both!(a_chat_that_redis_cannot_show_holds_up_no_other);
 async fn a_chat_that_redis_cannot_show_holds_up_no_other(sql: Sql) {
-    let stack = Stack::with(sql, Options { lease: SECOND, ..quick() }).await;
+    // Both are due at the start, and nothing but an event makes the flusher look again.
+    let (moment, hour) = (Duration::from_millis(1), 3600 * SECOND);
+    let stack = Stack::with(sql, Options { flush_after: moment, sweep: hour, lease: hour, ..Options::default() }).await;
     let ledgers = [group(&stack, "ann", 20, None).await, group(&stack, "bob", 20, None).await];
     let (ill, well) = (ledgers[0].chat, ledgers[1].chat);
     let list = format!("chat:{{c{}}}:{ill}:messages", ill.partition());
