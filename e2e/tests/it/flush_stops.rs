@@ -37,6 +37,21 @@ async fn a_chat_is_saved_and_leaves(sql: Sql) {
             })
             .await;
     }
+    // Nothing is left to save: it only leaves.
+    for verb in [Verb::SnapshotChat, Verb::SettleChat] {
+        let saved = async |_| {
+            let ledger = group(&stack, ann, &[bob]).await;
+            stack.saved(ledger.chat).await;
+            ledger
+        };
+        stack
+            .at_each_step(verb, saved, async |ledger| {
+                stack.expire(ledger.chat).await;
+                audit_sql(&stack, std::slice::from_ref(&ledger)).await;
+                audit(&stack, &[ledger]).await;
+            })
+            .await;
+    }
     flusher.stop().await;
 }
 

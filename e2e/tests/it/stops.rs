@@ -135,18 +135,10 @@ async fn a_read_mark_counts_right(sql: Sql) {
     }
 }
 
+/// Is the chat in the list that a resident user has?
 async fn is_listed(stack: &Stack, user: UserId, chat: ChatId) -> bool {
-    let mut cursor = None;
-    loop {
-        let (page, next) = stack.store.list(user, cursor, 50).await.expect("a list");
-        if page.iter().any(|view| view.id == chat) {
-            return true;
-        }
-        cursor = Some(match next {
-            Some(next) => next,
-            None => return false,
-        });
-    }
+    let listed = stack.store.hot.chats_of(user).await.expect("a list");
+    listed.iter().any(|listed| listed.chat == chat && !listed.left.happened())
 }
 
 /// How often a chat's system messages tell of this.
