@@ -1,13 +1,15 @@
 //! Messages, and how far they are read.
 
-use model::{ChatId, Draft, MessageKind, Page, SentMessage, Tick};
+use model::{ChatId, Draft, Message, MessageKind, Page, Reply, SentMessage, Tick, UserId};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    ApiResponse, Enum, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::MaybeUndefined,
 };
+use store::{Edit, Error};
 
-use crate::{auth::Caller, problem::Problem, raw::RawJson, session::Done, validate::Rules};
+use crate::{auth::Caller, problem::Problem, raw::RawJson, session::Done, user::kept, validate::Rules};
 
 pub(crate) struct MessageApi;
 
@@ -21,6 +23,31 @@ struct NewMessage {
     subject: Option<String>,
     /// Your own id of this message, best a UUIDv7: sent again under it, a message is not sent twice.
     client_id: Option<String>,
+    /// The id of the message that this one answers.
+    reply_to: Option<Tick>,
+    /// Members whom it names, up to 50.
+    #[oai(default)]
+    mentions: Vec<UserId>,
+}
+
+/// What to change of a message of mine; what is absent stays.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct PatchMessage {
+    /// 1 to 10,000 characters of plain text.
+    #[oai(nullable)]
+    body: MaybeUndefined<String>,
+    /// 1 to 200 characters; null takes it away.
+    #[oai(nullable)]
+    subject: MaybeUndefined<String>,
+}
+
+/// For whom a message is deleted.
+#[derive(Enum)]
+#[oai(rename_all = "snake_case")]
+enum DeleteFor {
+    /// For all members: only its place is left.
+    Everyone,
 }
 
 #[derive(ApiResponse)]
@@ -55,15 +82,21 @@ impl MessageApi {
         rules.body(&body.body);
         body.subject.iter().for_each(|text| rules.subject(text));
         body.client_id.iter().for_each(|text| rules.client_id(text));
+        rules.require(body.mentions.len() <= 50, "mentions", "length", "a message names at most 50 members");
         rules.done()?;
+        let reply_to = match body.reply_to {
+            Some(id) => Some(answered(&caller, chat_id.0, id).await?),
+            None => None,
+        };
+        if !body.mentions.is_empty() {
+            are_members(&caller, chat_id.0, &body.mentions).await?;
+        }
         let draft = Draft {
-            chat_id: chat_id.0,
-            sender_id: caller.user(),
-            kind: MessageKind::Text,
             subject: body.subject.as_deref(),
-            body: &body.body,
             client_id: body.client_id.as_deref(),
-            system: None,
+            reply_to: reply_to.as_ref(),
+            mentions: &body.mentions,
+            ..Draft::new(chat_id.0, caller.user(), MessageKind::Text, &body.body)
         };
         let sent = caller.state.store.send(draft).await?;
         let mut json = sent.json;
@@ -116,6 +149,57 @@ impl MessageApi {
         Ok(RawJson::new(json))
     }
 
+    /// One message
+    #[oai(path = "/chats/:chat_id/messages/:message_id", method = "get", operation_id = "getMessage")]
+    async fn get(&self, caller: Caller, chat_id: Path<ChatId>, message_id: Path<Tick>) -> Result<Json<Message>, Problem> {
+        Ok(Json(caller.state.store.message(caller.own(chat_id.0), message_id.0).await?))
+    }
+
+    /// Change a message of mine
+    ///
+    /// A merge patch: what is absent stays. `edited_at` tells everybody that it was changed.
+    #[oai(path = "/chats/:chat_id/messages/:message_id", method = "patch", operation_id = "updateMessage")]
+    async fn patch(
+        &self,
+        caller: Caller,
+        chat_id: Path<ChatId>,
+        message_id: Path<Tick>,
+        body: Json<PatchMessage>,
+    ) -> Result<RawJson<Message>, Problem> {
+        let edit = Edit {
+            body: kept(body.0.body, "body")?,
+            subject: match body.0.subject {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(subject) => Some(Some(subject)),
+            },
+        };
+        let mut rules = Rules::default();
+        edit.body.iter().for_each(|text| rules.body(text));
+        edit.subject.iter().flatten().for_each(|text| rules.subject(text));
+        rules.require(edit.body.is_some() || edit.subject.is_some(), "body", "required", "give `body`, `subject` or both");
+        rules.done()?;
+        Ok(RawJson::new(caller.state.store.edit(caller.own(chat_id.0), message_id.0, &edit).await?))
+    }
+
+    /// Delete a message
+    ///
+    /// For everyone: its sender may, and a group's owner and admins; its body is gone from every store, and its place is left. Again is no error.
+    #[oai(path = "/chats/:chat_id/messages/:message_id", method = "delete", operation_id = "deleteMessage")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        chat_id: Path<ChatId>,
+        message_id: Path<Tick>,
+        /// For whom.
+        #[oai(name = "for")]
+        whom: Query<DeleteFor>,
+    ) -> Result<Done, Problem> {
+        let DeleteFor::Everyone = whom.0;
+        caller.state.store.delete_for_everyone(caller.own(chat_id.0), message_id.0).await?;
+        Ok(Done::Done)
+    }
+
     /// Tell how far I am
     ///
     /// Only ever forward; what is read is delivered too.
@@ -129,6 +213,29 @@ impl MessageApi {
         caller.state.store.mark(caller.own(chat_id.0), read, delivered).await?;
         Ok(Done::Done)
     }
+}
+
+/// The message that is answered.
+async fn answered(caller: &Caller, chat: ChatId, id: Tick) -> Result<Reply, Problem> {
+    let mut rules = Rules::default();
+    match caller.state.store.message(caller.own(chat), id).await {
+        Ok(message) if message.deleted.is_none() && message.kind == MessageKind::Text => {
+            return Ok(Reply { id, sender_id: message.sender_id, preview: message.preview() });
+        }
+        Ok(_) | Err(Error::NoMessage) => rules.require(false, "reply_to", "unknown", "is no message of this chat that can be answered"),
+        Err(error) => return Err(error.into()),
+    }
+    rules.done().and(Err(Problem::not_found("There is no such message.")))
+}
+
+async fn are_members(caller: &Caller, chat: ChatId, users: &[UserId]) -> Result<(), Problem> {
+    let members = caller.state.store.members(caller.own(chat)).await?;
+    let mut rules = Rules::default();
+    for user in users {
+        let is_in = members.iter().any(|member| member.user_id == *user);
+        rules.require(is_in, "mentions", "unknown", &format!("{user} is no member of this chat"));
+    }
+    rules.done()
 }
 
 /// An id or a point in time: positive, and exact in JavaScript.

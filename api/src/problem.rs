@@ -157,6 +157,7 @@ impl From<store::Error> for Problem {
         match error {
             E::NoChat => Self::not_found("There is no such chat, or you are not in it."),
             E::NoUser => Self::not_found("There is no such user."),
+            E::NoMessage => Self::not_found("There is no such message in this chat."),
             E::NoMember => Self::not_found("They are not a member of this chat."),
             E::NoSession => Self::unauthorized(),
             E::WrongPassword => Self::new(StatusCode::UNAUTHORIZED, "wrong_login", "There is no such login, or it has another password."),

@@ -17,16 +17,16 @@ pub(crate) struct UserApi;
 #[oai(deny_unknown_fields)]
 struct PatchAccount {
     /// 3 to 32 of `a-z A-Z 0-9 _ . -`; unique whatever its case.
-    #[oai(default, nullable)]
+    #[oai(nullable)]
     username: MaybeUndefined<String>,
     /// Unique whatever its case.
-    #[oai(default, nullable)]
+    #[oai(nullable)]
     email: MaybeUndefined<String>,
     /// 1 to 64 characters.
-    #[oai(default, nullable)]
+    #[oai(nullable)]
     display_name: MaybeUndefined<String>,
     /// Up to 1000 characters; null clears it.
-    #[oai(default, nullable)]
+    #[oai(nullable)]
     bio: MaybeUndefined<String>,
 }
 
@@ -73,7 +73,7 @@ impl UserApi {
 }
 
 /// A field that can be changed and not cleared.
-fn kept(value: MaybeUndefined<String>, field: &str) -> Result<Option<String>, Problem> {
+pub(crate) fn kept(value: MaybeUndefined<String>, field: &str) -> Result<Option<String>, Problem> {
     match value {
         MaybeUndefined::Undefined => Ok(None),
         MaybeUndefined::Value(value) => Ok(Some(value)),

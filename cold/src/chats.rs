@@ -58,9 +58,10 @@ impl Cold {
         query.all(&self.db).await?.into_iter().map(rows::message).collect()
     }
 
-    /// How many texts have an id above `after` and below `before`.
+    /// How many texts, less those deleted, have an id above `after` and below `before`.
     pub async fn count_texts(&self, chat: ChatId, after: Tick, before: Tick) -> Result<i64> {
-        let texts = message::Entity::find().filter(between(chat, after, before).add(message::Column::Kind.eq("text")));
+        let texts = message::Entity::find()
+            .filter(between(chat, after, before).add(message::Column::Kind.eq("text")).add(message::Column::Deleted.eq(false)));
         Ok(texts.count(&self.db).await? as i64)
     }
 

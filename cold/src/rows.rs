@@ -1,7 +1,7 @@
 //! Rows as the model has them.
 
 use entity::{chat, member, message, user};
-use model::{Chat, ChatId, ChatKind, Member, Message, MessageKind, Role, Tick, User, UserId};
+use model::{Chat, ChatId, ChatKind, Extras, Member, Message, MessageKind, Role, Tick, User, UserId};
 use sea_orm::DbErr;
 
 use crate::Result;
@@ -52,7 +52,8 @@ pub(crate) fn member(row: member::Model) -> Result<(UserId, Member)> {
 }
 
 pub(crate) fn message(row: message::Model) -> Result<Message> {
-    let system = row.system.map(|system| serde_json::from_str(&system)).transpose();
+    let extras = row.extras.map(|extras| serde_json::from_str(&extras)).transpose();
+    let extras: Extras = extras.map_err(|error| DbErr::Type(format!("a message's extras cannot be read: {error}")))?.unwrap_or_default();
     Ok(Message {
         id: Tick(row.id),
         seq: row.seq,
@@ -68,6 +69,10 @@ pub(crate) fn message(row: message::Model) -> Result<Message> {
         subject: row.subject,
         body: row.body,
         client_id: row.client_id.map(|key| String::from_utf8_lossy(&key).into_owned()),
-        system: system.map_err(|error| DbErr::Type(format!("a system message cannot be read: {error}")))?,
+        system: extras.system,
+        reply_to: extras.reply_to,
+        mentions: extras.mentions,
+        edited_at: extras.edited_at,
+        deleted: row.deleted.then_some(true),
     })
 }

@@ -201,10 +201,11 @@ impl Stack {
         eventually(Duration::from_secs(30), &what, async || self.redis.keys(&format!("chat:*{chat}:dirty")).await.is_empty()).await;
     }
 
-    /// Lets the token of this chat expire at once, as if nobody had used it for long.
+    /// Lets the token of this chat expire in a moment, as if nobody had used it for long. (A Redis that is held up for as long as the life it is to give
+    /// a key deletes it instead, and tells nobody.)
     pub async fn expire(&self, chat: ChatId) {
         let key = format!("chat:{{c{}}}:{chat}:token", chat.partition());
-        self.redis.cli(&["PEXPIRE", &key, "1"]).await;
+        self.redis.cli(&["PEXPIRE", &key, "50"]).await;
     }
 }
 
@@ -219,7 +220,7 @@ async fn open(options: hot::Options, sql_url: &str) -> Store {
 /// # Errors
 /// As [`Store::send`].
 pub async fn say(store: &Store, chat: ChatId, sender: UserId, body: &str, client_id: Option<&str>) -> store::Result<Tick> {
-    let draft = Draft { chat_id: chat, sender_id: sender, kind: MessageKind::Text, subject: None, body, client_id, system: None };
+    let draft = Draft { client_id, ..Draft::new(chat, sender, MessageKind::Text, body) };
     let sent = store.send(draft).await?;
     let message: model::Message = serde_json::from_str(&sent.json).expect("a message is JSON");
     Ok(message.id)

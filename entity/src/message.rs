@@ -20,8 +20,10 @@ pub struct Model {
     pub body: String,
     /// Bytes, since no collation may take two keys for one.
     pub client_id: Option<Vec<u8>>,
-    /// JSON of what a system message tells.
-    pub system: Option<String>,
+    /// Only its place is left.
+    pub deleted: bool,
+    /// JSON of what few messages have.
+    pub extras: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use entity::{chat, member, message, user};
 use hot::Row;
-use model::{Chat, ChatId, Member, Message, User, UserId, fold};
+use model::{Chat, ChatId, Extras, Member, Message, User, UserId, fold};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, Iterable,
@@ -249,7 +249,13 @@ fn member_row(chat: ChatId, user: UserId, row: &Member) -> member::ActiveModel {
 }
 
 fn message_row(row: &Message) -> Result<message::ActiveModel, DbErr> {
-    let system = row.system.as_ref().map(serde_json::to_string).transpose();
+    let extras = Extras {
+        system: row.system.clone(),
+        reply_to: row.reply_to.clone(),
+        mentions: row.mentions.clone(),
+        edited_at: row.edited_at.clone(),
+    };
+    let extras = (extras != Extras::default()).then(|| serde_json::to_string(&extras)).transpose();
     Ok(message::ActiveModel {
         chat_id: Set(row.chat_id.0),
         id: Set(row.id.0),
@@ -260,6 +266,7 @@ fn message_row(row: &Message) -> Result<message::ActiveModel, DbErr> {
         subject: Set(row.subject.clone()),
         body: Set(row.body.clone()),
         client_id: Set(row.client_id.as_ref().map(|key| key.as_bytes().to_vec())),
-        system: Set(system.map_err(|error| DbErr::Type(error.to_string()))?),
+        deleted: Set(row.deleted == Some(true)),
+        extras: Set(extras.map_err(|error| DbErr::Type(error.to_string()))?),
     })
 }

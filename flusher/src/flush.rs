@@ -7,7 +7,6 @@ use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
 use model::{ChatId, Tick, UserId};
 use sea_orm::DatabaseConnection;
 use store::Store;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config, Error,
@@ -32,20 +31,15 @@ pub(crate) struct Flusher {
 }
 
 impl Flusher {
-    /// Works until nothing is due.
-    pub(crate) async fn pass(&self, shutdown: &CancellationToken) -> Result<(), Error> {
-        while !shutdown.is_cancelled() {
-            let users: Vec<UserId> = self.claim(Kind::User).await?;
-            let chats: Vec<ChatId> = self.claim(Kind::Chat).await?;
-            if users.is_empty() && chats.is_empty() {
-                break;
-            }
-            // Neither waits for what holds up the other.
-            let users = if users.is_empty() { Ok(()) } else { self.flush_users(&users).await };
-            let chats = if chats.is_empty() { Ok(()) } else { self.flush_chats(&chats).await };
-            users.and(chats)?;
-        }
-        Ok(())
+    /// Takes what is due, up to a group of users and one of chats, and saves it; false when nothing was.
+    pub(crate) async fn pass(&self) -> Result<bool, Error> {
+        let users: Vec<UserId> = self.claim(Kind::User).await?;
+        let chats: Vec<ChatId> = self.claim(Kind::Chat).await?;
+        // Neither waits for what holds up the other.
+        let flushed_users = if users.is_empty() { Ok(()) } else { self.flush_users(&users).await };
+        let flushed_chats = if chats.is_empty() { Ok(()) } else { self.flush_chats(&chats).await };
+        flushed_users.and(flushed_chats)?;
+        Ok(!users.is_empty() || !chats.is_empty())
     }
 
     async fn claim<T: std::str::FromStr>(&self, kind: Kind) -> Result<Vec<T>, Error> {

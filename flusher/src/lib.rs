@@ -64,8 +64,13 @@ pub async fn run(
 
     let mut failures = 0;
     while wake.next(&shutdown).await {
-        match flusher.pass(&shutdown).await {
-            Ok(()) => failures = 0,
+        match flusher.pass().await {
+            Ok(more) => {
+                failures = 0;
+                if more {
+                    wake.again();
+                }
+            }
             Err(error) => {
                 failures += 1;
                 let wait = backoff(failures);

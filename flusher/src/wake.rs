@@ -27,13 +27,11 @@ impl Wake {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return false,
-            () = sleep_until(self.next_sweep) => self.next_sweep = Instant::now() + self.sweep,
-            hint = self.events.next() => match hint {
-                Some(hint) => self.take_all(hint).await,
-                // The subscription never ends before we do; should it, the timer is enough.
-                None => sleep_until(self.next_sweep).await,
-            },
+            // Before the timer: when passes take longer than the time between two sweeps, it is always up.
+            Some(hint) = self.events.next() => self.take_all(hint).await,
+            () = sleep_until(self.next_sweep) => {}
         }
+        self.next_sweep = Instant::now() + self.sweep;
         true
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::types::Value;
-use model::{Chat, ChatId, ChatKind, Draft, Member, Tick, UserId};
+use model::{Chat, ChatId, ChatKind, Draft, Member, Message, Tick, UserId};
 
 use crate::{
     Error, Hot, Loaded, Result, Verb,
@@ -41,6 +41,28 @@ pub struct NewMessage<'a> {
     pub key: &'a str,
 }
 
+/// A message as it shall be: an edited text, or a tombstone.
+#[derive(Clone, Debug)]
+pub struct Replacement<'a> {
+    /// With the rev that it was made from.
+    pub message: &'a Message,
+    /// Who changes it.
+    pub actor: UserId,
+    /// The chat's clock before the message was read.
+    pub noted: Tick,
+}
+
+/// How a replacement went.
+#[derive(Clone, Debug)]
+pub enum Replaced {
+    /// Its JSON now.
+    Done(String),
+    /// It has changed since it was read: read it again.
+    Stale,
+    /// The actor may not.
+    Role,
+}
+
 /// How a mark went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
@@ -74,6 +96,8 @@ pub enum MemberChange {
 pub struct HotPage {
     /// JSON, oldest first.
     pub messages: Vec<String>,
+    /// JSON of older messages that SQL does not have as they are.
+    pub changed: Vec<String>,
     /// The chat's newest seq.
     pub seq: i64,
     /// The id of the oldest message that is hot; `NEVER` when there is none.
@@ -126,7 +150,7 @@ impl Hot {
         let mut reply = self
             .run(
                 Verb::Append,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.due()],
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.due(), keys.changed()],
                 vec![
                     arg(Tick::now()),
                     arg(message.draft.chat_id),
@@ -159,7 +183,7 @@ impl Hot {
         let mut reply = self
             .run(
                 Verb::MarkRead,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due()],
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
                 vec![
                     arg(Tick::now()),
                     arg(own.chat),
@@ -193,7 +217,7 @@ impl Hot {
         let mut reply = self
             .run(
                 Verb::ChangeMember,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due()],
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
                 vec![
                     arg(Tick::now()),
                     arg(own.chat),
@@ -225,7 +249,7 @@ impl Hot {
         let mut reply = self
             .run(
                 Verb::Page,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members()],
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.changed()],
                 vec![arg(own.user), arg(before), arg(after), arg(limit)],
             )
             .await?;
@@ -234,7 +258,55 @@ impl Hot {
         }
         self.stay_warm(own.chat, reply.number(1)?);
         let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
-        Ok(Ok(HotPage { seq, oldest, complete, messages: reply.rest(5).map(text).collect() }))
+        let changed = reply.number(5)? as usize;
+        let mut rest = reply.rest(6).map(text);
+        let changed = rest.by_ref().take(changed).collect();
+        Ok(Ok(HotPage { seq, oldest, complete, changed, messages: rest.collect() }))
+    }
+
+    /// One message, if it is hot, and the chat's clock at that moment.
+    pub async fn message(&self, own: Own, id: Tick) -> Result<std::result::Result<(Tick, Option<String>), Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let args = vec![arg(own.user), arg(id)];
+        let mut reply = self.run(Verb::Message, vec![keys.row(), keys.messages(), keys.members(), keys.changed()], args).await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        let (clock, message) = (reply.tick(1)?, reply.text(2)?);
+        Ok(Ok((clock, (!message.is_empty()).then_some(message))))
+    }
+
+    /// Writes a message anew, if it still has the rev that `new` has.
+    pub async fn replace(&self, new: &Replacement<'_>) -> Result<std::result::Result<Replaced, Refusal>> {
+        let message = new.message;
+        let keys = ChatKeys::new(message.chat_id);
+        let (head, tail) = message.around_rev();
+        let mut reply = self
+            .run(
+                Verb::Replace,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
+                vec![
+                    arg(Tick::now()),
+                    arg(message.chat_id),
+                    arg(new.actor),
+                    arg(message.sender_id),
+                    arg(message.id),
+                    arg(message.rev),
+                    arg(new.noted),
+                    arg(head),
+                    arg(tail),
+                    arg(if message.deleted == Some(true) { "delete" } else { "edit" }),
+                    ms(self.options.chat_ttl),
+                    ms(self.options.flush_after),
+                ],
+            )
+            .await?;
+        Ok(Ok(match reply.word() {
+            "OK" => Replaced::Done(reply.text(1)?),
+            "STALE" => Replaced::Stale,
+            "ROLE" => Replaced::Role,
+            _ => return refusal(&reply),
+        }))
     }
 
     /// A chat as one of its members sees it.
@@ -301,7 +373,17 @@ impl Hot {
             }
         }
         list(dirty);
-        let keys = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.hydrating(), keys.due()];
+        let keys = vec![
+            keys.row(),
+            keys.token(),
+            keys.messages(),
+            keys.members(),
+            keys.dirty(),
+            keys.sent(),
+            keys.hydrating(),
+            keys.due(),
+            keys.changed(),
+        ];
         Loaded::of(&self.run(Verb::LoadChat, keys, args).await?)
     }
 

@@ -139,7 +139,7 @@ impl Hot {
         let reply = self
             .run(
                 Verb::SnapshotChat,
-                vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.due()],
+                vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
                 vec![arg(id), arg(rows), arg(bytes), us(age), ms(lease)],
             )
             .await?;
@@ -191,6 +191,7 @@ impl Hot {
             keys.due(),
             keys.parked(),
             keys.dead(),
+            keys.changed(),
         ];
         settled(self.run(Verb::SettleChat, keys, args).await?)
     }

@@ -37,6 +37,9 @@ impl ChatKeys {
     pub(crate) fn parked(&self) -> String {
         self.of("parked")
     }
+    pub(crate) fn changed(&self) -> String {
+        self.of("changed")
+    }
     pub(crate) fn due(&self) -> String {
         due(Kind::Chat, self.partition)
     }

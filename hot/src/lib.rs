@@ -45,7 +45,7 @@ mod server;
 mod session;
 mod user;
 
-pub use chat::{Appended, ChatRows, Counted, HotPage, HotView, MemberChange, NewMessage, Own, Refusal};
+pub use chat::{Appended, ChatRows, Counted, HotPage, HotView, MemberChange, NewMessage, Own, Refusal, Replaced, Replacement};
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};

@@ -46,6 +46,10 @@ verbs! {
     MarkRead "mark_read" "" [clock list follow];
     /// A member comes or goes.
     ChangeMember "change_member" "" [clock list follow];
+    /// A message is written anew.
+    Replace "replace" "" [clock list follow];
+    /// One hot message.
+    Message "message" "no-writes" [list];
     /// A page of hot messages.
     Page "page" "no-writes" [clock list];
     /// A chat as a member sees it.

@@ -64,7 +64,8 @@ enum Messages {
     Subject,
     Body,
     ClientId,
-    System,
+    Deleted,
+    Extras,
 }
 
 #[derive(DeriveIden)]
@@ -162,7 +163,8 @@ impl MigrationTrait for Migration {
             // 10,000 characters of up to four bytes; MySQL's TEXT holds 65,535 bytes.
             ColumnDef::new(Messages::Body).text().not_null().take(),
             ColumnDef::new(Messages::ClientId).var_binary(256).take(),
-            ColumnDef::new(Messages::System).text().take(),
+            ColumnDef::new(Messages::Deleted).boolean().not_null().take(),
+            ColumnDef::new(Messages::Extras).text().take(),
         ];
         let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
         manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;

@@ -15,7 +15,7 @@ pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
 pub use clock::Tick;
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
-pub use message::{Draft, Durability, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, SentMessage, System, SystemEvent};
+pub use message::{Draft, Durability, Extras, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, Reply, SentMessage, System, SystemEvent};
 pub use name::{Name, NameKind, fold};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};

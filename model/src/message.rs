@@ -57,6 +57,35 @@ pub struct System {
     pub user_id: Option<UserId>,
 }
 
+/// What few messages have, in one column of SQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Extras {
+    /// Of a system message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
+    /// Of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Reply>,
+    /// Of one that names members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Vec<UserId>>,
+    /// Of one that was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<String>,
+}
+
+/// What a message answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Object)]
+pub struct Reply {
+    /// The message that is answered.
+    pub id: Tick,
+    /// Who wrote it.
+    pub sender_id: UserId,
+    /// How it began, when it was answered: at most 100 characters.
+    pub preview: String,
+}
+
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -77,17 +106,34 @@ pub struct Message {
     pub kind: MessageKind,
     /// A line above the body.
     pub subject: Option<String>,
-    /// Plain text; empty in a system message.
+    /// Plain text; empty in a system message and in one that was deleted.
     pub body: String,
     /// The idempotency key it was sent with; Carrier makes one when the client gave none.
     pub client_id: Option<String>,
     /// What a system message tells.
     pub system: Option<System>,
+    /// What it answers.
+    pub reply_to: Option<Reply>,
+    /// Members whom it names; absent when there are none.
+    pub mentions: Option<Vec<UserId>>,
+    /// When its sender changed it last.
+    pub edited_at: Option<String>,
+    /// True: it was deleted for everyone, and only its place is left.
+    pub deleted: Option<bool>,
 }
 
 impl Message {
-    /// Its JSON: byte for byte what `append` wrote to Redis.
+    /// Its JSON: byte for byte what the scripts wrote to Redis.
     pub fn json(&self) -> String {
+        let (head, mut json) = self.around_rev();
+        if let Some(at) = &self.edited_at {
+            json.push_str(&format!(r#","edited_at":"{at}""#));
+        }
+        format!("{head}{}{json}}}", self.rev)
+    }
+
+    /// What stands before its rev, and after it up to `edited_at`: a script that changes it writes the tick between, and the end.
+    pub fn around_rev(&self) -> (String, String) {
         let draft = Draft {
             chat_id: self.chat_id,
             sender_id: self.sender_id,
@@ -96,9 +142,25 @@ impl Message {
             body: &self.body,
             client_id: self.client_id.as_deref(),
             system: self.system.as_ref(),
+            reply_to: self.reply_to.as_ref(),
+            mentions: self.mentions.as_deref().unwrap_or_default(),
         };
-        let (id, seq, rev, at) = (self.id, self.seq, self.rev, &self.created_at);
-        format!(r#"{{"id":{id},"seq":{seq},"rev":{rev},"created_at":"{at}",{}"#, draft.tail())
+        let (id, seq, at, mut tail) = (self.id, self.seq, &self.created_at, draft.tail());
+        tail.pop();
+        if self.deleted == Some(true) {
+            tail.push_str(r#","deleted":true"#);
+        }
+        (format!(r#"{{"id":{id},"seq":{seq},"rev":"#), format!(r#","created_at":"{at}",{tail}"#))
+    }
+
+    /// What is left of it when it is deleted for everyone: its place, its sender and its key.
+    pub fn tombstone(&self) -> Self {
+        Self { subject: None, body: String::new(), reply_to: None, mentions: None, edited_at: None, deleted: Some(true), ..self.clone() }
+    }
+
+    /// How it begins, for whoever answers it.
+    pub fn preview(&self) -> String {
+        self.body.chars().take(100).collect()
     }
 }
 
@@ -122,9 +184,20 @@ pub struct Draft<'a> {
     /// What a system message tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<&'a System>,
+    /// What it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<&'a Reply>,
+    /// Members whom it names.
+    #[serde(skip_serializing_if = "<[UserId]>::is_empty")]
+    pub mentions: &'a [UserId],
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// With nothing but a body.
+    pub fn new(chat_id: ChatId, sender_id: UserId, kind: MessageKind, body: &'a str) -> Self {
+        Self { chat_id, sender_id, kind, subject: None, body, client_id: None, system: None, reply_to: None, mentions: &[] }
+    }
+
     /// Its JSON without the opening brace: `{"id":…,"seq":…,"rev":…,"created_at":"…",` goes before it.
     pub fn tail(&self) -> String {
         let mut json = serde_json::to_string(self).expect("a draft is words and ids");
@@ -193,6 +266,10 @@ mod tests {
             body: "one\ntwo\\ \u{0} three".into(),
             client_id: Some("k".into()),
             system: None,
+            reply_to: Some(Reply { id: Tick(1_763_668_800_123_400), sender_id: UserId::new(), preview: "\"so\"".into() }),
+            mentions: Some(vec![UserId::new()]),
+            edited_at: Some(Tick(1_763_668_800_123_458).rfc3339()),
+            deleted: None,
         };
         assert!(
             message.json().starts_with(r#"{"id":1763668800123457,"seq":3,"rev":1763668800123458,"created_at":"2025-11-20T20:00:00.123Z","#)
@@ -202,5 +279,8 @@ mod tests {
         message.system = Some(System { event: SystemEvent::MemberLeft, actor_id: message.sender_id, user_id: None });
         (message.subject, message.client_id) = (None, None);
         assert_eq!(serde_json::from_str::<Message>(&message.json()).expect("our own JSON"), message);
+        let tombstone = message.tombstone();
+        assert_eq!((tombstone.body.as_str(), tombstone.deleted, tombstone.seq), ("", Some(true), 3));
+        assert_eq!(serde_json::from_str::<Message>(&tombstone.json()).expect("our own JSON"), tombstone);
     }
 }

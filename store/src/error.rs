@@ -35,6 +35,9 @@ pub enum Error {
     /// No such user.
     #[error("no such user")]
     NoUser,
+    /// No such message in this chat, or no longer.
+    #[error("no such message")]
+    NoMessage,
     /// No such member of this chat.
     #[error("no such member")]
     NoMember,

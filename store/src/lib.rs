@@ -3,6 +3,7 @@
 mod again;
 mod chat;
 mod config;
+mod edit;
 mod error;
 mod hydrate;
 mod list;
@@ -20,6 +21,7 @@ use hot::Hot;
 use model::Durability;
 
 pub use config::Config;
+pub use edit::Edit;
 pub use error::Error;
 pub use hot::{Error as HotError, Own, UserChange};
 pub use message::{MessagePage, Sent};

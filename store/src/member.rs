@@ -32,15 +32,7 @@ impl Store {
     }
 
     async fn change_member(&self, own: Own, user: UserId, add: bool, event: &System) -> Result<MemberChange> {
-        let notice = Draft {
-            chat_id: own.chat,
-            sender_id: own.user,
-            kind: MessageKind::System,
-            subject: None,
-            body: "",
-            client_id: None,
-            system: Some(event),
-        };
+        let notice = Draft { system: Some(event), ..Draft::new(own.chat, own.user, MessageKind::System, "") };
         loop {
             match again(|| self.hot.change_member(own, user, add, &notice, MAX_MEMBERS)).await? {
                 Ok(change) => return Ok(change),

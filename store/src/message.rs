@@ -1,5 +1,7 @@
 //! Sending, paging and marking as read.
 
+use std::collections::HashMap;
+
 use hot::{Appended, Counted, NewMessage, Own, Refusal};
 use model::{ChatId, Draft, Message, Tick, UserId};
 use uuid::Uuid;
@@ -73,12 +75,15 @@ impl Store {
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }
         };
+        // What changed since SQL was told.
+        let changed: HashMap<Tick, String> = hot.changed.into_iter().filter_map(|json| Some((head(&json)?.0, json))).collect();
+        let newest = |message: &Message| changed.get(&message.id).cloned().unwrap_or_else(|| message.json());
         let mut items;
         if after.happened() {
             items = Vec::new();
             if !hot.complete && after < hot.oldest {
                 let cold = self.cold.messages_between(own.chat, after, hot.oldest, limit as u64).await?;
-                items.extend(cold.iter().map(Message::json));
+                items.extend(cold.iter().map(newest));
             }
             let room = limit - items.len();
             items.extend(hot.messages.into_iter().take(room));
@@ -87,7 +92,7 @@ impl Store {
         } else {
             let older = if before.happened() { before.min(hot.oldest) } else { hot.oldest };
             let cold = self.cold.messages_before(own.chat, older, (limit - hot.messages.len()) as u64).await?;
-            items = cold.iter().map(Message::json).collect();
+            items = cold.iter().map(newest).collect();
             items.extend(hot.messages);
         }
         let first = items.first().and_then(|json| head(json)).filter(|(_, seq)| *seq > 1);
@@ -123,7 +128,8 @@ impl Store {
 fn replay(draft: &Draft<'_>, json: String) -> Result<Sent> {
     let first: Message =
         serde_json::from_str(&json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?;
-    if first.body != draft.body || first.subject.as_deref() != draft.subject {
+    let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
+    if !since_changed && (first.body != draft.body || first.subject.as_deref() != draft.subject) {
         return Err(Error::KeyReused);
     }
     Ok(Sent { json, replayed: true })

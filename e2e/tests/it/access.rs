@@ -11,49 +11,57 @@ struct Call {
     body: Option<Value>,
 }
 
-/// Every operation below `/chats/{...}` of the document that the API itself serves, with every field that its body may have.
-async fn calls(api: &Api, chat: &str, user: &str) -> Vec<Call> {
+/// Every operation below `/chats/{...}` of the document that the API itself serves, with every field that its body may have; what deletes comes last.
+async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
     let document = api.client().get("/openapi.json").await.expect(200);
     let server = document["servers"][0]["url"].as_str().expect("a server").to_owned();
     let mut calls = Vec::new();
     for (path, operations) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.contains("/chats/{")) {
         for (method, operation) in operations.as_object().expect("operations") {
             let mut path = format!("{server}{path}");
-            for parameter in operation["parameters"].as_array().expect("parameters").iter().filter(|one| one["in"] == "path") {
+            for parameter in operation["parameters"].as_array().expect("parameters").iter().filter(|one| one["required"] == true) {
                 let name = parameter["name"].as_str().expect("a name");
+                if parameter["in"] == "query" {
+                    let value = example(&document, &parameter["schema"], message);
+                    path = format!("{path}?{name}={}", value.as_str().expect("a word"));
+                    continue;
+                }
                 let value = match name {
                     "chat_id" => chat,
                     "user_id" => user,
+                    "message_id" => &message.to_string(),
                     other => panic!("what is the path parameter {other:?} of {path}? tell this test"),
                 };
                 path = path.replace(&format!("{{{name}}}"), value);
             }
             let schema = &operation["requestBody"]["content"]["application/json; charset=utf-8"]["schema"];
-            let body = operation.get("requestBody").map(|_| example(&document, schema));
+            let body = operation.get("requestBody").map(|_| example(&document, schema, message));
             let method = method.to_uppercase().parse().expect("a method");
             calls.push(Call { method, path, body });
         }
     }
     assert!(calls.len() >= 7, "there are more routes than these {}", calls.len());
+    calls.sort_by_key(|call| call.method == Method::DELETE);
     calls
 }
 
-/// The least that fits a schema.
-fn example(document: &Value, schema: &Value) -> Value {
+/// The least that fits a schema; a number is the id of this message.
+fn example(document: &Value, schema: &Value, message: i64) -> Value {
     if let Some(pointer) = schema["$ref"].as_str() {
-        return example(document, document.pointer(pointer.trim_start_matches('#')).expect("the document has what it refers to"));
+        let schema = document.pointer(pointer.trim_start_matches('#')).expect("the document has what it refers to");
+        return example(document, schema, message);
     }
     if let Some(one) = schema["allOf"].as_array().or(schema["anyOf"].as_array()).or(schema["oneOf"].as_array()) {
-        return example(document, &one[0]);
+        return example(document, &one[0], message);
     }
     match (schema["type"].as_str(), schema["enum"].as_array()) {
         (_, Some(values)) => values[0].clone(),
         (Some("object"), _) => {
             let fields = schema["properties"].as_object().expect("an object has properties");
-            fields.iter().map(|(name, field)| (name.clone(), example(document, field))).collect()
+            fields.iter().map(|(name, field)| (name.clone(), example(document, field, message))).collect()
         }
         (Some("string"), _) => "x".into(),
-        (Some("integer"), _) => 1.into(),
+        (Some("integer"), _) => message.into(),
         (Some("boolean"), _) => true.into(),
         (Some("array"), _) => json!([]),
         other => panic!("what fits {other:?}? tell this test: {schema}"),
@@ -72,9 +80,8 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
     let (eve, dora) = (api.register("eve").await, api.register("dora").await);
     let group = ann.create_group("Friends", &["bob", "carl", "dora"]).await.expect(201)["id"].as_str().expect("an id").to_owned();
     let direct = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
-    for chat in [&group, &direct] {
-        ann.send(chat, "a secret").await.expect(201);
-    }
+    let said = async |chat| ann.send(chat, "a secret").await.expect(201)["id"].as_i64().expect("an id");
+    let (in_group, in_direct) = (said(&group).await, said(&direct).await);
     dora.remove_member(&group, &dora.id).await.expect(204);
     let nobody = api.client();
     let mut liar = api.client();
@@ -83,14 +90,17 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
 
     // Hot, and then only in SQL.
     for cold in [false, true] {
-        for chat in [&group, &direct] {
+        for (chat, said) in [(&group, in_group), (&direct, in_direct)] {
             if cold {
                 stack.expire(chat.parse().expect("an id")).await;
                 stack.evicted(chat.parse().expect("an id")).await;
             }
             let absent = uuid::Uuid::now_v7().to_string();
-            for ((there, not_there), own) in
-                calls(&api, chat, &bob.id).await.iter().zip(calls(&api, &absent, &bob.id).await).zip(calls(&api, chat, &eve.id).await)
+            for ((there, not_there), own) in calls(&api, chat, &bob.id, said)
+                .await
+                .iter()
+                .zip(calls(&api, &absent, &bob.id, said).await)
+                .zip(calls(&api, chat, &eve.id, said).await)
             {
                 let what = format!("{} {}", there.method, there.path);
                 println!("{what}");
@@ -122,7 +132,7 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
     assert_eq!(ann.members(&group).await.expect(200)["items"].as_array().expect("items").len(), 3);
 
     // The same requests are good ones: whoever may make them is granted them.
-    for there in calls(&api, &group, &bob.id).await {
+    for there in calls(&api, &group, &bob.id, in_group).await {
         let answer = call(&ann, &there).await;
         assert!((200..300).contains(&answer.status), "{} {} by the owner: {}", there.method, there.path, answer.text);
     }

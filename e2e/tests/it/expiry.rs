@@ -28,6 +28,18 @@ async fn an_expiry_event_alone_saves_a_chat_at_once(sql: Sql) {
     flusher.stop().await;
 }
 
+on_both!(a_flusher_that_never_rests_hears_of_an_expiry);
+async fn a_flusher_that_never_rests_hears_of_an_expiry(sql: Sql) {
+    // Every look takes longer than the time to the next; and the chat, once saved, is due in an hour.
+    let stack = Stack::with(sql, Options { sweep: Duration::from_millis(1), ..Options::default() }).await;
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(&stack, 60).await];
+    stack.saved(ledgers[0].chat).await;
+    stack.expire(ledgers[0].chat).await;
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
 on_both!(a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes);
 async fn a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes(sql: Sql) {
     let options = Options { chat_ttl: SECOND, redis: vec![("notify-keyspace-events", "")], ..Options::default() };

@@ -124,7 +124,12 @@ async fn a_name_is_anothers_until_they_give_it_up(sql: Sql) {
     taken().await; // by a claim
     save(&stack).await;
     taken().await; // by SQL
-    ann.patch("/v1/users/me", json!({ "username": "aNN" })).await.expect(200);
+    ann.patch("/v1/users/me", json!({ "username": "aNN", "bio": "once" })).await.expect(200);
+    assert_eq!(
+        ann.patch("/v1/users/me", json!({ "bio": null })).await.expect(200).get("bio").and_then(|bio| bio.as_str()).unwrap_or_default(),
+        ""
+    );
+    ann.patch("/v1/users/me", json!({ "username": null })).await.expect_problem(422, "invalid");
     taken().await; // another case is the same name
     save(&stack).await;
 

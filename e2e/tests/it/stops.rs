@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::{Ledger, Options, PASSWORD, Sql, Stack, audit, audit_sql, eventually, history, on_both, say};
 use hot::{ClaimValue, Listed, UserChange, Verb};
 use model::{ChatId, Name, NameKind, Tick, UserId};
-use store::{Error, HotError, Own, Result};
+use store::{Edit, Error, HotError, Own, Result};
 use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -107,6 +107,49 @@ async fn an_append_is_there_once_whoever_comes_next(sql: Sql) {
         .await;
     flusher.stop().await;
     all_is_well(&stack, &ledgers).await;
+}
+
+on_both!(an_edit_and_a_deletion_are_whole);
+async fn an_edit_and_a_deletion_are_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let edit = Edit { body: Some("changed".into()), subject: None };
+    let (mut edited, mut deleted) = (Vec::new(), Vec::new());
+    let made = async |_| group(&stack, ann, &[bob]).await;
+    stack
+        .at_each_step(Verb::Replace, made, async |mut ledger| {
+            let own = Own { chat: ledger.chat, user: ann };
+            insist(async || stack.store.edit(own, ledger.sent[0].0, &edit).await).await;
+            ledger.sent[0].1 = "changed".into();
+            assert_eq!(unread(&stack, ledger.chat, bob).await, 2);
+            edited.push(ledger);
+        })
+        .await;
+    stack
+        .at_each_step(Verb::Replace, made, async |mut ledger| {
+            let own = Own { chat: ledger.chat, user: ann };
+            let (id, _) = ledger.sent.remove(0);
+            insist(async || stack.store.delete_for_everyone(own, id).await).await;
+            assert_eq!(stack.store.message(own, id).await.expect("its place is left").deleted, Some(true));
+            deleted.push(ledger);
+        })
+        .await;
+    // A stopped deletion that nobody tries again: the next message finds it half done, or not done.
+    stack
+        .at_each_step(Verb::Replace, made, async |mut ledger| {
+            let own = Own { chat: ledger.chat, user: ann };
+            let (id, _) = ledger.sent.remove(0);
+            let _ = stack.store.delete_for_everyone(own, id).await;
+            ledger.sent.push((say(&stack.store, ledger.chat, ann, "three", None).await.expect("sent"), "three".into()));
+            let gone = stack.store.message(own, id).await.expect("its place is left").deleted == Some(true);
+            assert_eq!(unread(&stack, ledger.chat, bob).await, if gone { 2 } else { 3 });
+        })
+        .await;
+    all_is_well(&stack, &edited).await;
+    all_is_well(&stack, &deleted).await;
+    for ledger in &deleted {
+        assert_eq!(unread(&stack, ledger.chat, bob).await, 1, "after it came back");
+    }
 }
 
 on_both!(a_read_mark_counts_right);

@@ -1,9 +1,9 @@
 -- A message to a chat.
--- KEYS chat token messages members dirty sent due
+-- KEYS chat token messages members dirty sent due changed
 -- ARGV now_us chat_id sender client_id tail ttl_ms flush_after_ms forget
 --      tail: the message's JSON after its ticks; forget: '1' when SQL does not have what `sent` remembers
 -- returns {'OK', message} | {'AGAIN', message} | {'SAVED', id}: sent before, and only in SQL by now | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
-local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[8] }
 local sender, key = ARGV[3], ARGV[3] .. ':' .. ARGV[4]
 local clock, seq, texts = mend(keys)
 if not clock then return { 'COLD' } end

@@ -1,9 +1,9 @@
 -- Somebody is added to a group, is removed from it, or leaves it; with the system message that tells of it.
--- KEYS chat token messages members dirty due
+-- KEYS chat token messages members dirty due changed
 -- ARGV now_us chat_id actor user 'add'|'remove' tail max_members ttl_ms flush_after_ms
 -- returns {'OK', member, message} | {'IN', member}: nothing to add | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
 --       | {'OWNER'}: others would be left without one | {'DIRECT'}: a direct chat's two people are for ever | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
-local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local actor, user, add, tail = ARGV[3], ARGV[4], ARGV[5] == 'add', ARGV[6]
 
 local clock, seq, texts = mend(keys)
@@ -18,7 +18,6 @@ local member, size = redis.call('HGET', KEYS[4], user), 0
 for _, other in ipairs(redis.call('HVALS', KEYS[4])) do
   if is_in(other) then size = size + 1 end
 end
-local function rev_of(record) return tonumber(string.match(record, '"rev":(%d+)')) end
 local function role_of(record) return string.match(record, '^{"role":"(%a+)"') end
 if add then
   if is_in(member) then return { 'IN', member } end

@@ -1,5 +1,5 @@
 -- A chat becomes resident, from SQL or as a new one, if the nonce still holds. The hash that makes it resident is written last.
--- KEYS chat token messages members dirty sent hydrating due
+-- KEYS chat token messages members dirty sent hydrating due changed
 -- ARGV nonce chat_id ttl_ms wait_ms, then five counted lists: fields of the chat, members (user, record), messages, sent (id, key), dirty (rev, entry)
 -- returns {'OK'} | {'RESIDENT'} | {'FENCED'}: the nonce is another's by now
 if redis.call('EXISTS', KEYS[1]) == 1 then return { 'RESIDENT' } end
@@ -19,7 +19,7 @@ local member, member_end = list()
 local message, message_end = list()
 local sent, sent_end = list()
 local dirty, dirty_end = list()
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[9])
 redis.call('ZADD', KEYS[8], text(millis() + tonumber(ARGV[4])), ARGV[2])
 write('ZADD', KEYS[5], dirty, dirty_end)
 write('HSET', KEYS[4], member, member_end)

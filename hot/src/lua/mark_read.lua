@@ -1,9 +1,9 @@
 -- A member has read, or received, up to here; only ever forward, and never past the newest message.
--- KEYS chat token messages members dirty due
+-- KEYS chat token messages members dirty due changed
 -- ARGV now_us chat_id user read delivered ttl_ms flush_after_ms below texts_below
 --      below, texts_below: how many texts SQL has after `read` and before the id `below`; 0 0 at the first try
 -- returns {'OK'} | {'COUNT', below}: the texts before `below` must be counted in SQL | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
-local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4] }
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local clock, _, texts = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()

@@ -1,7 +1,7 @@
 -- A page of a chat's hot messages, for one of its members.
--- KEYS chat token messages members
+-- KEYS chat token messages members changed
 -- ARGV user before after limit   (before, after: ids; 0 for none; both none: the newest)
--- returns {'OK', pttl of the token, seq of the chat, id of the oldest message here (0: none), is that the chat's first, message ...} oldest first
+-- returns {'OK', pttl of the token, seq of the chat, id of the oldest message here (0: none), is that the chat's first, how many older ones changed, those ..., message ...} oldest first
 --       | {'COLD'} | {'FORBIDDEN'}
 local seq = redis.call('HGET', KEYS[1], 'seq')
 if not seq then return { 'COLD' } end
@@ -22,5 +22,9 @@ end
 if newest then seq = string.match(newest, '"seq":(%d+)') end
 local first = (not oldest or string.find(oldest, '"seq":1,', 1, true)) and '1' or '0'
 local found = { 'OK', redis.call('PTTL', KEYS[2]), seq, oldest and text(id_of(oldest)) or '0', first }
+-- SQL does not have these as they are.
+local changed = redis.call('HVALS', KEYS[5])
+found[6] = text(#changed)
+for _, message in ipairs(changed) do found[#found + 1] = message end
 for _, message in ipairs(items) do found[#found + 1] = message end
 return found

@@ -16,6 +16,11 @@ local function find_message(list, id)
   if message and id_of(message) == id then return message end
 end
 
-local function is_text(message) return string.find(message, '"kind":"text"', 1, true) ~= nil end
+-- A text that counts: not a system message, and not deleted.
+local function is_text(message)
+  return string.find(message, '"kind":"text"', 1, true) ~= nil and string.find(message, '"deleted":true', 1, true) == nil
+end
+
+local function rev_of(record) return tonumber(string.match(record, '"rev":(%d+)')) end
 
 local function is_in(member) return member and string.find(member, '"left":0,', 1, true) ~= nil end

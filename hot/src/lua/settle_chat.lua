@@ -1,5 +1,5 @@
 -- What was committed is no longer dirty; what is clean may leave. The only script by which a row of a chat leaves Redis.
--- KEYS chat token messages members dirty sent hydrating due parked dead
+-- KEYS chat token messages members dirty sent hydrating due parked dead changed
 -- ARGV chat_id keep soon_ms idle_ms sent_us, then (entry, rev) of each committed row
 -- returns {'GONE'} | {'DIRTY'} | {'WARM'} | {'PARKED'} | {'EVICTED'}
 local chat = ARGV[1]
@@ -37,6 +37,13 @@ if clean > 0 then
   redis.call('HSET', KEYS[1], 'dropped', redis.call('HGET', KEYS[1], 'clock'))
   redis.call('LTRIM', KEYS[3], clean, -1)
 end
+for _, id in ipairs(redis.call('HKEYS', KEYS[11])) do
+  local entry = 'message:' .. id
+  if not redis.call('ZSCORE', KEYS[5], entry) and not redis.call('ZSCORE', KEYS[9], entry) then
+    redis.call('HSET', KEYS[1], 'dropped', redis.call('HGET', KEYS[1], 'clock'))
+    redis.call('HDEL', KEYS[11], id)
+  end
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', '(' .. text(now - tonumber(ARGV[5])))
 
 -- Asking for the token makes Redis expire it in time, and tell of it.
@@ -54,6 +61,6 @@ if redis.call('ZCARD', KEYS[9]) > 0 then
   due(tonumber(ARGV[4]))
   return { 'PARKED' }
 end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[9])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[9], KEYS[11])
 redis.call('ZREM', KEYS[8], chat)
 return { 'EVICTED' }

@@ -1,9 +1,9 @@
 -- The oldest rows of a chat that SQL does not have. It renews the lease, so that its connection has a write to wait for (WAITAOF, WAIT).
--- KEYS chat messages members dirty due
+-- KEYS chat messages members dirty due changed
 -- ARGV chat_id rows bytes age_us lease_ms   (age_us: younger rows are left for later)
 -- returns {'GONE'} | {'OK', {entry, rev, row} ...}; the row of `chat` is a list of its fields, of `list:UID` the member's; '' when there is none
 -- SQL is never shown a message that its chat does not count yet.
-if not mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3] }) then
+if not mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3], changed = KEYS[6] }) then
   redis.call('ZREM', KEYS[5], ARGV[1])
   return { 'GONE' }
 end
@@ -40,7 +40,7 @@ for i = 1, #entries, 2 do
   if kind == 'chat' then
     data = row
   elseif kind == 'message' then
-    data = message_of(id) or ''
+    data = message_of(id) or redis.call('HGET', KEYS[6], id) or ''
     room = room - #data
   else
     data = redis.call('HGET', KEYS[3], id) or ''

@@ -1,0 +1,287 @@
+//! Messages that were sent are changed and deleted: hot, cold, and on the seam between.
+
+use std::time::Duration;
+
+use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit_sql, eventually, on_both, say};
+use hot::Verb;
+use model::{ChatId, Message, Tick, UserId};
+use store::{Edit, Error, Own, Store};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A group in which its owner has said so many things.
+struct Group {
+    chat: ChatId,
+    owner: UserId,
+    other: UserId,
+    sent: Vec<Tick>,
+}
+
+impl Group {
+    async fn new(stack: &Stack, texts: usize) -> Self {
+        let (owner, other) = (stack.person("ann").await, stack.person("bob").await);
+        let chat = ChatId::new();
+        stack.store.create_group(chat, owner, "Friends", &[other]).await.expect("created");
+        let mut ledger = Ledger::new(chat, owner);
+        ledger.talk(stack, texts).await;
+        Self { chat, owner, other, sent: ledger.sent.into_iter().map(|(id, _)| id).collect() }
+    }
+
+    fn own(&self) -> Own {
+        Own { chat: self.chat, user: self.owner }
+    }
+
+    fn others(&self) -> Own {
+        Own { chat: self.chat, user: self.other }
+    }
+
+    /// All its messages as a member pages through them; and each as it is read alone.
+    async fn read(&self, stack: &Stack) -> Vec<Message> {
+        let all = e2e::history(&stack.store, self.chat, self.other, false).await;
+        assert_eq!(all, e2e::history(&stack.store, self.chat, self.other, true).await, "the same from both ends");
+        let all: Vec<Message> = all.iter().map(|json| serde_json::from_str(json).expect("a message is JSON")).collect();
+        for message in [&all[0], &all[all.len() / 2], &all[all.len() - 1]] {
+            assert_eq!(stack.store.message(self.others(), message.id).await.expect("it is there"), *message);
+        }
+        all
+    }
+
+    async fn unread(&self, stack: &Stack) -> i64 {
+        stack.store.view(self.others()).await.expect("he sees it").unread_count
+    }
+
+    async fn leave(&self, stack: &Stack) {
+        let flusher = stack.start_flusher().await;
+        stack.expire(self.chat).await;
+        stack.evicted(self.chat).await;
+        flusher.stop().await;
+    }
+
+    async fn save(&self, stack: &Stack) {
+        let flusher = stack.start_flusher().await;
+        stack.saved(self.chat).await;
+        flusher.stop().await;
+    }
+}
+
+fn body(text: &str) -> Edit {
+    Edit { body: Some(text.to_owned()), subject: None }
+}
+
+async fn edit(store: &Store, own: Own, id: Tick, text: &str) -> Message {
+    let json = store.edit(own, id, &body(text)).await.expect("edited");
+    serde_json::from_str(&json).expect("a message is JSON")
+}
+
+/// Edits the second and deletes the third message, and reads them in every temperature from then on.
+async fn in_every_temperature(stack: &Stack, group: &Group) {
+    let before = group.unread(stack).await;
+    let edited = edit(&stack.store, group.own(), group.sent[1], "as it should have been").await;
+    assert!(edited.edited_at.is_some() && edited.rev > group.sent[1] && edited.seq == 2);
+    stack.store.delete_for_everyone(group.own(), group.sent[2]).await.expect("deleted");
+    stack.store.delete_for_everyone(group.own(), group.sent[2]).await.expect("again is no error");
+
+    let check = async |when: &str| {
+        let all = group.read(stack).await;
+        assert_eq!(all.len(), group.sent.len(), "{when}");
+        assert_eq!(all[1], edited, "{when}");
+        assert_eq!((all[2].body.as_str(), all[2].deleted, all[2].id, all[2].seq), ("", Some(true), group.sent[2], 3), "{when}");
+        assert_eq!(group.unread(stack).await, before - 1, "{when}");
+    };
+    check("at once").await;
+    group.save(stack).await;
+    check("saved").await;
+    group.leave(stack).await;
+    let row = stack.store.cold.message(group.chat, group.sent[2]).await.expect("SQL answers").expect("its place is left");
+    assert_eq!((row.body.as_str(), row.subject), ("", None), "no store has what was said");
+    check("loaded again").await;
+    // Both are older than what was loaded, or not: the next change finds them.
+    let again = edit(&stack.store, group.own(), group.sent[1], "and once more").await;
+    assert_eq!(group.read(stack).await[1], again);
+    assert!(matches!(stack.store.edit(group.own(), group.sent[2], &body("back")).await, Err(Error::NoMessage)), "it is gone");
+    group.leave(stack).await;
+    assert_eq!(group.read(stack).await[1], again);
+}
+
+on_both!(a_message_that_is_hot_is_changed);
+async fn a_message_that_is_hot_is_changed(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let group = Group::new(&stack, 20).await;
+    in_every_temperature(&stack, &group).await;
+}
+
+on_both!(a_message_of_a_chat_that_is_cold_is_changed);
+async fn a_message_of_a_chat_that_is_cold_is_changed(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let group = Group::new(&stack, 70).await;
+    group.leave(&stack).await;
+    in_every_temperature(&stack, &group).await;
+}
+
+on_both!(a_message_older_than_what_is_hot_is_changed);
+async fn a_message_older_than_what_is_hot_is_changed(sql: Sql) {
+    let stack = Stack::with(sql, Options { hot_messages: 10, ..Options::default() }).await;
+    let group = Group::new(&stack, 70).await;
+    group.save(&stack).await;
+    in_every_temperature(&stack, &group).await;
+}
+
+on_both!(who_has_read_a_message_that_is_deleted_has_read_as_much_as_before);
+async fn who_has_read_a_message_that_is_deleted_has_read_as_much_as_before(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let group = Group::new(&stack, 10).await;
+    stack.store.mark(group.others(), group.sent[4], Tick::NEVER).await.expect("marked");
+    for (at, unread) in [(2, 5), (7, 4), (9, 3)] {
+        stack.store.delete_for_everyone(group.own(), group.sent[at]).await.expect("deleted");
+        assert_eq!(group.unread(&stack).await, unread);
+    }
+    stack.store.mark(group.others(), group.sent[6], Tick::NEVER).await.expect("marked");
+    assert_eq!(group.unread(&stack).await, 1);
+    group.leave(&stack).await;
+    assert_eq!(group.unread(&stack).await, 1);
+    stack.store.mark(group.others(), group.sent[9], Tick::NEVER).await.expect("marked");
+    assert_eq!(group.unread(&stack).await, 0);
+    say(&stack.store, group.chat, group.owner, "new", None).await.expect("sent");
+    assert_eq!(group.unread(&stack).await, 1);
+}
+
+on_both!(only_who_may_changes_a_message);
+async fn only_who_may_changes_a_message(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let group = Group::new(&stack, 3).await;
+    let (mine, store) = (group.sent[0], &stack.store);
+    let stranger = Own { chat: group.chat, user: stack.person("carl").await };
+    let his = say(store, group.chat, group.other, "of bob", None).await.expect("sent");
+    assert!(matches!(store.edit(group.others(), mine, &body("x")).await, Err(Error::RoleTooLow)));
+    assert!(matches!(store.edit(group.own(), his, &body("x")).await, Err(Error::RoleTooLow)), "not even the owner");
+    assert!(matches!(store.delete_for_everyone(group.others(), mine).await, Err(Error::RoleTooLow)));
+    assert!(matches!(store.edit(stranger, mine, &body("x")).await, Err(Error::NoChat)));
+    assert!(matches!(store.delete_for_everyone(stranger, mine).await, Err(Error::NoChat)));
+    assert!(matches!(store.message(stranger, mine).await, Err(Error::NoChat)));
+    assert!(matches!(store.message(group.own(), Tick(5)).await, Err(Error::NoMessage)));
+    store.delete_for_everyone(group.own(), his).await.expect("the owner may");
+
+    let (direct, _) = store.open_direct(group.owner, group.other).await.expect("opened");
+    let in_direct = say(store, direct, group.owner, "hello", None).await.expect("sent");
+    let peer = Own { chat: direct, user: group.other };
+    assert!(matches!(store.delete_for_everyone(peer, in_direct).await, Err(Error::RoleTooLow)), "nobody is above another in a direct chat");
+}
+
+/// An editor sleeps between reading a message and writing it anew, while `meanwhile` happens.
+async fn sleeper(stack: &Stack, group: &Group, meanwhile: impl AsyncFnOnce()) -> store::Result<String> {
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let store = stack.open_store(&proxy.url()).await;
+    let replace = proxy.rule_for(stack.sha(Verb::Replace), Fault::Stall, 0, 1);
+    let (own, id) = (group.own(), group.sent[1]);
+    let sleeping = tokio::spawn(async move { store.edit(own, id, &body("of the sleeper")).await });
+    replace.wait_fired(1).await;
+    meanwhile().await;
+    replace.release();
+    tokio::time::timeout(30 * SECOND, sleeping).await.expect("it wakes").expect("no panic")
+}
+
+fn patient() -> Options {
+    Options { command_timeout: 60 * SECOND, hot_messages: 10, ..Options::default() }
+}
+
+on_both!(an_editor_that_sleeps_does_not_bring_back_what_was_deleted);
+async fn an_editor_that_sleeps_does_not_bring_back_what_was_deleted(sql: Sql) {
+    for (texts, saved) in [(5, false), (30, true)] {
+        let stack = Stack::with(sql, patient()).await;
+        let group = Group::new(&stack, texts).await;
+        if saved {
+            group.save(&stack).await; // so that the message is only in SQL when it is read
+        }
+        let outcome = sleeper(&stack, &group, async || {
+            stack.store.delete_for_everyone(group.own(), group.sent[1]).await.expect("deleted");
+            if saved {
+                group.save(&stack).await; // and is there again when the sleeper wakes
+                assert!(stack.redis.keys("chat:*:changed").await.is_empty());
+            }
+        });
+        assert!(matches!(outcome.await, Err(Error::NoMessage)), "saved: {saved}");
+        assert_eq!(group.read(&stack).await[1].deleted, Some(true));
+        group.leave(&stack).await;
+        assert_eq!(group.read(&stack).await[1].body, "");
+    }
+}
+
+on_both!(an_editor_that_sleeps_while_the_chat_leaves_and_comes_back_writes_over_nothing);
+async fn an_editor_that_sleeps_while_the_chat_leaves_and_comes_back_writes_over_nothing(sql: Sql) {
+    let stack = Stack::with(sql, patient()).await;
+    let group = Group::new(&stack, 30).await;
+    group.save(&stack).await;
+    let subject = Edit { body: None, subject: Some(Some("a subject".into())) };
+    let outcome = sleeper(&stack, &group, async || {
+        stack.store.edit(group.own(), group.sent[1], &subject).await.expect("edited");
+        group.leave(&stack).await;
+        assert!(stack.store.hydrate_chat(group.chat).await.expect("loaded"));
+    });
+    outcome.await.expect("edited");
+    let message = &group.read(&stack).await[1];
+    assert_eq!((message.body.as_str(), message.subject.as_deref()), ("of the sleeper", Some("a subject")), "both changes are there");
+}
+
+on_both!(a_late_flush_takes_no_edit_back);
+async fn a_late_flush_takes_no_edit_back(sql: Sql) {
+    let stack = Stack::with(sql, Options { lease: SECOND / 2, ..patient() }).await;
+    let group = Group::new(&stack, 30).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let settle = proxy.rule_for(stack.sha(Verb::SettleChat), Fault::Stall, 0, 1);
+    let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+    settle.wait_fired(1).await;
+    let edited = edit(&stack.store, group.own(), group.sent[1], "newer than what is settled").await;
+    settle.release();
+    eventually(10 * SECOND, "the message is saved as it is now", async || {
+        stack.store.cold.message(group.chat, edited.id).await.expect("SQL answers").as_ref() == Some(&edited)
+    })
+    .await;
+    assert_eq!(group.read(&stack).await[1], edited);
+    stack.expire(group.chat).await;
+    audit_sql(&stack, &[Ledger::new(group.chat, group.owner)]).await;
+    assert_eq!(group.read(&stack).await[1], edited);
+    sleeper.stop().await;
+}
+
+on_both!(over_http_a_message_is_answered_changed_and_deleted);
+async fn over_http_a_message_is_answered_changed_and_deleted(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, bob, eve) = (api.register("ann").await, api.register("bob").await, api.register("eve").await);
+    let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let first = ann.send(&chat, "What is the time?").await.expect(201);
+    let path = |message: &serde_json::Value| format!("/v1/chats/{chat}/messages/{}", message["id"]);
+    let messages = format!("/v1/chats/{chat}/messages");
+
+    let answer =
+        bob.post(&messages, serde_json::json!({ "body": "Late", "reply_to": first["id"], "mentions": [ann.id] })).await.expect(201);
+    assert_eq!(answer["reply_to"], serde_json::json!({ "id": first["id"], "sender_id": ann.id, "preview": "What is the time?" }));
+    assert_eq!(answer["mentions"], serde_json::json!([ann.id]));
+    let bad = bob.post(&messages, serde_json::json!({ "body": "x", "reply_to": 7 })).await.expect_problem(422, "invalid");
+    assert_eq!(bad["errors"][0]["field"], "reply_to");
+    let bad = bob.post(&messages, serde_json::json!({ "body": "x", "mentions": [eve.id] })).await.expect_problem(422, "invalid");
+    assert_eq!(bad["errors"][0]["field"], "mentions");
+
+    let changed = ann.patch(&path(&first), serde_json::json!({ "body": "What time is it?", "subject": "Time" })).await.expect(200);
+    assert_eq!((&changed["body"], &changed["subject"], &changed["seq"]), (&"What time is it?".into(), &"Time".into(), &first["seq"]));
+    assert!(changed["edited_at"].as_str().is_some_and(|at| at.ends_with('Z')));
+    assert_eq!(bob.get(&path(&first)).await.expect(200), changed);
+    let changed = ann.patch(&path(&first), serde_json::json!({ "subject": null })).await.expect(200);
+    assert!(changed.get("subject").is_none());
+    ann.patch(&path(&first), serde_json::json!({ "body": null })).await.expect_problem(422, "invalid");
+    ann.patch(&path(&first), serde_json::json!({})).await.expect_problem(422, "invalid");
+    ann.patch(&path(&first), serde_json::json!({ "body": "" })).await.expect_problem(422, "invalid");
+    bob.patch(&path(&first), serde_json::json!({ "body": "mine" })).await.expect_problem(403, "role_too_low");
+
+    bob.delete(&format!("{}?for=everyone", path(&first))).await.expect_problem(403, "role_too_low");
+    ann.delete(&path(&first)).await.expect_problem(400, "malformed");
+    eve.delete(&format!("{}?for=everyone", path(&first))).await.expect_problem(404, "not_found");
+    for _ in 0..2 {
+        ann.delete(&format!("{}?for=everyone", path(&first))).await.expect(204);
+    }
+    let gone = bob.get(&path(&first)).await.expect(200);
+    assert_eq!((&gone["deleted"], &gone["body"], &gone["seq"]), (&true.into(), &"".into(), &first["seq"]));
+    ann.patch(&path(&first), serde_json::json!({ "body": "back" })).await.expect_problem(404, "not_found");
+    bob.post(&messages, serde_json::json!({ "body": "x", "reply_to": first["id"] })).await.expect_problem(422, "invalid");
+    api.stop().await;
+}

@@ -1,0 +1,54 @@
+-- A message is written anew: compare and set, over the rev that the new JSON was made from.
+-- KEYS chat token messages members dirty due changed
+-- ARGV now_us chat_id actor author id base_rev noted head tail 'edit'|'delete' ttl_ms flush_after_ms
+--      noted: the chat's clock before SQL was read for it; head, tail: the JSON before and after its rev, without the closing brace
+-- returns {'OK', message} | {'STALE'}: it has changed, or left Redis, since it was read | {'ROLE'}: neither its author nor one who may delete it
+--       | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
+local actor, author, id, deletes = ARGV[3], ARGV[4], ARGV[5], ARGV[10] == 'delete'
+local clock = mend(keys)
+if not clock then return { 'COLD' } end
+local now = micros()
+if skewed(ARGV[1], now) then return { 'SKEW' } end
+local record = redis.call('HGET', KEYS[4], actor)
+if not is_in(record) then return { 'FORBIDDEN' } end
+if actor ~= author and not (deletes and redis.call('HGET', KEYS[1], 'kind') == 'group' and string.match(record, '^{"role":"(%a+)"') ~= 'member') then
+  return { 'ROLE' }
+end
+
+local at = position(KEYS[3], tonumber(id))
+local held = redis.call('LINDEX', KEYS[3], at)
+local listed = held and id_of(held) == tonumber(id)
+if not listed then held = redis.call('HGET', KEYS[7], id) end
+if held then
+  if rev_of(held) ~= tonumber(ARGV[6]) then return { 'STALE' } end
+elseif tonumber(redis.call('HGET', KEYS[1], 'dropped')) > tonumber(ARGV[7]) then
+  return { 'STALE' }
+end
+
+local tick = math.max(clock + 1, now)
+local rev = text(tick)
+local message = ARGV[8] .. rev .. ARGV[9] .. (deletes and '}' or ',"edited_at":"' .. rfc3339(tick) .. '"}')
+-- The chat's row too: its rev is what the clock begins with when it is loaded again.
+local dirty = { rev, 'message:' .. id, rev, 'chat' }
+if deletes then
+  local records = redis.call('HGETALL', KEYS[4])
+  for i = 1, #records, 2 do
+    local read = string.match(records[i + 1], '"left":0,"read":(%d+)')
+    if read and tonumber(read) < tonumber(id) then
+      dirty[#dirty + 1] = rev
+      dirty[#dirty + 1] = 'member:' .. records[i]
+    end
+  end
+end
+becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[12]))
+redis.call('ZADD', KEYS[5], unpack(dirty))
+if deletes then
+  redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'deleting', id .. ' ' .. rev)
+else
+  redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev)
+end
+if listed then redis.call('LSET', KEYS[3], at, message) else redis.call('HSET', KEYS[7], id, message) end
+if deletes then uncount(keys, id .. ' ' .. rev) end
+stays_warm(KEYS[2], tonumber(ARGV[11]))
+return { 'OK', message }
