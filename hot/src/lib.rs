@@ -7,9 +7,10 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped`; the chat is *resident* while this key exists |
+//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the clock when a row last left), `deleting` (a deletion under way); the chat is *resident* while this key exists |
 //! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
 //! | `…:messages` | list | message JSON, oldest first: every unsaved one and at least the newest 50 |
+//! | `…:changed` | hash | id -> JSON of a message older than the list that was changed and is not saved yet |
 //! | `…:members` | hash | user id -> member JSON |
 //! | `…:dirty` | sorted set | what SQL does not have yet (`chat`, `member:UID`, `message:ID`), and `list:UID`, what another slot does not; by rev |
 //! | `…:parked` | sorted set | dirty rows that SQL refuses |
