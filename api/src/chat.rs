@@ -7,10 +7,11 @@ use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::MaybeUndefined,
 };
 use store::Error;
 
-use crate::{auth::Caller, problem::Problem, validate::Rules};
+use crate::{auth::Caller, problem::Problem, user::kept, validate::Rules};
 
 pub(crate) struct ChatApi;
 
@@ -24,6 +25,18 @@ struct NewChat {
     members: Vec<String>,
     /// A group's name, 1 to 128 characters.
     name: Option<String>,
+}
+
+/// What to change of a group; what is absent stays.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct PatchChat {
+    /// 1 to 128 characters.
+    #[oai(nullable)]
+    name: MaybeUndefined<String>,
+    /// Up to 1000 characters; null clears it.
+    #[oai(nullable)]
+    description: MaybeUndefined<String>,
 }
 
 #[derive(ApiResponse)]
@@ -109,6 +122,26 @@ impl ChatApi {
     #[oai(path = "/chats/:chat_id", method = "get", operation_id = "getChat")]
     async fn get(&self, caller: Caller, chat_id: Path<ChatId>) -> Result<Json<ChatView>, Problem> {
         Ok(Json(caller.state.store.view(caller.own(chat_id.0)).await?))
+    }
+
+    /// Change a group
+    ///
+    /// A merge patch, for its owner and admins: what is absent stays. A new name is told by a system message.
+    #[oai(path = "/chats/:chat_id", method = "patch", operation_id = "updateChat")]
+    async fn patch(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<PatchChat>) -> Result<Json<ChatView>, Problem> {
+        let own = caller.own(chat_id.0);
+        let name = kept(body.0.name, "name")?;
+        let description = match body.0.description {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(String::new()),
+            MaybeUndefined::Value(description) => Some(description),
+        };
+        let mut rules = Rules::default();
+        name.iter().for_each(|text| rules.group_name(text));
+        description.iter().for_each(|text| rules.description(text));
+        rules.done()?;
+        caller.state.store.change_chat(own, name.as_deref().map(str::trim), description.as_deref()).await?;
+        Ok(Json(caller.state.store.view(own).await?))
     }
 }
 

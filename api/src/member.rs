@@ -1,6 +1,6 @@
 //! Members of a chat.
 
-use model::{ChatId, MemberView, UserId};
+use model::{ChatId, MemberView, Role, UserId};
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
 
 use crate::{auth::Caller, problem::Problem, session::Done};
@@ -12,6 +12,14 @@ pub(crate) struct MemberApi;
 struct Members {
     /// By the time they joined.
     items: Vec<MemberView>,
+}
+
+/// What to change of a member.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct PatchMember {
+    /// What they may do from now on.
+    role: Role,
 }
 
 #[derive(ApiResponse)]
@@ -43,6 +51,20 @@ impl MemberApi {
         store.user(user_id.0).await?.ok_or_else(|| Problem::not_found("There is no such user."))?;
         let (member, new) = store.add_member(caller.own(chat_id.0), user_id.0).await?;
         Ok(if new { Added::Created(Json(member)) } else { Added::Found(Json(member)) })
+    }
+
+    /// Change a member's role
+    ///
+    /// For the owner. Whoever makes another the owner is an admin from then on.
+    #[oai(path = "/chats/:chat_id/members/:user_id", method = "patch", operation_id = "updateMember")]
+    async fn patch(
+        &self,
+        caller: Caller,
+        chat_id: Path<ChatId>,
+        user_id: Path<UserId>,
+        body: Json<PatchMember>,
+    ) -> Result<Json<MemberView>, Problem> {
+        Ok(Json(caller.state.store.change_role(caller.own(chat_id.0), user_id.0, body.0.role).await?))
     }
 
     /// Remove somebody from a group, or leave it

@@ -70,6 +70,44 @@ struct Receipt {
     delivered: Option<Tick>,
 }
 
+/// How far I am in a chat.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct ChatReceipt {
+    /// Which chat.
+    chat_id: ChatId,
+    /// The id of the newest message I have read.
+    read: Option<Tick>,
+    /// The id of the newest message that reached me.
+    delivered: Option<Tick>,
+}
+
+/// How far I am in many chats.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct Receipts {
+    /// 1 to 100.
+    items: Vec<ChatReceipt>,
+}
+
+/// How far a member is.
+#[derive(Object)]
+struct MemberReceipt {
+    /// Who.
+    user_id: UserId,
+    /// The id of the newest message they have read.
+    read: Tick,
+    /// The id of the newest message that reached one of their devices.
+    delivered: Tick,
+}
+
+/// How far all members are.
+#[derive(Object)]
+struct MemberReceipts {
+    /// By the time they joined.
+    items: Vec<MemberReceipt>,
+}
+
 #[OpenApi(tag = "crate::problem::Tags::Messages")]
 impl MessageApi {
     /// Send a message
@@ -109,7 +147,7 @@ impl MessageApi {
 
     /// A page of messages
     ///
-    /// Oldest first; the newest page when neither `before` nor `after` is given.
+    /// Oldest first; the newest page when none of `before`, `after` and `around` is given.
     #[oai(path = "/chats/:chat_id/messages", method = "get", operation_id = "listMessages")]
     async fn page(
         &self,
@@ -119,18 +157,24 @@ impl MessageApi {
         before: Query<Option<Tick>>,
         /// The page that begins after it.
         after: Query<Option<Tick>>,
+        /// The page around it, which is in it.
+        around: Query<Option<Tick>>,
         /// 1 to 200; 50 when absent.
         limit: Query<Option<usize>>,
     ) -> Result<RawJson<Page>, Problem> {
-        if before.0.is_some() && after.0.is_some() {
-            return Err(Problem::malformed("give `before` or `after`, not both"));
+        if [before.0, after.0, around.0].iter().flatten().count() > 1 {
+            return Err(Problem::malformed("give one of `before`, `after` and `around`, not two"));
         }
         let limit = limit.0.unwrap_or(50);
         if !(1..=200).contains(&limit) {
             return Err(Problem::malformed("limit must be 1 to 200"));
         }
-        let (before, after) = (place(before.0)?, place(after.0)?);
-        let page = caller.state.store.page(caller.own(chat_id.0), before, after, limit).await?;
+        let (before, after, around) = (place(before.0)?, place(after.0)?, place(around.0)?);
+        let (store, own) = (&caller.state.store, caller.own(chat_id.0));
+        let page = match around.happened() {
+            true => store.page_around(own, around, limit).await?,
+            false => store.page(own, before, after, limit).await?,
+        };
         let mut json = String::with_capacity(page.items.iter().map(|item| item.len() + 1).sum::<usize>() + 80);
         json.push_str(r#"{"items":["#);
         for (at, item) in page.items.iter().enumerate() {
@@ -205,14 +249,43 @@ impl MessageApi {
     /// Only ever forward; what is read is delivered too.
     #[oai(path = "/chats/:chat_id/receipts", method = "put", operation_id = "putReceipt")]
     async fn receipt(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<Receipt>) -> Result<Done, Problem> {
-        let (read, delivered) = (body.0.read.unwrap_or_default(), body.0.delivered.unwrap_or_default());
-        let mut rules = Rules::default();
-        rules.require(body.0.read.is_some() || body.0.delivered.is_some(), "read", "required", "give `read`, `delivered` or both");
-        rules.require(read.0 >= 0 && delivered.0 >= 0, "read", "range", "an id of a message is positive");
-        rules.done()?;
+        let (read, delivered) = marks(body.0.read, body.0.delivered)?;
         caller.state.store.mark(caller.own(chat_id.0), read, delivered).await?;
         Ok(Done::Done)
     }
+
+    /// Tell how far I am in many chats
+    ///
+    /// Up to 100 at once. A chat that is not mine is a 404, after the ones before it were marked.
+    #[oai(path = "/receipts", method = "put", operation_id = "putReceipts")]
+    async fn receipts(&self, caller: Caller, body: Json<Receipts>) -> Result<Done, Problem> {
+        let mut rules = Rules::default();
+        rules.require((1..=100).contains(&body.0.items.len()), "items", "length", "give 1 to 100 receipts");
+        rules.done()?;
+        for item in body.0.items {
+            let (read, delivered) = marks(item.read, item.delivered)?;
+            caller.state.store.mark(caller.own(item.chat_id), read, delivered).await?;
+        }
+        Ok(Done::Done)
+    }
+
+    /// How far each member is
+    #[oai(path = "/chats/:chat_id/receipts", method = "get", operation_id = "listReceipts")]
+    async fn list_receipts(&self, caller: Caller, chat_id: Path<ChatId>) -> Result<Json<MemberReceipts>, Problem> {
+        let members = caller.state.store.members(caller.own(chat_id.0)).await?;
+        let items =
+            members.into_iter().map(|member| MemberReceipt { user_id: member.user_id, read: member.read, delivered: member.delivered });
+        Ok(Json(MemberReceipts { items: items.collect() }))
+    }
+}
+
+fn marks(read: Option<Tick>, delivered: Option<Tick>) -> Result<(Tick, Tick), Problem> {
+    let mut rules = Rules::default();
+    rules.require(read.is_some() || delivered.is_some(), "read", "required", "give `read`, `delivered` or both");
+    let (read, delivered) = (read.unwrap_or_default(), delivered.unwrap_or_default());
+    rules.require(read.0 >= 0 && delivered.0 >= 0, "read", "range", "an id of a message is positive");
+    rules.done()?;
+    Ok((read, delivered))
 }
 
 /// The message that is answered.

@@ -128,7 +128,7 @@ impl SessionApi {
         let mut rules = Rules::default();
         rules.username(&body.username);
         rules.email(&body.email);
-        rules.password(&body.password);
+        rules.password("password", &body.password);
         if body.display_name.is_some() {
             rules.display_name(display_name);
         }

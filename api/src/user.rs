@@ -2,11 +2,12 @@
 
 use model::{Account, Profile, UserId};
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::MaybeUndefined};
-use store::UserChange;
+use store::{Error, UserChange};
 
 use crate::{
     auth::Caller,
     problem::{FieldError, Problem},
+    session::Done,
     validate::Rules,
 };
 
@@ -28,6 +29,16 @@ struct PatchAccount {
     /// Up to 1000 characters; null clears it.
     #[oai(nullable)]
     bio: MaybeUndefined<String>,
+}
+
+/// A new password.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct NewPassword {
+    /// The one that holds now.
+    current_password: String,
+    /// 8 to 256 characters, not among the commonest.
+    new_password: String,
 }
 
 #[OpenApi(tag = "crate::problem::Tags::Users")]
@@ -62,6 +73,25 @@ impl UserApi {
         change.bio.iter().for_each(|text| rules.bio(text));
         rules.done()?;
         Ok(Json(caller.state.store.change_user(caller.user(), change).await?.into()))
+    }
+
+    /// Change my password
+    ///
+    /// Every other session of mine ends.
+    #[oai(path = "/users/me/password", method = "put", operation_id = "changePassword")]
+    async fn password(&self, caller: Caller, body: Json<NewPassword>) -> Result<Done, Problem> {
+        let mut rules = Rules::default();
+        rules.require(body.0.current_password.chars().count() <= 256, "current_password", "length", "must have at most 256 characters");
+        rules.password("new_password", &body.0.new_password);
+        rules.done()?;
+        match caller.state.store.change_password(&caller.session, &body.0.current_password, &body.0.new_password).await {
+            Err(Error::WrongPassword) => Err(Problem::invalid(vec![FieldError {
+                field: "current_password".into(),
+                code: "wrong".into(),
+                detail: "is not your password".into(),
+            }])),
+            other => Ok(other.map(|()| Done::Done)?),
+        }
     }
 
     /// Somebody's profile

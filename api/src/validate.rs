@@ -46,11 +46,11 @@ impl Rules {
         self.require(good, "email", "email", "must be an e-mail address, as in ann@example.org");
     }
 
-    pub(crate) fn password(&mut self, text: &str) {
-        self.length("password", text, 8, 256);
+    pub(crate) fn password(&mut self, field: &str, text: &str) {
+        self.length(field, text, 8, 256);
         // Among the first ten thousand that anybody would guess. zxcvbn looks at no more than the first hundred characters.
         let common = text.chars().count() >= 8 && zxcvbn::zxcvbn(text, &[]).guesses() < 10_000;
-        self.require(!common, "password", "common", "is among the commonest passwords; take another");
+        self.require(!common, field, "common", "is among the commonest passwords; take another");
     }
 
     pub(crate) fn display_name(&mut self, text: &str) {
@@ -67,6 +67,10 @@ impl Rules {
 
     pub(crate) fn group_name(&mut self, text: &str) {
         self.length("name", text.trim(), 1, 128);
+    }
+
+    pub(crate) fn description(&mut self, text: &str) {
+        self.length("description", text, 0, 1000);
     }
 
     pub(crate) fn body(&mut self, text: &str) {
@@ -109,9 +113,9 @@ mod tests {
         assert_eq!(broken(|rules| rules.username("a b")), ["characters"]);
         assert_eq!(broken(|rules| rules.email("ann@example.org")), [""; 0]);
         assert_eq!(broken(|rules| rules.email("ann")), ["email"]);
-        assert_eq!(broken(|rules| rules.password("password1")), ["common"]);
-        assert_eq!(broken(|rules| rules.password("tugboat-salad-7")), [""; 0]);
-        assert_eq!(broken(|rules| rules.password("x9$kQ2p")), ["length"]);
+        assert_eq!(broken(|rules| rules.password("password", "password1")), ["common"]);
+        assert_eq!(broken(|rules| rules.password("password", "tugboat-salad-7")), [""; 0]);
+        assert_eq!(broken(|rules| rules.password("password", "x9$kQ2p")), ["length"]);
         assert_eq!(broken(|rules| rules.body(&"é".repeat(MAX_BODY))), [""; 0]);
         assert_eq!(broken(|rules| rules.body(&"é".repeat(MAX_BODY + 1))), ["length"]);
         assert_eq!(broken(|rules| rules.body("")), ["length"]);

@@ -29,6 +29,7 @@ pub(crate) fn chat(row: chat::Model) -> Result<Chat> {
         id: ChatId(row.id),
         kind: ChatKind::parse(&row.kind).ok_or_else(|| unknown("kind of chat", &row.kind))?,
         name: row.name,
+        description: row.description,
         creator: UserId(row.creator),
         created: Tick(row.created),
         last: Tick(row.last),

@@ -12,6 +12,7 @@ pub struct Model {
     /// `direct` or `group`.
     pub kind: String,
     pub name: String,
+    pub description: String,
     pub creator: Uuid,
     pub created: i64,
     /// The id of the newest message, or `created`.

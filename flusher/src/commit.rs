@@ -225,6 +225,7 @@ fn chat_row(row: &Chat) -> chat::ActiveModel {
         id: Set(row.id.0),
         kind: Set(row.kind.as_str().to_owned()),
         name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
         creator: Set(row.creator.0),
         created: Set(row.created.0),
         last: Set(row.last.0),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::types::Value;
-use model::{Chat, ChatId, ChatKind, Draft, Member, Message, Tick, UserId};
+use model::{Chat, ChatId, ChatKind, Draft, Member, Message, Role, Tick, UserId};
 
 use crate::{
     Error, Hot, Loaded, Result, Verb,
@@ -41,6 +41,19 @@ pub struct NewMessage<'a> {
     pub key: &'a str,
 }
 
+/// How a change of a group went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatChange {
+    /// Done.
+    Done,
+    /// It has changed since it was read.
+    Stale,
+    /// The actor's role is too low.
+    Role,
+    /// Not a group.
+    Direct,
+}
+
 /// A message as it shall be: an edited text, or a tombstone.
 #[derive(Clone, Debug)]
 pub struct Replacement<'a> {
@@ -72,12 +85,23 @@ pub enum Counted {
     Count(Tick),
 }
 
+/// What is done about a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberAct {
+    /// They come.
+    Add,
+    /// They are removed, or leave.
+    Remove,
+    /// They get this role.
+    Become(Role),
+}
+
 /// How a change of membership went.
 #[derive(Clone, Debug)]
 pub enum MemberChange {
     /// Done.
     Done(Member),
-    /// Already a member.
+    /// Already a member, or one of that role.
     AlreadyIn(Member),
     /// No such member.
     Absent,
@@ -204,12 +228,12 @@ impl Hot {
         }))
     }
 
-    /// `user` is added to a group by `own.user` (or, with `add` false, removed; or leaves). `notice` is the system message that tells of it.
+    /// What `own.user` does about a member of a group, or about themselves. `notice` is the system message that tells of it.
     pub async fn change_member(
         &self,
         own: Own,
         user: UserId,
-        add: bool,
+        act: MemberAct,
         notice: &Draft<'_>,
         max_members: usize,
     ) -> Result<std::result::Result<MemberChange, Refusal>> {
@@ -223,7 +247,11 @@ impl Hot {
                     arg(own.chat),
                     arg(own.user),
                     arg(user),
-                    arg(if add { "add" } else { "remove" }),
+                    arg(match act {
+                        MemberAct::Add => "add",
+                        MemberAct::Remove => "remove",
+                        MemberAct::Become(role) => role.as_str(),
+                    }),
                     arg(notice.tail()),
                     arg(max_members),
                     ms(self.options.chat_ttl),
@@ -274,6 +302,42 @@ impl Hot {
         }
         let (clock, message) = (reply.tick(1)?, reply.text(2)?);
         Ok(Ok((clock, (!message.is_empty()).then_some(message))))
+    }
+
+    /// A group's name and description become what `new` has, if they still are what `old` has. `notice` tells of a new name.
+    pub async fn change_chat(
+        &self,
+        own: Own,
+        old: &Chat,
+        new: &Chat,
+        notice: Option<&Draft<'_>>,
+    ) -> Result<std::result::Result<ChatChange, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let reply = self
+            .run(
+                Verb::ChangeChat,
+                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
+                vec![
+                    arg(Tick::now()),
+                    arg(own.chat),
+                    arg(own.user),
+                    arg(&old.name),
+                    arg(&new.name),
+                    arg(&old.description),
+                    arg(&new.description),
+                    arg(notice.map(Draft::tail).unwrap_or_default()),
+                    ms(self.options.chat_ttl),
+                    ms(self.options.flush_after),
+                ],
+            )
+            .await?;
+        Ok(Ok(match reply.word() {
+            "OK" => ChatChange::Done,
+            "STALE" => ChatChange::Stale,
+            "ROLE" => ChatChange::Role,
+            "DIRECT" => ChatChange::Direct,
+            _ => return refusal(&reply),
+        }))
     }
 
     /// Writes a message anew, if it still has the rev that `new` has.
@@ -353,6 +417,7 @@ impl Hot {
             ("seq", arg(chat.seq)),
             ("texts", arg(chat.texts)),
             ("rev", arg(chat.rev)),
+            ("description", arg(&chat.description)),
             ("clock", arg(clock)),
             ("dropped", arg(clock)),
         ];
@@ -416,9 +481,9 @@ fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal>> {
     }
 }
 
-/// kind name creator created last seq texts rev
+/// kind name creator created last seq texts rev description
 pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
-    let [kind, name, creator, created, last, seq, texts, rev]: [Value; 8] =
+    let [kind, name, creator, created, last, seq, texts, rev, description]: [Value; 9] =
         row.try_into().map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
     let kind = text(kind);
     Ok(Chat {
@@ -431,6 +496,7 @@ pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         seq: number("a chat's seq", &seq)?,
         texts: number("a chat's texts", &texts)?,
         rev: Tick(number("a chat's rev", &rev)?),
+        description: text(description),
     })
 }
 

@@ -46,7 +46,9 @@ mod server;
 mod session;
 mod user;
 
-pub use chat::{Appended, ChatRows, Counted, HotPage, HotView, MemberChange, NewMessage, Own, Refusal, Replaced, Replacement};
+pub use chat::{
+    Appended, ChatChange, ChatRows, Counted, HotPage, HotView, MemberAct, MemberChange, NewMessage, Own, Refusal, Replaced, Replacement,
+};
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};

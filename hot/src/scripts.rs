@@ -44,8 +44,12 @@ verbs! {
     Append "append" "" [clock list follow];
     /// A member has read up to here.
     MarkRead "mark_read" "" [clock list follow];
-    /// A member comes or goes.
+    /// A member comes or goes, or gets another role.
     ChangeMember "change_member" "" [clock list follow];
+    /// A group's name or description.
+    ChangeChat "change_chat" "" [clock list follow];
+    /// The session that asks goes on with the new password.
+    RenewSession "renew_session" "allow-oom" [];
     /// A message is written anew.
     Replace "replace" "" [clock list follow];
     /// One hot message.

@@ -69,6 +69,12 @@ impl Hot {
         self.run(Verb::TouchSession, keys, vec![arg(hash), ms(self.options.session_ttl)]).await.map(drop)
     }
 
+    /// The session that changed the password goes on.
+    pub async fn renew_session(&self, user: UserId, hash: &str) -> Result<()> {
+        let keys = vec![UserKeys::new(user).row(), keys::session(user.partition(), hash)];
+        self.run(Verb::RenewSession, keys, vec![]).await.map(drop)
+    }
+
     /// Ends a session; how many the user has left.
     pub async fn close_session(&self, user: UserId, hash: &str) -> Result<i64> {
         let keys = UserKeys::new(user);

@@ -40,6 +40,8 @@ pub struct Chat {
     pub kind: ChatKind,
     /// A group's name; empty for a direct chat.
     pub name: String,
+    /// What a group is about; empty when nobody said.
+    pub description: String,
     /// Who made it.
     pub creator: UserId,
     /// When it was made.
@@ -64,6 +66,8 @@ pub struct ChatView {
     pub kind: ChatKind,
     /// A group's name.
     pub name: Option<String>,
+    /// What a group is about.
+    pub description: Option<String>,
     /// The tick of the chat's last change.
     pub clock: Tick,
     /// The newest message.

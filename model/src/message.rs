@@ -42,6 +42,10 @@ pub enum SystemEvent {
     MemberRemoved,
     /// `actor_id` left.
     MemberLeft,
+    /// `actor_id` gave `user_id` the role `new`; it was `old`.
+    RoleChanged,
+    /// `actor_id` named the group `new`; it was `old`.
+    ChatRenamed,
 }
 
 /// The content of a system message.
@@ -55,6 +59,19 @@ pub struct System {
     /// To whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
+    /// What it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
+}
+
+impl System {
+    /// Somebody did something.
+    pub fn new(event: SystemEvent, actor_id: UserId) -> Self {
+        Self { event, actor_id, user_id: None, old: None, new: None }
+    }
 }
 
 /// What few messages have, in one column of SQL.
@@ -276,7 +293,7 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Message>(&message.json()).expect("our own JSON"), message);
         message.kind = MessageKind::System;
-        message.system = Some(System { event: SystemEvent::MemberLeft, actor_id: message.sender_id, user_id: None });
+        message.system = Some(System { new: Some("x".into()), ..System::new(SystemEvent::ChatRenamed, message.sender_id) });
         (message.subject, message.client_id) = (None, None);
         assert_eq!(serde_json::from_str::<Message>(&message.json()).expect("our own JSON"), message);
         let tombstone = message.tombstone();

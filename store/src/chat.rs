@@ -2,8 +2,11 @@
 
 use std::cmp::Reverse;
 
-use hot::{ChatRows, HotView, Listed, Own};
-use model::{Chat, ChatId, ChatKind, ChatView, Member, MemberView, OtherMarks, Own as OwnView, Profile, Role, Tick, UserId};
+use hot::{ChatChange, ChatRows, HotView, Listed, Own};
+use model::{
+    Chat, ChatId, ChatKind, ChatView, Draft, Member, MemberView, MessageKind, OtherMarks, Own as OwnView, Profile, Role, System,
+    SystemEvent, Tick, UserId,
+};
 
 use crate::{Error, Result, Store, again::again, hydrate::Outcome};
 
@@ -24,7 +27,18 @@ impl Store {
 
     async fn create(&self, id: ChatId, kind: ChatKind, name: &str, creator: UserId, members: &[(UserId, Role)]) -> Result<bool> {
         let rows = |tick: Tick| ChatRows {
-            chat: Chat { id, kind, name: name.to_owned(), creator, created: tick, last: tick, seq: 0, texts: 0, rev: tick },
+            chat: Chat {
+                id,
+                kind,
+                name: name.to_owned(),
+                description: String::new(),
+                creator,
+                created: tick,
+                last: tick,
+                seq: 0,
+                texts: 0,
+                rev: tick,
+            },
             members: members.iter().map(|(user, role)| (*user, Member::joining(*role, tick, 0))).collect(),
             messages: Vec::new(),
             sent: Vec::new(),
@@ -77,6 +91,7 @@ impl Store {
             id: own.chat,
             kind: view.chat.kind,
             name: (view.chat.kind == ChatKind::Group).then(|| view.chat.name.clone()),
+            description: (!view.chat.description.is_empty()).then(|| view.chat.description.clone()),
             clock: view.clock,
             last_message,
             unread_count: (view.chat.texts - mine.counted).max(0),
@@ -90,6 +105,30 @@ impl Store {
             },
             created_at: view.chat.created.rfc3339(),
         })
+    }
+
+    /// Changes a group's name or description; what is `None` stays.
+    ///
+    /// # Errors
+    /// [`Error::RoleTooLow`], [`Error::DirectChat`]
+    pub async fn change_chat(&self, own: Own, name: Option<&str>, description: Option<&str>) -> Result<()> {
+        loop {
+            let old = self.view_row(own).await?.chat;
+            let mut new = old.clone();
+            name.unwrap_or(&old.name).clone_into(&mut new.name);
+            description.unwrap_or(&old.description).clone_into(&mut new.description);
+            let event =
+                System { old: Some(old.name.clone()), new: Some(new.name.clone()), ..System::new(SystemEvent::ChatRenamed, own.user) };
+            let notice = Draft { system: Some(&event), ..Draft::new(own.chat, own.user, MessageKind::System, "") };
+            let notice = (new.name != old.name).then_some(&notice);
+            match again(|| self.hot.change_chat(own, &old, &new, notice)).await? {
+                Ok(ChatChange::Done) => return Ok(()),
+                Ok(ChatChange::Stale) => {}
+                Ok(ChatChange::Role) => return Err(Error::RoleTooLow),
+                Ok(ChatChange::Direct) => return Err(Error::DirectChat),
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        }
     }
 
     /// All who are in a chat, by the time they joined.

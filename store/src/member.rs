@@ -1,15 +1,15 @@
 //! Members who come and go.
 
-use hot::{Listed, MemberChange};
-use model::{Draft, Member, MemberView, MessageKind, System, SystemEvent, UserId};
+use hot::{Listed, MemberAct, MemberChange};
+use model::{Draft, Member, MemberView, MessageKind, Role, System, SystemEvent, UserId};
 
 use crate::{Error, MAX_MEMBERS, Own, Result, Store, again::again};
 
 impl Store {
     /// Adds somebody to a group; false when they are in already.
     pub async fn add_member(&self, own: Own, user: UserId) -> Result<(MemberView, bool)> {
-        let event = System { event: SystemEvent::MemberAdded, actor_id: own.user, user_id: Some(user) };
-        let (member, new) = match self.change_member(own, user, true, &event).await? {
+        let event = System { user_id: Some(user), ..System::new(SystemEvent::MemberAdded, own.user) };
+        let (member, new) = match self.change_member(own, user, MemberAct::Add, &event).await? {
             MemberChange::Done(member) => (member, true),
             MemberChange::AlreadyIn(member) => (member, false),
             other => return Err(refused(&other)),
@@ -21,20 +21,35 @@ impl Store {
     /// Removes somebody from a group, or leaves it.
     pub async fn remove_member(&self, own: Own, user: UserId) -> Result<()> {
         let event = if own.user == user {
-            System { event: SystemEvent::MemberLeft, actor_id: own.user, user_id: None }
+            System::new(SystemEvent::MemberLeft, own.user)
         } else {
-            System { event: SystemEvent::MemberRemoved, actor_id: own.user, user_id: Some(user) }
+            System { user_id: Some(user), ..System::new(SystemEvent::MemberRemoved, own.user) }
         };
-        match self.change_member(own, user, false, &event).await? {
+        match self.change_member(own, user, MemberAct::Remove, &event).await? {
             MemberChange::Done(member) => self.enlist_member(own, user, &member).await,
             other => Err(refused(&other)),
         }
     }
 
-    async fn change_member(&self, own: Own, user: UserId, add: bool, event: &System) -> Result<MemberChange> {
+    /// Gives a member another role. Who makes another the owner is an admin from then on.
+    ///
+    /// # Errors
+    /// [`Error::RoleTooLow`] for all but the owner, and for the owner's own role.
+    pub async fn change_role(&self, own: Own, user: UserId, role: Role) -> Result<MemberView> {
+        let view = self.view_row(own).await?;
+        let old = view.members.get(&user).filter(|member| member.is_in()).ok_or(Error::NoMember)?.role;
+        let (old, new) = (Some(old.as_str().to_owned()), Some(role.as_str().to_owned()));
+        let event = System { user_id: Some(user), old, new, ..System::new(SystemEvent::RoleChanged, own.user) };
+        match self.change_member(own, user, MemberAct::Become(role), &event).await? {
+            MemberChange::Done(member) | MemberChange::AlreadyIn(member) => Ok(MemberView::new(user, &member)),
+            other => Err(refused(&other)),
+        }
+    }
+
+    async fn change_member(&self, own: Own, user: UserId, act: MemberAct, event: &System) -> Result<MemberChange> {
         let notice = Draft { system: Some(event), ..Draft::new(own.chat, own.user, MessageKind::System, "") };
         loop {
-            match again(|| self.hot.change_member(own, user, add, &notice, MAX_MEMBERS)).await? {
+            match again(|| self.hot.change_member(own, user, act, &notice, MAX_MEMBERS)).await? {
                 Ok(change) => return Ok(change),
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }

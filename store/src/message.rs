@@ -18,7 +18,7 @@ pub struct Sent {
 }
 
 /// A page of messages.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MessagePage {
     /// JSON, oldest first.
     pub items: Vec<String>,
@@ -98,6 +98,17 @@ impl Store {
         let first = items.first().and_then(|json| head(json)).filter(|(_, seq)| *seq > 1);
         let last = items.last().and_then(|json| head(json)).filter(|(_, seq)| *seq < hot.seq);
         Ok(MessagePage { prev: first.map(|(id, _)| id), next: last.map(|(id, _)| id), items })
+    }
+
+    /// A page around an id or a point in time, which is in it if it is there.
+    pub async fn page_around(&self, own: Own, around: Tick, limit: usize) -> Result<MessagePage> {
+        let older = match limit / 2 {
+            0 => MessagePage::default(),
+            half => self.page(own, around, Tick::NEVER, half).await?,
+        };
+        let newer = self.page(own, Tick::NEVER, Tick((around.0 - 1).max(1)), limit - limit / 2).await?;
+        let prev = if older.items.is_empty() { newer.prev } else { older.prev };
+        Ok(MessagePage { prev, next: newer.next, items: older.items.into_iter().chain(newer.items).collect() })
     }
 
     /// A member has read up to `read` and received up to `delivered`; only ever forward.

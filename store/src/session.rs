@@ -108,6 +108,21 @@ impl Store {
         Ok(session)
     }
 
+    /// Sets a new password; every other session ends.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`] when `current` is not the one that holds.
+    pub async fn change_password(&self, session: &Session, current: &str, new: &str) -> Result<()> {
+        let user = self.user(session.user).await?.ok_or(Error::NoUser)?;
+        if self.passwords.check(current, Some(user.password)).await? == Check::Wrong {
+            return Err(Error::WrongPassword);
+        }
+        let password = Some(self.passwords.hash(new).await?);
+        self.apply(user.id, &UserChange { password, new_password: true, ..UserChange::default() }).await?;
+        again(|| self.hot.renew_session(user.id, &session.hash)).await?;
+        self.revoke_others(user.id, &session.hash).await
+    }
+
     /// Ends a session. With a user's last one their chats may cool.
     pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
         if again(|| self.hot.close_session(user, hash)).await? == 0 {

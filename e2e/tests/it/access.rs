@@ -45,7 +45,7 @@ async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
     calls
 }
 
-/// The least that fits a schema; a number is the id of this message.
+/// The least that fits a schema; a number is the id of this message, of several words it is the last: roles fall from owner to member.
 fn example(document: &Value, schema: &Value, message: i64) -> Value {
     if let Some(pointer) = schema["$ref"].as_str() {
         let schema = document.pointer(pointer.trim_start_matches('#')).expect("the document has what it refers to");
@@ -55,7 +55,7 @@ fn example(document: &Value, schema: &Value, message: i64) -> Value {
         return example(document, &one[0], message);
     }
     match (schema["type"].as_str(), schema["enum"].as_array()) {
-        (_, Some(values)) => values[0].clone(),
+        (_, Some(values)) => values.last().expect("a value").clone(),
         (Some("object"), _) => {
             let fields = schema["properties"].as_object().expect("an object has properties");
             fields.iter().map(|(name, field)| (name.clone(), example(document, field, message))).collect()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Client, Ledger, Options, Sql, Stack, audit, audit_sql, on_both};
 use model::{ChatId, Tick, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Enough for two pages of 50 to be cold only.
 const TEXTS: usize = 130;
@@ -140,9 +140,38 @@ async fn every_page_is_what_it_should_be(person: &Client, chat: &str, length: us
             is_slice(&before, &all, at.saturating_sub(limit), at);
             let after = person.page(chat, &format!("after={}&limit={limit}", id_at(at))).await.expect(200);
             is_slice(&after, &all, at + 1, length.min(at + 1 + limit));
+            let around = person.page(chat, &format!("around={}&limit={limit}", id_at(at))).await.expect(200);
+            is_slice(&around, &all, at.saturating_sub(limit / 2), length.min(at + limit - limit / 2));
         }
     }
     is_slice(&person.page(chat, "").await.expect(200), &all, length - 50, length);
+    person.page(chat, "around=5&before=7").await.expect_problem(400, "malformed");
+}
+
+on_both!(receipts_of_many_chats_are_told_at_once);
+async fn receipts_of_many_chats_are_told_at_once(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, bob, eve) = (api.register("ann").await, api.register("bob").await, api.register("eve").await);
+    let (direct, group) = (id(ann.create_direct("bob").await.expect(201)), id(ann.create_group("Friends", &["bob"]).await.expect(201)));
+    let mut items = Vec::new();
+    for chat in [&direct, &group] {
+        let message = ann.send(chat, "hello").await.expect(201);
+        items.push(json!({ "chat_id": chat, "read": message["id"] }));
+        assert_eq!(bob.chat(chat).await.expect(200)["unread_count"], 1);
+    }
+    let receipts = json!({ "items": items });
+    bob.put("/v1/receipts", receipts.clone()).await.expect(204);
+    for (chat, item) in [&direct, &group].into_iter().zip(&items) {
+        assert_eq!(bob.chat(chat).await.expect(200)["unread_count"], 0);
+        let all = ann.get(&format!("/v1/chats/{chat}/receipts")).await.expect(200);
+        let bobs = all["items"].as_array().expect("items").iter().find(|one| one["user_id"] == bob.id.as_str()).expect("bob").clone();
+        assert_eq!((&bobs["read"], &bobs["delivered"]), (&item["read"], &item["read"]), "read implies delivered");
+    }
+    eve.put("/v1/receipts", receipts).await.expect_problem(404, "not_found");
+    bob.put("/v1/receipts", json!({ "items": [] })).await.expect_problem(422, "invalid");
+    bob.put("/v1/receipts", json!({ "items": [{ "chat_id": direct }] })).await.expect_problem(422, "invalid");
+    api.stop().await;
 }
 
 fn is_slice(page: &Value, all: &[Value], from: usize, to: usize) {

@@ -173,6 +173,7 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             id: chat,
             kind: ChatKind::Direct,
             name: String::new(),
+            description: String::new(),
             creator: ann,
             created: tick,
             last: tick,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Ledger, Options, PASSWORD, Sql, Stack, audit, audit_sql, eventually, history, on_both, say};
 use hot::{ClaimValue, Listed, UserChange, Verb};
-use model::{ChatId, Name, NameKind, Tick, UserId};
+use model::{ChatId, Name, NameKind, Role, Tick, UserId};
 use store::{Edit, Error, HotError, Own, Result};
 use uuid::Uuid;
 
@@ -239,6 +239,41 @@ async fn a_member_comes_and_goes_once(sql: Sql) {
     }
     for ledger in &left {
         assert!(!is_listed(&stack, bob, ledger.chat).await, "a flush heals what the API could not tell");
+    }
+}
+
+on_both!(a_group_is_renamed_and_handed_over_whole);
+async fn a_group_is_renamed_and_handed_over_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (mut renamed, mut handed) = (Vec::new(), Vec::new());
+    let made = async |_| group(&stack, ann, &[bob]).await;
+    stack
+        .at_each_step(Verb::ChangeChat, made, async |ledger| {
+            let own = Own { chat: ledger.chat, user: ann };
+            insist(async || stack.store.change_chat(own, Some("Enemies"), Some("Of late")).await).await;
+            assert_eq!(told(&stack, &ledger, "chat_renamed").await, 1);
+            renamed.push(ledger);
+        })
+        .await;
+    stack
+        .at_each_step(Verb::ChangeMember, made, async |ledger| {
+            let own = Own { chat: ledger.chat, user: ann };
+            insist(async || stack.store.change_role(own, bob, Role::Owner).await).await;
+            assert_eq!(told(&stack, &ledger, "role_changed").await, 1);
+            handed.push(ledger);
+        })
+        .await;
+    all_is_well(&stack, &renamed).await;
+    for ledger in &renamed {
+        let view = stack.store.view(Own { chat: ledger.chat, user: bob }).await.expect("he sees it");
+        assert_eq!((view.name.as_deref(), view.description.as_deref()), (Some("Enemies"), Some("Of late")));
+    }
+    all_is_well(&stack, &handed).await;
+    for ledger in &handed {
+        for (user, role) in [(ann, Role::Admin), (bob, Role::Owner)] {
+            assert_eq!(stack.store.view(Own { chat: ledger.chat, user }).await.expect("a member").my.role, role);
+        }
     }
 }
 

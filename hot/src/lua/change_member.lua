@@ -1,10 +1,10 @@
--- Somebody is added to a group, is removed from it, or leaves it; with the system message that tells of it.
+-- Somebody is added to a group, is removed from it, leaves it, or gets another role; with the system message that tells of it.
 -- KEYS chat token messages members dirty due changed
--- ARGV now_us chat_id actor user 'add'|'remove' tail max_members ttl_ms flush_after_ms
--- returns {'OK', member, message} | {'IN', member}: nothing to add | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
+-- ARGV now_us chat_id actor user 'add'|'remove'|role tail max_members ttl_ms flush_after_ms
+-- returns {'OK', member, message} | {'IN', member}: nothing to change | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
 --       | {'OWNER'}: others would be left without one | {'DIRECT'}: a direct chat's two people are for ever | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
-local actor, user, add, tail = ARGV[3], ARGV[4], ARGV[5] == 'add', ARGV[6]
+local actor, user, verb, tail = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 local clock, seq, texts = mend(keys)
 if not clock then return { 'COLD' } end
@@ -19,15 +19,19 @@ for _, other in ipairs(redis.call('HVALS', KEYS[4])) do
   if is_in(other) then size = size + 1 end
 end
 local function role_of(record) return string.match(record, '^{"role":"(%a+)"') end
-if add then
+if verb == 'add' then
   if is_in(member) then return { 'IN', member } end
   if role_of(actors) == 'member' then return { 'ROLE' } end
   if size >= tonumber(ARGV[7]) then return { 'FULL' } end
-else
+elseif verb == 'remove' then
   if actor ~= user and role_of(actors) == 'member' then return { 'ROLE' } end
   if not is_in(member) then return { 'ABSENT' } end
   if actor ~= user and role_of(member) == 'owner' then return { 'ROLE' } end
   if role_of(member) == 'owner' and size > 1 then return { 'OWNER' } end
+else
+  if is_in(member) and role_of(member) == verb then return { 'IN', member } end
+  if role_of(actors) ~= 'owner' or actor == user then return { 'ROLE' } end
+  if not is_in(member) then return { 'ABSENT' } end
 end
 
 -- A call of ours that was stopped between the message and its twin, the member's row, is taken up there.
@@ -36,20 +40,30 @@ local resumes = message and string.sub(message, -#tail) == tail and (not member 
 local tick = resumes and id_of(message) or math.max(clock + 1, now)
 local rev = text(tick)
 becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[9]))
-redis.call('ZADD', KEYS[5], rev, 'message:' .. rev, rev, 'member:' .. user, rev, 'list:' .. user, rev, 'chat')
+-- Who comes or goes has it in their list; who hands a group over is an admin of it from then on.
+local third = verb == 'owner' and 'member:' .. actor or 'list:' .. user
+redis.call('ZADD', KEYS[5], rev, 'message:' .. rev, rev, 'member:' .. user, rev, third, rev, 'chat')
 if not resumes then
   message = '{"id":' .. rev .. ',"seq":' .. text(seq + 1) .. ',"rev":' .. rev .. ',"created_at":"' .. rfc3339(tick) .. '",' .. tail
   redis.call('RPUSH', KEYS[3], message)
 end
 -- The twin takes the message's tick: they are rows of different kinds.
-local role, joined, read, counted, delivered = 'member', rev, rev, text(texts), rev
-if not add then
-  role, joined, read, counted, delivered =
-    string.match(member, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
+local function written(record, change)
+  local role, joined, read, counted, delivered =
+    string.match(record, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
+  return string.format('{"role":"%s","joined":%s,"left":%s,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', change.role or role, joined,
+    change.left or '0', read, counted, delivered, rev)
 end
-member = string.format('{"role":"%s","joined":%s,"left":%s,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role, joined, add and '0' or rev, read,
-  counted, delivered, rev)
-redis.call('HSET', KEYS[4], user, member)
+if verb == 'add' then
+  member = string.format('{"role":"member","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', rev, rev, text(texts), rev, rev)
+else
+  member = written(member, verb == 'remove' and { left = rev } or { role = verb })
+end
+if verb == 'owner' then
+  redis.call('HSET', KEYS[4], user, member, actor, written(actors, { role = 'admin' }))
+else
+  redis.call('HSET', KEYS[4], user, member)
+end
 if not resumes then follow(keys, message, texts) end
 stays_warm(KEYS[2], tonumber(ARGV[8]))
 return { 'OK', member, message }
