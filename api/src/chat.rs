@@ -1,17 +1,17 @@
 //! Chats.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
-use model::{ChatId, ChatKind, ChatView, Tick, UserId};
+use model::{ChatId, ChatKind, ChatView, Preferences, Tick, UserId};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
     types::MaybeUndefined,
 };
-use store::Error;
+use store::{Error, Filter, Place, PreferenceChange};
 
-use crate::{auth::Caller, problem::Problem, user::kept, validate::Rules};
+use crate::{auth::Caller, cursor, problem::Problem, session::Done, user::kept, validate::Rules};
 
 pub(crate) struct ChatApi;
 
@@ -25,6 +25,21 @@ struct NewChat {
     members: Vec<String>,
     /// A group's name, 1 to 128 characters.
     name: Option<String>,
+}
+
+/// How I want a chat to be shown; what is absent stays.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct PatchPreferences {
+    /// Put away.
+    archived: Option<bool>,
+    /// Shown before the others.
+    pinned: Option<bool>,
+    /// No notifications until then; null lets them come again.
+    #[oai(nullable)]
+    muted_until: MaybeUndefined<DateTime<Utc>>,
+    /// Marked as unread, until I read on.
+    marked_unread: Option<bool>,
 }
 
 /// What to change of a group; what is absent stays.
@@ -99,23 +114,24 @@ impl ChatApi {
 
     /// My chats
     ///
-    /// Newest activity first.
+    /// Pinned ones first, then by their newest activity. A short page is not the end, an absent `next` is.
     #[oai(path = "/chats", method = "get", operation_id = "listChats")]
     async fn list(
         &self,
         caller: Caller,
+        /// Only those put away, or only the others; both when absent.
+        archived: Query<Option<bool>>,
+        /// Only those with something unread, or only the others; both when absent.
+        unread: Query<Option<bool>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
         /// 1 to 100; 50 when absent.
         limit: Query<Option<usize>>,
     ) -> Result<Json<Chats>, Problem> {
-        let limit = limit.0.unwrap_or(50);
-        if !(1..=100).contains(&limit) {
-            return Err(Problem::malformed("limit must be 1 to 100"));
-        }
-        let after = cursor.0.as_deref().map(read_cursor).transpose()?;
-        let (items, next) = caller.state.store.list(caller.user(), after, limit).await?;
-        Ok(Json(Chats { items, next: next.map(write_cursor) }))
+        let after = cursor.0.as_deref().map(|text| cursor::read(text, read_place)).transpose()?;
+        let filter = Filter { archived: archived.0, unread: unread.0 };
+        let (items, next) = caller.state.store.list(caller.user(), filter, after, cursor::limit(limit.0)?).await?;
+        Ok(Json(Chats { items, next: next.map(write_place) }))
     }
 
     /// One of my chats
@@ -143,6 +159,32 @@ impl ChatApi {
         caller.state.store.change_chat(own, name.as_deref().map(str::trim), description.as_deref()).await?;
         Ok(Json(caller.state.store.view(own).await?))
     }
+
+    /// Delete a group, or hide a direct chat
+    ///
+    /// A group, for its owner: it is gone for everyone, with all that was written there. A direct chat: it is in my list again with its next message.
+    #[oai(path = "/chats/:chat_id", method = "delete", operation_id = "deleteChat")]
+    async fn delete(&self, caller: Caller, chat_id: Path<ChatId>) -> Result<Done, Problem> {
+        caller.state.store.delete_chat(caller.own(chat_id.0)).await?;
+        Ok(Done::Done)
+    }
+
+    /// Choose how I want a chat to be shown
+    ///
+    /// A merge patch: what is absent stays. It is mine alone.
+    #[oai(path = "/chats/:chat_id/preferences", method = "patch", operation_id = "updatePreferences")]
+    async fn prefer(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<PatchPreferences>) -> Result<Json<Preferences>, Problem> {
+        let mut rules = Rules::default();
+        let muted_until = match body.0.muted_until {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(Tick::NEVER),
+            MaybeUndefined::Value(time) => Some(rules.time("muted_until", time)),
+        };
+        rules.done()?;
+        let change =
+            PreferenceChange { archived: body.0.archived, pinned: body.0.pinned, muted_until, marked_unread: body.0.marked_unread };
+        Ok(Json(caller.state.store.prefer(caller.own(chat_id.0), &change).await?))
+    }
 }
 
 /// Who is meant, each once.
@@ -162,15 +204,12 @@ async fn resolve(caller: &Caller, texts: &[String]) -> Result<Vec<UserId>, Probl
     Ok(users)
 }
 
-fn write_cursor((tick, chat): (Tick, ChatId)) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{tick} {chat}"))
+fn write_place(place: Place) -> String {
+    cursor::write(&format!("{} {} {}", u8::from(place.pinned), place.last, place.chat))
 }
 
-fn read_cursor(cursor: &str) -> Result<(Tick, ChatId), Problem> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (tick, chat) = text.split_once(' ')?;
-        Some((Tick(tick.parse().ok()?), chat.parse().ok()?))
-    };
-    read().ok_or_else(|| Problem::malformed("cursor must be `next` of the page before"))
+fn read_place(text: &str) -> Option<Place> {
+    let mut words = text.split(' ');
+    let mut next = || words.next();
+    Some(Place { pinned: next()? == "1", last: Tick(next()?.parse().ok()?), chat: next()?.parse().ok()? })
 }

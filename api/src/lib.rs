@@ -1,8 +1,10 @@
 //! The HTTP API over the store: REST, its OpenAPI document and Swagger UI.
 
 mod auth;
+mod block;
 mod chat;
 mod config;
+mod cursor;
 mod edge;
 mod health;
 mod member;
@@ -86,10 +88,10 @@ fn cors(origins: &[String]) -> Cors {
     cors.allow_origins(origins.iter().map(String::as_str))
 }
 
-type Apis = (session::SessionApi, user::UserApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+type Apis = (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi);
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
-    let apis = (session::SessionApi, user::UserApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+    let apis = (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi);
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
             "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \

@@ -46,6 +46,8 @@ struct PatchMessage {
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
 enum DeleteFor {
+    /// For me alone.
+    Me,
     /// For all members: only its place is left.
     Everyone,
 }
@@ -239,8 +241,26 @@ impl MessageApi {
         #[oai(name = "for")]
         whom: Query<DeleteFor>,
     ) -> Result<Done, Problem> {
-        let DeleteFor::Everyone = whom.0;
-        caller.state.store.delete_for_everyone(caller.own(chat_id.0), message_id.0).await?;
+        let (store, own) = (&caller.state.store, caller.own(chat_id.0));
+        match whom.0 {
+            DeleteFor::Me => store.hide(own, message_id.0).await?,
+            DeleteFor::Everyone => store.delete_for_everyone(own, message_id.0).await?,
+        }
+        Ok(Done::Done)
+    }
+
+    /// Clear a chat
+    ///
+    /// All messages before `before` are deleted for me alone, and count as read.
+    #[oai(path = "/chats/:chat_id/messages", method = "delete", operation_id = "clearChat")]
+    async fn clear(
+        &self,
+        caller: Caller,
+        chat_id: Path<ChatId>,
+        /// An id, or a point in time in microseconds.
+        before: Query<Tick>,
+    ) -> Result<Done, Problem> {
+        caller.state.store.clear(caller.own(chat_id.0), place(Some(before.0))?).await?;
         Ok(Done::Done)
     }
 

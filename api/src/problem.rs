@@ -169,6 +169,15 @@ impl From<store::Error> for Problem {
             }
             E::GroupFull => Self::new(StatusCode::CONFLICT, "group_full", format!("A group has at most {} members.", store::MAX_MEMBERS)),
             E::DirectChat => Self::new(StatusCode::CONFLICT, "direct_chat", "The two people of a direct chat are fixed; make a group."),
+            E::NotAccepted => Self::new(StatusCode::FORBIDDEN, "not_accepted", "They do not accept messages from you."),
+            E::TooManyHidden => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_hidden",
+                format!(
+                    "At most {} messages of a chat can be deleted one by one; clear the chat up to one of them instead.",
+                    model::MAX_HIDDEN
+                ),
+            ),
             E::KeyReused => {
                 Self::new(StatusCode::CONFLICT, "client_id_reused", "You sent another message under this client_id; take a new one.")
             }

@@ -2,7 +2,8 @@
 
 use std::{str::FromStr, sync::LazyLock};
 
-use model::{MAX_BODY, MAX_SUBJECT};
+use chrono::{DateTime, Utc};
+use model::{MAX_BODY, MAX_SUBJECT, Tick};
 
 use crate::problem::{FieldError, Problem};
 
@@ -79,6 +80,14 @@ impl Rules {
 
     pub(crate) fn subject(&mut self, text: &str) {
         self.length("subject", text, 1, MAX_SUBJECT);
+    }
+
+    /// The tick of a time; `NEVER` when it has none.
+    pub(crate) fn time(&mut self, field: &str, time: DateTime<Utc>) -> Tick {
+        let tick = Tick(time.timestamp_micros());
+        let good = (1..1 << 53).contains(&tick.0);
+        self.require(good, field, "range", "must be a time from 1970 to 2255");
+        if good { tick } else { Tick::NEVER }
     }
 
     pub(crate) fn client_id(&mut self, text: &str) {

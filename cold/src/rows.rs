@@ -1,7 +1,7 @@
 //! Rows as the model has them.
 
-use entity::{chat, member, message, user};
-use model::{Chat, ChatId, ChatKind, Extras, Member, Message, MessageKind, Role, Tick, User, UserId};
+use entity::{chat, member, message, mine, user};
+use model::{About, Chat, ChatId, ChatKind, Extras, Member, Message, MessageKind, Mine, Role, Tick, User, UserId};
 use sea_orm::DbErr;
 
 use crate::Result;
@@ -30,6 +30,8 @@ pub(crate) fn chat(row: chat::Model) -> Result<Chat> {
         kind: ChatKind::parse(&row.kind).ok_or_else(|| unknown("kind of chat", &row.kind))?,
         name: row.name,
         description: row.description,
+        blocks: row.blocks,
+        deleted: Tick(row.deleted),
         creator: UserId(row.creator),
         created: Tick(row.created),
         last: Tick(row.last),
@@ -76,4 +78,13 @@ pub(crate) fn message(row: message::Model) -> Result<Message> {
         edited_at: extras.edited_at,
         deleted: row.deleted.then_some(true),
     })
+}
+
+pub(crate) fn mine(row: mine::Model) -> Result<Mine> {
+    let about = match row.kind.as_str() {
+        "chat" => About::Chat(ChatId(row.target)),
+        "block" => About::Block(UserId(row.target)),
+        other => return Err(unknown("kind of row of one's own", other)),
+    };
+    Ok(Mine { about, value: row.value, rev: Tick(row.rev) })
 }

@@ -1,7 +1,7 @@
 //! Users and their lists of chats.
 
-use entity::{member, user};
-use model::{ChatId, Name, NameKind, Tick, User, UserId};
+use entity::{member, mine, user};
+use model::{ChatId, Mine, Name, NameKind, Tick, User, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{Cold, Result, rows};
@@ -21,6 +21,12 @@ impl Cold {
         let ids: Vec<sea_orm::prelude::Uuid> =
             user::Entity::find().select_only().column(user::Column::Id).filter(column.eq(&name.folded)).into_tuple().all(&self.db).await?;
         Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    /// What is a user's alone, and what once was.
+    pub async fn mine(&self, id: UserId) -> Result<Vec<Mine>> {
+        let rows = mine::Entity::find().filter(mine::Column::UserId.eq(id.0)).all(&self.db).await?;
+        rows.into_iter().map(rows::mine).collect()
     }
 
     /// A user's memberships: chat, rev, and when it ended (`NEVER`: it has not).

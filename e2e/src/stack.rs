@@ -16,7 +16,7 @@ use store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Keeper, Redis, Sql, eventually};
+use crate::{Client, Keeper, Redis, Sql, eventually};
 
 /// What changes a script's source.
 type Alter = Arc<dyn Fn(Verb, String) -> String + Send + Sync>;
@@ -193,6 +193,28 @@ impl Stack {
     pub async fn evicted(&self, chat: ChatId) {
         let what = format!("no key of chat {chat} is left in Redis");
         eventually(Duration::from_secs(30), &what, async || self.redis.keys(&format!("chat:*{chat}*")).await.is_empty()).await;
+    }
+
+    /// Logs everybody out, waits until no key of theirs or of their chats is left in Redis, and logs them in again: whatever they do next is done on what
+    /// is cold.
+    pub async fn all_leave_and_return(&self, people: &mut [(&str, &mut Client)], chats: &[&str]) {
+        let flusher = self.start_flusher().await;
+        for (_, client) in people.iter() {
+            client.logout().await;
+        }
+        for chat in chats {
+            let chat = chat.parse().expect("the id of a chat");
+            self.expire(chat).await;
+            self.evicted(chat).await;
+        }
+        for (_, client) in people.iter() {
+            let gone = async || self.redis.keys(&format!("user:*{}*", client.id)).await.is_empty();
+            eventually(Duration::from_secs(30), "a user has left Redis", gone).await;
+        }
+        flusher.stop().await; // or it would warm up at the logins
+        for (name, client) in people {
+            client.login(name).await;
+        }
     }
 
     /// Waits until SQL has everything of this chat.

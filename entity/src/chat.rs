@@ -13,6 +13,10 @@ pub struct Model {
     pub kind: String,
     pub name: String,
     pub description: String,
+    /// Of a direct chat: who blocks the other.
+    pub blocks: String,
+    /// When it was deleted, or 0.
+    pub deleted: i64,
     pub creator: Uuid,
     pub created: i64,
     /// The id of the newest message, or `created`.

@@ -6,4 +6,5 @@ pub mod chat;
 pub mod member;
 pub mod message;
 pub mod meta;
+pub mod mine;
 pub mod user;

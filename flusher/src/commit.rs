@@ -1,17 +1,20 @@
-//! Every SQL write there is: monotone upserts, many rows and many chats in one transaction, and the search for a row that SQL refuses.
+//! Every SQL write there is: monotone upserts, many rows and many chats in one transaction, the search for a row that SQL refuses, and the sweep of what
+//! was deleted.
 
-use entity::{chat, member, message, user};
+use std::collections::{BTreeSet, HashSet};
+
+use entity::{chat, member, message, mine, user};
 use hot::Row;
-use model::{Chat, ChatId, Extras, Member, Message, User, UserId, fold};
+use model::{About, Chat, ChatId, Extras, Member, Message, Mine, User, UserId, fold};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, Iterable,
-    RuntimeErr, TransactionTrait,
+    QueryFilter, QueryOrder, QuerySelect, RuntimeErr, TransactionTrait,
     sea_query::{Expr, Iden, OnConflict},
     sqlx,
 };
 
-/// How many rows go into one statement. The widest table has 11 columns, SQLite takes 32,766 placeholders and MySQL 65,535.
+/// How many rows go into one statement. The widest table has 12 columns, SQLite takes 32,766 placeholders and MySQL 65,535.
 const STATEMENT_ROWS: usize = 1000;
 /// About how many bytes: well under the 16 MiB of MariaDB's default `max_allowed_packet`.
 const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -27,6 +30,8 @@ pub(crate) enum SqlRow {
     Member(ChatId, UserId, Member),
     /// Of `messages`.
     Message(Box<Message>),
+    /// Of `mine`.
+    Mine(UserId, Mine),
 }
 
 impl SqlRow {
@@ -48,12 +53,14 @@ impl SqlRow {
             Self::Chat(row) => format!("2 {}", row.id),
             Self::Member(chat, user, _) => format!("3 {chat} {user}"),
             Self::Message(row) => format!("4 {} {:020}", row.chat_id, row.id.0),
+            Self::Mine(user, row) => format!("5 {user} {}", row.about),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::Message(row) => row.body.len() + row.subject.as_ref().map_or(0, String::len) + 100,
+            Self::Mine(_, row) => row.value.len() + 100,
             _ => 500,
         }
     }
@@ -135,7 +142,8 @@ async fn write(sql: &DatabaseConnection, rows: &[SqlRow]) -> Result<(), DbErr> {
 }
 
 async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Result<(), DbErr> {
-    let (mut users, mut chats, mut members, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut users, mut chats, mut members, mut messages, mut mine) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let deleted = lock_and_see_deleted(transaction, rows).await?;
     let mut bytes = 0;
     for row in rows {
         bytes += row.bytes();
@@ -143,17 +151,49 @@ async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Resul
             SqlRow::User(row) => users.push(user_row(row)),
             SqlRow::Chat(row) => chats.push(chat_row(row)),
             SqlRow::Member(chat, user, row) => members.push(member_row(*chat, *user, row)),
+            SqlRow::Message(row) if deleted.contains(&row.chat_id) => {}
             SqlRow::Message(row) => messages.push(message_row(row)?),
+            SqlRow::Mine(user, row) => mine.push(mine_row(*user, row)),
         }
         if bytes > STATEMENT_BYTES {
             bytes = 0;
             upsert::<message::Entity, _>(transaction, std::mem::take(&mut messages)).await?;
+            upsert::<mine::Entity, _>(transaction, std::mem::take(&mut mine)).await?;
         }
     }
     upsert::<user::Entity, _>(transaction, users).await?;
     upsert::<chat::Entity, _>(transaction, chats).await?;
     upsert::<member::Entity, _>(transaction, members).await?;
-    upsert::<message::Entity, _>(transaction, messages).await
+    upsert::<message::Entity, _>(transaction, messages).await?;
+    upsert::<mine::Entity, _>(transaction, mine).await
+}
+
+/// Which chats of these messages were deleted meanwhile: a flush that slept must not bring back what was swept. Their rows are locked until the end of
+/// the transaction, so that whoever saves a deletion waits for us, and sweeps after us. (An update, since SQLite knows no other lock.)
+async fn lock_and_see_deleted(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Result<HashSet<ChatId>, DbErr> {
+    let chats: BTreeSet<ChatId> =
+        rows.iter().filter_map(|row| if let SqlRow::Message(row) = row { Some(row.chat_id) } else { None }).collect();
+    if chats.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let among = || chat::Column::Id.is_in(chats.iter().map(|chat| chat.0));
+    chat::Entity::update_many().col_expr(chat::Column::Rev, Expr::col(chat::Column::Rev)).filter(among()).exec(transaction).await?;
+    let deleted = chat::Entity::find().select_only().column(chat::Column::Id).filter(among()).filter(chat::Column::Deleted.gt(0));
+    let deleted: Vec<sea_orm::prelude::Uuid> = deleted.into_tuple().all(transaction).await?;
+    Ok(deleted.into_iter().map(ChatId).collect())
+}
+
+/// Takes away the messages of a chat whose deletion is saved; again does no harm.
+///
+/// # Errors
+/// An outage; some may be left.
+pub(crate) async fn sweep_messages(sql: &DatabaseConnection, chat: ChatId) -> Result<(), DbErr> {
+    loop {
+        let of_chat = || message::Entity::find().select_only().column(message::Column::Id).filter(message::Column::ChatId.eq(chat.0));
+        let oldest: Vec<i64> = of_chat().order_by_asc(message::Column::Id).limit(STATEMENT_ROWS as u64).into_tuple().all(sql).await?;
+        let Some(last) = oldest.last() else { return Ok(()) };
+        message::Entity::delete_many().filter(message::Column::ChatId.eq(chat.0)).filter(message::Column::Id.lte(*last)).exec(sql).await?;
+    }
 }
 
 async fn upsert<E, A>(transaction: &DatabaseTransaction, rows: Vec<A>) -> Result<(), DbErr>
@@ -226,6 +266,8 @@ fn chat_row(row: &Chat) -> chat::ActiveModel {
         kind: Set(row.kind.as_str().to_owned()),
         name: Set(row.name.clone()),
         description: Set(row.description.clone()),
+        blocks: Set(row.blocks.clone()),
+        deleted: Set(row.deleted.0),
         creator: Set(row.creator.0),
         created: Set(row.created.0),
         last: Set(row.last.0),
@@ -270,4 +312,18 @@ fn message_row(row: &Message) -> Result<message::ActiveModel, DbErr> {
         deleted: Set(row.deleted == Some(true)),
         extras: Set(extras.map_err(|error| DbErr::Type(error.to_string()))?),
     })
+}
+
+fn mine_row(user: UserId, row: &Mine) -> mine::ActiveModel {
+    let (kind, target) = match row.about {
+        About::Chat(chat) => ("chat", chat.0),
+        About::Block(user) => ("block", user.0),
+    };
+    mine::ActiveModel {
+        user_id: Set(user.0),
+        kind: Set(kind.to_owned()),
+        target: Set(target),
+        value: Set(row.value.clone()),
+        rev: Set(row.rev.0),
+    }
 }

@@ -4,13 +4,13 @@ use std::{collections::HashMap, fmt::Display, time::Duration};
 
 use futures_util::future::{join_all, try_join_all};
 use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
-use model::{ChatId, Tick, UserId};
+use model::{About, ChatId, Mine, Tick, UserId};
 use sea_orm::DatabaseConnection;
 use store::Store;
 
 use crate::{
     Config, Error,
-    commit::{Rejected, SqlRow, commit},
+    commit::{Rejected, SqlRow, commit, sweep_messages},
     durable::Durable,
 };
 
@@ -69,6 +69,7 @@ impl Flusher {
             }
         };
         self.park_chat_rows(&mut snapshots, &rejected).await?;
+        join_all(snapshots.iter_mut().map(|snapshot| self.sweep_chat(snapshot))).await;
         // SQL has them, so nobody who reads it from now on can miss what other slots are told of.
         join_all(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
 
@@ -120,6 +121,17 @@ impl Flusher {
         snapshot.rows.retain(|_| told.next().unwrap_or(true));
     }
 
+    /// What was written in a chat that is deleted. If it cannot be swept now, its row stays dirty.
+    async fn sweep_chat(&self, snapshot: &mut ChatSnapshot) {
+        let is_deleted = |row: &hot::ChatRow| matches!(&row.row, Row::Chat(chat) if chat.deleted.happened());
+        if snapshot.rows.iter().any(is_deleted)
+            && let Err(error) = sweep_messages(&self.sql, snapshot.chat).await
+        {
+            tracing::debug!(%error, chat.id = %snapshot.chat, "a deleted chat is swept at the next flush");
+            snapshot.rows.retain(|row| !is_deleted(row));
+        }
+    }
+
     /// What could not be saved is due again soon, without waiting for the lease to end.
     async fn give_back(&self, chats: impl Iterator<Item = ChatId>) {
         let soon = Duration::from_secs(1);
@@ -131,48 +143,86 @@ impl Flusher {
     }
 
     async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
-        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, self.durable.age(), self.config.lease));
-        let snapshots: Vec<UserSnapshot> = whole(users, join_all(snapshots).await)?.into_iter().flatten().collect();
+        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, self.durable.age(), self.config.lease));
+        let mut snapshots: Vec<UserSnapshot> = whole(users, join_all(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(&self.hot).await?;
-        let rows = snapshots.iter().filter_map(|snapshot| snapshot.unsaved.as_ref().map(|(user, _)| SqlRow::User(Box::new(user.clone()))));
-        let soon = Duration::from_secs(1);
-        let rejected = match commit(&self.sql, rows.collect()).await {
+        let rejected = match commit(&self.sql, snapshots.iter().flat_map(user_rows).collect()).await {
             Ok(rejected) => rejected,
             Err(error) => {
-                join_all(snapshots.iter().map(|snapshot| self.hot.settle_user(snapshot.user, Tick::NEVER, "", soon, false))).await;
+                let soon = Duration::from_secs(1);
+                join_all(snapshots.iter().map(|snapshot| self.hot.settle_user(snapshot.user, &[], "", soon, false))).await;
                 return Err(error.into());
             }
         };
-        let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), &rejected.error)).collect();
-        let settle = snapshots.iter().map(|snapshot| self.settle_user(snapshot, &errors));
+        let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), rejected.error.as_str())).collect();
         let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.user).collect();
+        let settle = snapshots.iter_mut().map(|snapshot| self.settle_user(snapshot, &errors));
         whole(&ids, join_all(settle).await).map(drop)
     }
 
-    async fn settle_user(&self, snapshot: &UserSnapshot, errors: &HashMap<String, &String>) -> Result<(), Error> {
+    async fn settle_user(&self, snapshot: &mut UserSnapshot, errors: &HashMap<String, &str>) -> Result<(), Error> {
         let id = snapshot.user;
-        let (mut rev, mut claims) = (Tick::NEVER, "");
-        if let Some((user, names)) = &snapshot.unsaved {
-            if let Some(error) = errors.get(&SqlRow::User(Box::new(user.clone())).key()) {
-                let tries = self.hot.park_user(id, user.rev, self.config.park_after, error).await?;
-                tracing::error!(user.id = %id, tries, error, "SQL refuses a user's row; it stays in Redis");
-            } else {
-                // The names are in SQL: from now on it tells that they are taken, and the old ones that they are free.
-                for (name, nonce) in names {
-                    self.hot.release_name(name, id, nonce).await?;
-                }
-                (rev, claims) = (user.rev, snapshot.claims.as_str());
+        self.park_user_rows(snapshot, errors).await?;
+        self.heal_user(snapshot).await;
+        let mut committed: Vec<_> = snapshot.mine.iter().map(|(entry, rev, _)| (entry.clone(), *rev)).collect();
+        if let Some(user) = &snapshot.row {
+            // The names are in SQL: from now on it tells that they are taken, and the old ones that they are free.
+            for (name, nonce) in &snapshot.names {
+                self.hot.release_name(name, id, nonce).await?;
             }
+            committed.push(("user".into(), user.rev));
+        } else {
+            snapshot.claims.clear();
         }
-        let soon = self.hot.options().flush_after;
-        let mut settled = self.hot.settle_user(id, rev, claims, soon, false).await?;
+        let soon = if snapshot.mine.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
+        let mut settled = self.hot.settle_user(id, &committed, &snapshot.claims, soon, false).await?;
         if settled == Settled::Idle {
             self.store.cool_chats(id).await?;
-            settled = self.hot.settle_user(id, Tick::NEVER, "", soon, true).await?;
+            settled = self.hot.settle_user(id, &[], "", soon, true).await?;
         }
-        tracing::debug!(user.id = %id, outcome = ?settled, "flushed");
+        tracing::debug!(user.id = %id, rows = committed.len(), outcome = ?settled, "flushed");
         Ok(())
     }
+
+    /// Rows that SQL refused are counted and not settled.
+    async fn park_user_rows(&self, snapshot: &mut UserSnapshot, errors: &HashMap<String, &str>) -> Result<(), Error> {
+        let id = snapshot.user;
+        let mut refused = Vec::new();
+        let error_of = |row: SqlRow| errors.get(&row.key()).map(|error| (*error).to_owned());
+        if let Some(row) = snapshot.row.take() {
+            match error_of(SqlRow::User(Box::new(row.clone()))) {
+                Some(error) => refused.push(("user".to_owned(), row.rev, error)),
+                None => snapshot.row = Some(row),
+            }
+        }
+        snapshot.mine.retain(|(entry, rev, mine)| {
+            let error = mine.as_ref().and_then(|mine| error_of(SqlRow::Mine(id, mine.clone())));
+            refused.extend(error.clone().map(|error| (entry.clone(), *rev, error)));
+            error.is_none()
+        });
+        for (entry, rev, error) in refused {
+            let tries = self.hot.park_user_row(id, &entry, rev, self.config.park_after, &error).await?;
+            tracing::error!(user.id = %id, entry, tries, error, "SQL refuses a row of a user; it stays in Redis");
+        }
+        Ok(())
+    }
+
+    /// A block, in the direct chat that the two have. What could not be told stays dirty.
+    async fn heal_user(&self, snapshot: &mut UserSnapshot) {
+        let user = snapshot.user;
+        let tell = snapshot.mine.iter().map(|(_, _, mine)| async move {
+            let Some(Mine { about: About::Block(other), value, rev }) = mine else { return true };
+            let told = self.store.tell_block(user, *other, *rev, !value.is_empty()).await;
+            told.inspect_err(|error| tracing::debug!(%error, user.id = %user, "a block is told again at the next flush")).is_ok()
+        });
+        let mut told = join_all(tell).await.into_iter();
+        snapshot.mine.retain(|_| told.next().unwrap_or(true));
+    }
+}
+
+fn user_rows(snapshot: &UserSnapshot) -> Vec<SqlRow> {
+    let mine = snapshot.mine.iter().filter_map(|(_, _, mine)| Some(SqlRow::Mine(snapshot.user, mine.clone()?)));
+    snapshot.row.iter().map(|user| SqlRow::User(Box::new(user.clone()))).chain(mine).collect()
 }
 
 /// What went well of the work on each of these, unless nothing can go well now. What Redis refuses, or nobody can read, holds up nobody else: it is

@@ -19,6 +19,8 @@ pub enum Refusal {
     Cold,
     /// The user is not a member.
     Forbidden,
+    /// The other of a direct chat blocks them.
+    Blocked,
 }
 
 /// What an append made of a message; the JSON is what everybody will read.
@@ -340,6 +342,20 @@ impl Hot {
         }))
     }
 
+    /// Deletes a group, if `own.user` owns it.
+    pub async fn delete_chat(&self, own: Own) -> Result<std::result::Result<ChatChange, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let keys = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed(), keys.sent()];
+        let reply =
+            self.run(Verb::DeleteChat, keys, vec![arg(Tick::now()), arg(own.chat), arg(own.user), ms(self.options.flush_after)]).await?;
+        Ok(Ok(match reply.word() {
+            "OK" => ChatChange::Done,
+            "ROLE" => ChatChange::Role,
+            "DIRECT" => ChatChange::Direct,
+            _ => return refusal(&reply),
+        }))
+    }
+
     /// Writes a message anew, if it still has the rev that `new` has.
     pub async fn replace(&self, new: &Replacement<'_>) -> Result<std::result::Result<Replaced, Refusal>> {
         let message = new.message;
@@ -418,6 +434,8 @@ impl Hot {
             ("texts", arg(chat.texts)),
             ("rev", arg(chat.rev)),
             ("description", arg(&chat.description)),
+            ("blocks", arg(&chat.blocks)),
+            ("deleted", arg(chat.deleted)),
             ("clock", arg(clock)),
             ("dropped", arg(clock)),
         ];
@@ -472,18 +490,19 @@ impl Hot {
     }
 }
 
-fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal>> {
+pub(crate) fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal>> {
     match reply.word() {
         "COLD" => Ok(Err(Refusal::Cold)),
         "FORBIDDEN" => Ok(Err(Refusal::Forbidden)),
+        "BLOCKED" => Ok(Err(Refusal::Blocked)),
         "SKEW" => Err(Error::Skewed),
         _ => Err(reply.unexpected()),
     }
 }
 
-/// kind name creator created last seq texts rev description
+/// kind name creator created last seq texts rev description blocks deleted
 pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
-    let [kind, name, creator, created, last, seq, texts, rev, description]: [Value; 9] =
+    let [kind, name, creator, created, last, seq, texts, rev, description, blocks, deleted]: [Value; 11] =
         row.try_into().map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
     let kind = text(kind);
     Ok(Chat {
@@ -497,6 +516,8 @@ pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         texts: number("a chat's texts", &texts)?,
         rev: Tick(number("a chat's rev", &rev)?),
         description: text(description),
+        blocks: text(blocks),
+        deleted: Tick(number("when a chat was deleted", &deleted)?),
     })
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use fred::types::Value;
-use model::{Chat, ChatId, Member, Message, Name, Partition, Tick, User, UserId};
+use model::{Chat, ChatId, Member, Message, Mine, Name, Partition, Tick, User, UserId};
 
 use crate::{
     Hot, Result, Verb,
     chat::{chat, member},
     client::{arg, ms, us},
     keys::{ChatKeys, Kind, UserKeys, dead, due},
+    mine::mine_of,
     reply::{number, parse, text},
     user::{claims_of, user_of},
 };
@@ -60,15 +61,19 @@ pub struct ChatSnapshot {
     pub rows: Vec<ChatRow>,
 }
 
-/// A user who was claimed.
+/// A user who was claimed, and what of them SQL does not have.
 #[derive(Clone, Debug)]
 pub struct UserSnapshot {
     /// Which user.
     pub user: UserId,
-    /// The row and the names that are to be released once it is saved; `None` when SQL has it all.
-    pub unsaved: Option<(User, Vec<(Name, String)>)>,
+    /// Their row; `None` when SQL has it.
+    pub row: Option<User>,
+    /// The names that are to be released once the row is saved.
+    pub names: Vec<(Name, String)>,
     /// The names, as they were read.
     pub claims: String,
+    /// What is theirs alone, each with its dirty entry and the rev it is dirty with; without a row: a script was stopped before it wrote one.
+    pub mine: Vec<(String, Tick, Option<Mine>)>,
 }
 
 /// What is left of a chat or a user after a flush.
@@ -157,22 +162,32 @@ impl Hot {
         Ok(Some(ChatSnapshot { chat: id, rows: reply.rest(1).map(row).collect::<Result<_>>()? }))
     }
 
-    /// A user's unsaved row. `None`: not resident.
-    pub async fn snapshot_user(&self, id: UserId, age: Duration, lease: Duration) -> Result<Option<UserSnapshot>> {
+    /// A user's unsaved rows, at most so many, none younger than `age`. `None`: not resident.
+    pub async fn snapshot_user(&self, id: UserId, rows: usize, age: Duration, lease: Duration) -> Result<Option<UserSnapshot>> {
         let keys = UserKeys::new(id);
-        let args = vec![arg(id), us(age), ms(lease)];
-        let mut reply = self.run(Verb::SnapshotUser, vec![keys.row(), keys.dirty(), keys.due()], args).await?;
+        let args = vec![arg(id), arg(rows), us(age), ms(lease)];
+        let mut reply = self.run(Verb::SnapshotUser, vec![keys.row(), keys.dirty(), keys.due(), keys.mine()], args).await?;
         if reply.word() == "GONE" {
             return Ok(None);
         }
-        let Ok(rev) = reply.number(1) else { return Ok(Some(UserSnapshot { user: id, unsaved: None, claims: String::new() })) };
-        let mut row = reply.list(2);
-        if row.first().is_none_or(Value::is_null) {
-            return Ok(Some(UserSnapshot { user: id, unsaved: None, claims: String::new() })); // nobody yet: a mark without its row
+        let mut snapshot = UserSnapshot { user: id, row: None, names: Vec::new(), claims: String::new(), mine: Vec::new() };
+        let (rev, mut row, claims) = (reply.number(1), reply.list(2), reply.text(3)?);
+        // Without a name they are nobody yet: a mark without its row.
+        if let (Ok(rev), false) = (rev, row.first().is_none_or(Value::is_null)) {
+            row.push(arg(rev));
+            snapshot.row = Some(user_of(id, row)?);
+            snapshot.names = claims_of(&claims)?;
+            snapshot.claims = claims;
         }
-        row.push(arg(rev));
-        let claims = reply.text(3)?;
-        Ok(Some(UserSnapshot { user: id, unsaved: Some((user_of(id, row)?, claims_of(&claims)?)), claims }))
+        for value in reply.rest(4) {
+            let mut parts = value.into_array().into_iter();
+            let mut next = || parts.next().unwrap_or(Value::Null);
+            let (entry, rev, row) = (text(next()), Tick(number("a dirty entry's rev", &next())?), text(next()));
+            let about = parse("what a row is about", entry.strip_prefix("mine:").unwrap_or(&entry))?;
+            let mine = if row.is_empty() { None } else { Some(mine_of(about, &row)?) };
+            snapshot.mine.push((entry, rev, mine));
+        }
+        Ok(Some(snapshot))
     }
 
     /// These rows of a chat are in SQL; what is clean may leave Redis. `soon`: when to come back if it is still dirty.
@@ -196,11 +211,29 @@ impl Hot {
         settled(self.run(Verb::SettleChat, keys, args).await?)
     }
 
-    /// A user's row is in SQL at `rev` (`NEVER`: nothing was committed). `evict`: they may leave if they are clean and have no session.
-    pub async fn settle_user(&self, user: UserId, rev: Tick, claims: &str, soon: Duration, evict: bool) -> Result<Settled> {
+    /// These rows of a user are in SQL, and with theirs the names of `claims`. `evict`: they may leave if they are clean and have no session.
+    pub async fn settle_user(
+        &self,
+        user: UserId,
+        committed: &[(String, Tick)],
+        claims: &str,
+        soon: Duration,
+        evict: bool,
+    ) -> Result<Settled> {
         let keys = UserKeys::new(user);
-        let args = vec![arg(user), ms(soon), ms(self.options.chat_ttl), arg(rev), arg(claims), arg(u8::from(evict))];
-        let keys = vec![keys.row(), keys.chats(), keys.dirty(), keys.sessions(), keys.hydrating(), keys.due(), keys.parked(), keys.dead()];
+        let mut args = vec![arg(user), ms(soon), ms(self.options.chat_ttl), arg(claims), arg(u8::from(evict))];
+        args.extend(committed.iter().flat_map(|(entry, rev)| [arg(entry), arg(rev)]));
+        let keys = vec![
+            keys.row(),
+            keys.chats(),
+            keys.dirty(),
+            keys.sessions(),
+            keys.hydrating(),
+            keys.due(),
+            keys.parked(),
+            keys.dead(),
+            keys.mine(),
+        ];
         settled(self.run(Verb::SettleUser, keys, args).await?)
     }
 
@@ -211,10 +244,10 @@ impl Hot {
         self.run(Verb::Park, vec![keys.dirty(), keys.parked(), keys.dead()], args).await?.number(0)
     }
 
-    /// The same for a user's row.
-    pub async fn park_user(&self, user: UserId, rev: Tick, max: u32, error: &str) -> Result<i64> {
+    /// The same for a row of a user.
+    pub async fn park_user_row(&self, user: UserId, entry: &str, rev: Tick, max: u32, error: &str) -> Result<i64> {
         let keys = UserKeys::new(user);
-        let args = vec![arg(user), arg("user"), arg(rev), arg(max), arg(error)];
+        let args = vec![arg(user), arg(entry), arg(rev), arg(max), arg(error)];
         self.run(Verb::Park, vec![keys.dirty(), keys.parked(), keys.dead()], args).await?.number(0)
     }
 

@@ -71,6 +71,9 @@ impl UserKeys {
     pub(crate) fn dirty(&self) -> String {
         self.of("dirty")
     }
+    pub(crate) fn mine(&self) -> String {
+        self.of("mine")
+    }
     pub(crate) fn sessions(&self) -> String {
         self.of("sessions")
     }

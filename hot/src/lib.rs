@@ -20,6 +20,7 @@
 //! | `dead:{c17}` | hash | chat/entry -> how often SQL refused it, its rev, the error |
 //! | `user:{u203}:ID` | hash | the user's row, `clock`, `claims` (names used and not saved), `want_username`, `want_email` |
 //! | `…:chats` | hash | chat id -> rev of the membership, and when it ended (0: it has not) |
+//! | `…:mine` | hash | what is the user's alone: `chat:ID` (preferences, messages deleted for them), `block:UID` -> `rev value` |
 //! | `…:sessions` | sorted set | hashes of session tokens by expiry (ms) |
 //! | `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}` | | as for chats |
 //! | `session:{u203}:SHA256` | hash with a TTL | user, device, created, seen, password_rev |
@@ -39,6 +40,7 @@ mod error;
 mod events;
 mod flush;
 mod keys;
+mod mine;
 mod name;
 mod reply;
 mod scripts;

@@ -48,6 +48,8 @@ verbs! {
     ChangeMember "change_member" "" [clock list follow];
     /// A group's name or description.
     ChangeChat "change_chat" "" [clock list follow];
+    /// A group is deleted.
+    DeleteChat "delete_chat" "allow-oom" [clock list follow];
     /// The session that asks goes on with the new password.
     RenewSession "renew_session" "allow-oom" [];
     /// A message is written anew.
@@ -86,6 +88,12 @@ verbs! {
     Disown "disown" "allow-oom" [clock];
     /// Compare and set of a claim, or of a hydration's nonce.
     Swap "swap" "allow-oom" [];
+    /// Rows that are a user's alone.
+    Mine "mine" "no-writes" [];
+    /// One of them changes.
+    ChangeMine "change_mine" "" [clock];
+    /// One of a direct chat's two blocks the other.
+    Block "block" "allow-oom" [clock list follow];
     /// A user's row changes.
     ChangeUser "change_user" "" [clock];
     /// A session begins.

@@ -1,7 +1,7 @@
 //! Users: their row, their list of chats, and how anything begins to be resident.
 
 use fred::types::Value;
-use model::{ChatId, Name, NameKind, Tick, User, UserId};
+use model::{ChatId, Mine, Name, NameKind, Tick, User, UserId};
 
 use crate::{
     Hot, Refusal, Result, Verb,
@@ -148,10 +148,12 @@ impl Hot {
         self.run(Verb::Swap, vec![ChatKeys::new(chat).hydrating()], vec![arg(nonce), arg("")]).await.map(drop)
     }
 
-    /// A user becomes resident with this row and these chats, if `nonce` still holds. Without a row: a new user, who has no name yet.
-    pub async fn load_user(&self, id: UserId, nonce: &str, row: Option<&User>, chats: &[Listed]) -> Result<Loaded> {
+    /// A user becomes resident with this row, these chats and what is theirs alone, if `nonce` still holds. Without a row: a new user, who has no
+    /// name yet.
+    pub async fn load_user(&self, id: UserId, nonce: &str, row: Option<&User>, chats: &[Listed], mine: &[Mine]) -> Result<Loaded> {
         let keys = UserKeys::new(id);
-        let mut fields = vec![arg("id"), arg(id), arg("clock"), arg(row.map_or(Tick::NEVER, |user| user.rev))];
+        let clock = mine.iter().map(|mine| mine.rev).chain(row.map(|user| user.rev)).max().unwrap_or_default();
+        let mut fields = vec![arg("id"), arg(id), arg("clock"), arg(clock)];
         if let Some(user) = row {
             let values = [
                 arg(&user.username),
@@ -165,11 +167,16 @@ impl Hot {
             ];
             fields.extend(FIELDS.into_iter().zip(values).flat_map(|(field, value)| [arg(field), value]));
         }
-        let mut args = vec![arg(nonce), arg(id), ms(self.options.chat_ttl), arg(fields.len())];
-        args.extend(fields);
-        args.push(arg(chats.len() * 2));
-        args.extend(chats.iter().flat_map(|listed| [arg(listed.chat), arg(format_args!("{} {}", listed.rev, listed.left))]));
-        let keys = vec![keys.row(), keys.chats(), keys.dirty(), keys.hydrating(), keys.due()];
+        let mut args = vec![arg(nonce), arg(id), ms(self.options.chat_ttl)];
+        let mut list = |values: Vec<Value>| {
+            args.push(arg(values.len()));
+            args.extend(values);
+        };
+        list(fields);
+        list(chats.iter().flat_map(|listed| [arg(listed.chat), arg(format_args!("{} {}", listed.rev, listed.left))]).collect());
+        let kept = mine.iter().filter(|mine| !mine.value.is_empty());
+        list(kept.flat_map(|mine| [arg(mine.about), arg(format_args!("{} {}", mine.rev, mine.value))]).collect());
+        let keys = vec![keys.row(), keys.chats(), keys.dirty(), keys.hydrating(), keys.due(), keys.mine()];
         Loaded::of(&self.run(Verb::LoadUser, keys, args).await?)
     }
 

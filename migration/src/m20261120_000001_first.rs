@@ -1,4 +1,4 @@
-//! Users, chats, members, messages, and the incarnation.
+//! Users, chats, members, messages, what is a user's alone, and the incarnation.
 
 use sea_orm_migration::{
     prelude::*,
@@ -31,6 +31,8 @@ enum Chats {
     Kind,
     Name,
     Description,
+    Blocks,
+    Deleted,
     Creator,
     Created,
     Last,
@@ -67,6 +69,16 @@ enum Messages {
     ClientId,
     Deleted,
     Extras,
+}
+
+#[derive(DeriveIden)]
+enum Mine {
+    Table,
+    UserId,
+    Kind,
+    Target,
+    Value,
+    Rev,
 }
 
 #[derive(DeriveIden)]
@@ -129,6 +141,8 @@ impl MigrationTrait for Migration {
             words(Chats::Kind, 8),
             words(Chats::Name, 128),
             words(Chats::Description, 1000),
+            words(Chats::Blocks, 128),
+            tick(Chats::Deleted),
             id(Chats::Creator),
             tick(Chats::Created),
             tick(Chats::Last),
@@ -173,6 +187,17 @@ impl MigrationTrait for Migration {
         let by_key = Index::create().name("messages_client").table(Messages::Table).col(Messages::ChatId).col(Messages::ClientId).take();
         manager.create_index(by_key).await?;
 
+        let mine = vec![
+            id(Mine::UserId),
+            words(Mine::Kind, 8),
+            id(Mine::Target),
+            // JSON: 2,000 ids and a few words.
+            ColumnDef::new(Mine::Value).text().not_null().take(),
+            tick(Mine::Rev),
+        ];
+        let key = Index::create().col(Mine::UserId).col(Mine::Kind).col(Mine::Target).take();
+        manager.create_table(table(backend, Mine::Table, mine).primary_key(&mut key.clone()).take()).await?;
+
         let meta = vec![words(Meta::Name, 64), words(Meta::Value, 255)];
         manager.create_table(table(backend, Meta::Table, meta).primary_key(Index::create().col(Meta::Name)).take()).await?;
         let incarnation = Query::insert()
@@ -185,6 +210,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Mine::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Messages::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Members::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Chats::Table).to_owned()).await?;

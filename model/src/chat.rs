@@ -3,7 +3,7 @@
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, MemberView, Message, Profile, Role, Tick, UserId};
+use crate::{ChatId, MemberView, Message, Preferences, Profile, Role, Tick, UserId};
 
 /// Two people, or a named group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
@@ -52,6 +52,10 @@ pub struct Chat {
     pub seq: i64,
     /// How many of them were texts: system messages never count as unread.
     pub texts: i64,
+    /// Who of a direct chat's two blocks the other: `who:since:1`, or `:0` when no longer, with the rev of their own row; else empty.
+    pub blocks: String,
+    /// When it was deleted, or `NEVER`: only this row is left of it then.
+    pub deleted: Tick,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }
@@ -84,6 +88,8 @@ pub struct ChatView {
     pub my: Own,
     /// How far all the others are.
     pub others: OtherMarks,
+    /// How I keep it.
+    pub preferences: Preferences,
     /// RFC 3339 in UTC.
     pub created_at: String,
 }

@@ -4,17 +4,27 @@ use std::cmp::Reverse;
 
 use hot::{ChatChange, ChatRows, HotView, Listed, Own};
 use model::{
-    Chat, ChatId, ChatKind, ChatView, Draft, Member, MemberView, MessageKind, OtherMarks, Own as OwnView, Profile, Role, System,
-    SystemEvent, Tick, UserId,
+    Chat, ChatId, ChatKind, ChatView, Draft, Member, MemberView, Message, MessageKind, OtherMarks, Own as OwnView, OwnChat, Profile, Role,
+    System, SystemEvent, Tick, UserId,
 };
 
-use crate::{Error, Result, Store, again::again, hydrate::Outcome};
+use crate::{Error, Result, Store, again::again, hydrate::Outcome, message::message_of};
 
 impl Store {
     /// The direct chat of two people, and whether it is new: it is the same one whoever opens it, and whenever.
     pub async fn open_direct(&self, me: UserId, peer: UserId) -> Result<(ChatId, bool)> {
         let id = ChatId::direct(me, peer);
+        // Who is blocked opens nothing; what there is already, they may go on reading.
+        if self.blocked_since(peer, me).await?.is_some() && self.hot.members(id).await?.is_empty() && !self.hydrate_chat(id).await? {
+            return Err(Error::NotAccepted);
+        }
         let new = self.create(id, ChatKind::Direct, "", me, &[(me, Role::Member), (peer, Role::Member)]).await?;
+        // A block of one that came while there was no chat to tell it to.
+        for (user, other) in [(me, peer), (peer, me)].into_iter().filter(|_| new) {
+            if let Some(since) = self.blocked_since(user, other).await? {
+                self.tell_block(user, other, since, true).await?;
+            }
+        }
         Ok((id, new))
     }
 
@@ -32,6 +42,8 @@ impl Store {
                 kind,
                 name: name.to_owned(),
                 description: String::new(),
+                blocks: String::new(),
+                deleted: Tick::NEVER,
                 creator,
                 created: tick,
                 last: tick,
@@ -74,6 +86,12 @@ impl Store {
     /// # Errors
     /// [`Error::NoChat`] when there is none, or it is not theirs.
     pub async fn view(&self, own: Own) -> Result<ChatView> {
+        let kept = self.own_chat(own).await?;
+        self.view_as(own, &kept).await
+    }
+
+    /// A chat as a member sees it who keeps it so.
+    pub(crate) async fn view_as(&self, own: Own, kept: &OwnChat) -> Result<ChatView> {
         let view = self.view_row(own).await?;
         let peer = match view.chat.kind {
             ChatKind::Direct => view.members.keys().find(|user| **user != own.user),
@@ -83,9 +101,13 @@ impl Store {
             Some(peer) => self.user(*peer).await?.map(Profile::from),
             None => None,
         };
-        let last_message = view.last_message.as_deref().map(serde_json::from_str).transpose();
-        let last_message = last_message.map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?;
+        let mut last_message = view.last_message.as_deref().map(message_of).transpose()?;
+        if last_message.as_ref().is_some_and(|message| !kept.shows(message.id)) {
+            last_message = self.newest_shown(own).await?;
+        }
         let mine = view.members.get(&own.user).ok_or(Error::NoChat)?;
+        // What was deleted for oneself is not unread; one's own texts never were.
+        let unread_hidden = kept.hidden.iter().filter(|id| **id > mine.read).count() as i64;
         let others = || view.members.iter().filter(|(user, member)| **user != own.user && member.is_in());
         Ok(ChatView {
             id: own.chat,
@@ -94,7 +116,7 @@ impl Store {
             description: (!view.chat.description.is_empty()).then(|| view.chat.description.clone()),
             clock: view.clock,
             last_message,
-            unread_count: (view.chat.texts - mine.counted).max(0),
+            unread_count: (view.chat.texts - mine.counted - unread_hidden).max(0),
             peer,
             members: oldest_members(&view).take(5).collect(),
             member_count: view.members.values().filter(|member| member.is_in()).count() as i64,
@@ -103,8 +125,22 @@ impl Store {
                 read_min: others().map(|(_, member)| member.read).min().unwrap_or_default(),
                 delivered_min: others().map(|(_, member)| member.delivered).min().unwrap_or_default(),
             },
+            preferences: kept.preferences(mine.read),
             created_at: view.chat.created.rfc3339(),
         })
+    }
+
+    /// The newest message that one has not deleted for oneself.
+    async fn newest_shown(&self, own: Own) -> Result<Option<Message>> {
+        let mut before = Tick::NEVER;
+        loop {
+            let page = self.page(own, before, Tick::NEVER, 50).await?;
+            match (page.items.last(), page.prev) {
+                (Some(json), _) => return message_of(json).map(Some),
+                (None, Some(prev)) => before = prev,
+                (None, None) => return Ok(None),
+            }
+        }
     }
 
     /// Changes a group's name or description; what is `None` stays.
@@ -129,6 +165,27 @@ impl Store {
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }
         }
+    }
+
+    /// Deletes a group for everyone, for its owner; a direct chat is hidden from one's own list until it has a newer message.
+    ///
+    /// # Errors
+    /// [`Error::RoleTooLow`]
+    pub async fn delete_chat(&self, own: Own) -> Result<()> {
+        let members = self.view_row(own).await?.members;
+        loop {
+            match again(|| self.hot.delete_chat(own)).await? {
+                Ok(ChatChange::Direct) => return self.put_out_of_sight(own).await,
+                Ok(ChatChange::Role) => return Err(Error::RoleTooLow),
+                Ok(ChatChange::Done | ChatChange::Stale) => break,
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        }
+        // Whatever of this a crash leaves undone, the flusher does when it saves the memberships.
+        for some in members.keys().collect::<Vec<_>>().chunks(16) {
+            futures_util::future::try_join_all(some.iter().map(|user| self.enlist_as_is(own.chat, **user))).await?;
+        }
+        Ok(())
     }
 
     /// All who are in a chat, by the time they joined.

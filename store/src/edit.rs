@@ -1,9 +1,10 @@
 //! Messages that were sent: one of them, edited, deleted for everyone.
 
+use futures_util::future::try_join;
 use hot::{Replaced, Replacement};
 use model::{Message, MessageKind, Tick};
 
-use crate::{Error, Own, Result, Store, again::again};
+use crate::{Error, Own, Result, Store, again::again, message::message_of};
 
 /// What to change of a text; what is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,8 @@ impl Store {
     /// # Errors
     /// [`Error::NoMessage`]
     pub async fn message(&self, own: Own, id: Tick) -> Result<Message> {
-        Ok(self.read_message(own, id).await?.0)
+        let ((message, _), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
+        if kept.shows(id) { Ok(message) } else { Err(Error::NoMessage) }
     }
 
     /// Changes a text of one's own.
@@ -80,7 +82,7 @@ impl Store {
     }
 
     /// A message, and the chat's clock before SQL was asked for it.
-    async fn read_message(&self, own: Own, id: Tick) -> Result<(Message, Tick)> {
+    pub(crate) async fn read_message(&self, own: Own, id: Tick) -> Result<(Message, Tick)> {
         let (noted, hot) = loop {
             match again(|| self.hot.message(own, id)).await? {
                 Ok(found) => break found,
@@ -88,9 +90,7 @@ impl Store {
             }
         };
         let message = match hot {
-            Some(json) => {
-                serde_json::from_str(&json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?
-            }
+            Some(json) => message_of(&json)?,
             None => self.cold.message(own.chat, id).await?.ok_or(Error::NoMessage)?,
         };
         Ok((message, noted))

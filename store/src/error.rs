@@ -65,6 +65,12 @@ pub enum Error {
     /// Not a group.
     #[error("a direct chat's members are fixed")]
     DirectChat,
+    /// The other of a direct chat blocks them.
+    #[error("they do not accept it")]
+    NotAccepted,
+    /// A user has deleted as many messages of a chat for themselves as they may.
+    #[error("too many messages are deleted one by one")]
+    TooManyHidden,
     /// The key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,

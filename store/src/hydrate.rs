@@ -54,7 +54,7 @@ impl Store {
     }
 
     async fn read_chat(&self, id: ChatId, now: Tick) -> Result<Option<ChatRows>> {
-        let Some(found) = self.cold.chat(id).await? else { return Ok(None) };
+        let Some(found) = self.cold.chat(id).await?.filter(|found| !found.chat.deleted.happened()) else { return Ok(None) };
         let messages = self.cold.messages_before(id, Tick(i64::MAX), self.hot.options().hot_messages.max(1) as u64).await?;
         let sent = self.cold.sent_since(id, now.earlier(SENT_AGE), MAX_SENT).await?;
         Ok(Some(ChatRows {
@@ -79,10 +79,11 @@ impl Store {
                 }
                 Begun::Begun(_) => {}
             }
-            let read = async { Ok::<_, cold::DbErr>((self.cold.user(id).await?, self.cold.chats_of(id).await?)) };
-            let (user, chats) = match read.await {
-                Ok((Some(user), chats)) => (user, chats),
-                Ok((None, _)) => {
+            let read =
+                async { Ok::<_, cold::DbErr>((self.cold.user(id).await?, self.cold.chats_of(id).await?, self.cold.mine(id).await?)) };
+            let (user, chats, mine) = match read.await {
+                Ok((Some(user), chats, mine)) => (user, chats, mine),
+                Ok((None, ..)) => {
                     self.hot.abandon_user(id, &nonce).await?;
                     return Ok(false);
                 }
@@ -92,7 +93,7 @@ impl Store {
                 }
             };
             let chats: Vec<_> = chats.into_iter().map(|(chat, rev, left)| Listed { chat, rev, left }).collect();
-            match again(|| self.hot.load_user(id, &nonce, Some(&user), &chats)).await? {
+            match again(|| self.hot.load_user(id, &nonce, Some(&user), &chats, &mine)).await? {
                 Loaded::Done => return Ok(true),
                 Loaded::Resident | Loaded::Fenced => {}
             }

@@ -9,6 +9,7 @@ mod hydrate;
 mod list;
 mod member;
 mod message;
+mod mine;
 mod name;
 mod password;
 mod session;
@@ -24,7 +25,9 @@ pub use config::Config;
 pub use edit::Edit;
 pub use error::Error;
 pub use hot::{Error as HotError, Own, UserChange};
+pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
+pub use mine::PreferenceChange;
 pub use session::Entered;
 
 /// What every call here returns.

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use hot::{Appended, Counted, NewMessage, Own, Refusal};
+use futures_util::future::try_join;
+use hot::{Appended, Counted, HotPage, NewMessage, Own, Refusal};
 use model::{ChatId, Draft, Message, Tick, UserId};
 use uuid::Uuid;
 
@@ -69,12 +70,7 @@ impl Store {
     /// A page of a chat, across hot and cold with no seam: hot first, then a fresh read of SQL for what is older. What was trimmed between the
     /// two reads was in SQL before it was trimmed.
     pub async fn page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<MessagePage> {
-        let hot = loop {
-            match again(|| self.hot.page(own, before, after, limit)).await? {
-                Ok(page) => break page,
-                Err(refusal) => self.resolve(own.chat, refusal).await?,
-            }
-        };
+        let (hot, kept) = try_join(self.hot_page(own, before, after, limit), self.own_chat(own)).await?;
         // What changed since SQL was told.
         let changed: HashMap<Tick, String> = hot.changed.into_iter().filter_map(|json| Some((head(&json)?.0, json))).collect();
         let newest = |message: &Message| changed.get(&message.id).cloned().unwrap_or_else(|| message.json());
@@ -95,9 +91,22 @@ impl Store {
             items = cold.iter().map(newest).collect();
             items.extend(hot.messages);
         }
-        let first = items.first().and_then(|json| head(json)).filter(|(_, seq)| *seq > 1);
+        let first = items.first().and_then(|json| head(json)).filter(|(id, seq)| *seq > 1 && *id > kept.cleared);
         let last = items.last().and_then(|json| head(json)).filter(|(_, seq)| *seq < hot.seq);
-        Ok(MessagePage { prev: first.map(|(id, _)| id), next: last.map(|(id, _)| id), items })
+        let (prev, next) = (first.map(|(id, _)| id), last.map(|(id, _)| id));
+        if kept.cleared.happened() || !kept.hidden.is_empty() {
+            items.retain(|json| head(json).is_none_or(|(id, _)| kept.shows(id)));
+        }
+        Ok(MessagePage { prev, next, items })
+    }
+
+    async fn hot_page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<HotPage> {
+        loop {
+            match again(|| self.hot.page(own, before, after, limit)).await? {
+                Ok(page) => return Ok(page),
+                Err(refusal) => self.resolve(own.chat, refusal).await?,
+            }
+        }
     }
 
     /// A page around an id or a point in time, which is in it if it is there.
@@ -107,7 +116,7 @@ impl Store {
             half => self.page(own, around, Tick::NEVER, half).await?,
         };
         let newer = self.page(own, Tick::NEVER, Tick((around.0 - 1).max(1)), limit - limit / 2).await?;
-        let prev = if older.items.is_empty() { newer.prev } else { older.prev };
+        let prev = if limit / 2 == 0 { newer.prev } else { older.prev };
         Ok(MessagePage { prev, next: newer.next, items: older.items.into_iter().chain(newer.items).collect() })
     }
 
@@ -128,6 +137,7 @@ impl Store {
         match refusal {
             Refusal::Cold if self.hydrate_chat(chat).await? => Ok(()),
             Refusal::Cold | Refusal::Forbidden => Err(Error::NoChat),
+            Refusal::Blocked => Err(Error::NotAccepted),
         }
     }
 
@@ -137,8 +147,7 @@ impl Store {
 }
 
 fn replay(draft: &Draft<'_>, json: String) -> Result<Sent> {
-    let first: Message =
-        serde_json::from_str(&json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?;
+    let first = message_of(&json)?;
     let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
     if !since_changed && (first.body != draft.body || first.subject.as_deref() != draft.subject) {
         return Err(Error::KeyReused);
@@ -151,6 +160,11 @@ fn is_older_than_an_hour(key: &str) -> bool {
     let Some(made) = key.parse::<Uuid>().ok().and_then(|id| id.get_timestamp()) else { return false };
     let (seconds, _) = made.to_unix();
     (seconds as i64) * 1_000_000 < Tick::now().earlier(SENT_AGE).0
+}
+
+/// The message of a JSON that Redis holds.
+pub(crate) fn message_of(json: &str) -> Result<Message> {
+    Ok(serde_json::from_str(json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?)
 }
 
 /// Id and seq, with which every message's JSON begins.

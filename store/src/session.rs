@@ -35,7 +35,7 @@ impl Store {
         let id = UserId::new();
         let nonce = Uuid::now_v7().to_string();
         again(|| self.hot.begin_user(id, &nonce)).await?;
-        again(|| self.hot.load_user(id, &nonce, None, &[])).await?;
+        again(|| self.hot.load_user(id, &nonce, None, &[], &[])).await?;
         let names = [Name::new(NameKind::Username, username), Name::new(NameKind::Email, email)];
         let claims = self.claim_all(id, &names).await?;
         let change = UserChange {

@@ -1,5 +1,7 @@
 //! A chat is nobody's business but its members', on every route there is.
 
+use std::cmp::Reverse;
+
 use e2e::{Api, Client, Sql, Stack, on_both};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
                 let name = parameter["name"].as_str().expect("a name");
                 if parameter["in"] == "query" {
                     let value = example(&document, &parameter["schema"], message);
-                    path = format!("{path}?{name}={}", value.as_str().expect("a word"));
+                    path = format!("{path}?{name}={}", value.to_string().trim_matches('"'));
                     continue;
                 }
                 let value = match name {
@@ -41,7 +43,7 @@ async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
         }
     }
     assert!(calls.len() >= 7, "there are more routes than these {}", calls.len());
-    calls.sort_by_key(|call| call.method == Method::DELETE);
+    calls.sort_by_key(|call| (call.method == Method::DELETE, Reverse(call.path.len()))); // the chat itself last of all
     calls
 }
 
@@ -60,6 +62,7 @@ fn example(document: &Value, schema: &Value, message: i64) -> Value {
             let fields = schema["properties"].as_object().expect("an object has properties");
             fields.iter().map(|(name, field)| (name.clone(), example(document, field, message))).collect()
         }
+        (Some("string"), _) if schema["format"] == "date-time" => "2031-01-02T03:04:05Z".into(),
         (Some("string"), _) => "x".into(),
         (Some("integer"), _) => message.into(),
         (Some("boolean"), _) => true.into(),

@@ -10,14 +10,20 @@ struct Group {
     stranger: Client,
     path: String,
     id: String,
+    names: [String; 4],
 }
 
 impl Group {
     async fn new(api: &e2e::Api) -> Self {
-        let (owner, admin) = (api.register("owner").await, api.register("admin").await);
-        let (member, stranger) = (api.register("member").await, api.register("stranger").await);
-        let id = owner.create_group("Friends", &["admin", "member"]).await.expect(201)["id"].as_str().expect("an id").to_owned();
-        let group = Self { path: format!("/v1/chats/{id}"), owner, admin, member, stranger, id };
+        Self::new_as(api, "").await
+    }
+
+    async fn new_as(api: &e2e::Api, prefix: &str) -> Self {
+        let names = ["owner", "admin", "member", "stranger"].map(|name| format!("{prefix}{name}"));
+        let (owner, admin) = (api.register(&names[0]).await, api.register(&names[1]).await);
+        let (member, stranger) = (api.register(&names[2]).await, api.register(&names[3]).await);
+        let id = owner.create_group("Friends", &[&names[1], &names[2]]).await.expect(201)["id"].as_str().expect("an id").to_owned();
+        let group = Self { path: format!("/v1/chats/{id}"), owner, admin, member, stranger, id, names };
         group.become_(&group.owner, &group.admin, "admin").await.expect(200);
         group
     }
@@ -114,5 +120,49 @@ async fn roles_are_given_by_the_owner_and_handed_over_hot_and_cold(sql: Sql) {
     assert_eq!(group.role(&group.admin).await, "member");
     group.owner.remove_member(&group.id, &group.owner.id).await.expect(204);
     assert_eq!(group.told().await.last().expect("told").0, "member_left");
+    api.stop().await;
+}
+
+on_both!(a_deleted_group_is_gone_for_everyone_with_all_that_was_written);
+async fn a_deleted_group_is_gone_for_everyone_with_all_that_was_written(sql: Sql) {
+    use entity::message;
+    use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    for cold in [false, true] {
+        let mut group = Group::new_as(&api, if cold { "cold" } else { "hot" }).await;
+        let said = group.member.send(&group.id, "secret").await.expect(201)["id"].as_i64().expect("an id");
+        for at in 0..60 {
+            group.owner.send(&group.id, &at.to_string()).await.expect(201);
+        }
+        if cold {
+            group.leave(&stack).await;
+        }
+        group.admin.delete(&group.path).await.expect_problem(403, "role_too_low");
+        group.stranger.delete(&group.path).await.expect_problem(404, "not_found");
+        group.owner.delete(&group.path).await.expect(204);
+        let gone = async |group: &Group| {
+            for who in [&group.owner, &group.admin, &group.member] {
+                who.get(&group.path).await.expect_problem(404, "not_found");
+                who.page(&group.id, "").await.expect_problem(404, "not_found");
+                who.send(&group.id, "anybody?").await.expect_problem(404, "not_found");
+                who.get(&format!("{}/messages/{said}", group.path)).await.expect_problem(404, "not_found");
+                assert_eq!(who.chats().await, [] as [Value; 0]);
+            }
+        };
+        gone(&group).await;
+        let flusher = stack.start_flusher().await;
+        let chat: model::ChatId = group.id.parse().expect("an id");
+        stack.evicted(chat).await;
+        flusher.stop().await;
+        gone(&group).await;
+        let left = message::Entity::find().filter(message::Column::ChatId.eq(chat.0)).count(&stack.db).await.expect("SQL answers");
+        assert_eq!(left, 0, "nothing of what was written is in SQL");
+        let row = stack.store.cold.chat(chat).await.expect("SQL answers").expect("its row is left").chat;
+        assert!(row.deleted.happened() && row.name.is_empty());
+        let name = group.names[0].clone();
+        stack.all_leave_and_return(&mut [(&name, &mut group.owner)], &[]).await;
+        gone(&group).await;
+    }
     api.stop().await;
 }

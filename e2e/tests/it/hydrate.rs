@@ -133,7 +133,7 @@ async fn ann_and_cold_bob(stack: &Stack) -> (UserId, UserId) {
 }
 
 async fn is_listed_once(store: &Store, user: UserId, chat: ChatId) {
-    let (listed, _) = store.list(user, None, 100).await.expect("a list");
+    let (listed, _) = store.list(user, store::Filter::default(), None, 100).await.expect("a list");
     assert_eq!(listed.iter().map(|view| view.id).collect::<Vec<_>>(), [chat]);
 }
 
@@ -174,6 +174,8 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             kind: ChatKind::Direct,
             name: String::new(),
             description: String::new(),
+            blocks: String::new(),
+            deleted: Tick::NEVER,
             creator: ann,
             created: tick,
             last: tick,

@@ -15,6 +15,7 @@ mod history;
 mod hydrate;
 mod kill;
 mod load;
+mod mine;
 mod names;
 mod password;
 mod poison;

@@ -341,7 +341,7 @@ async fn a_direct_chat_that_both_open_at_once_is_one_chat(sql: Sql) {
 /// Each of these people has these chats in their list, once, and no other.
 async fn listed_once(stack: &Stack, people: &[UserId], chats: &[ChatId]) {
     for person in people {
-        let (views, _) = stack.store.list(*person, None, 100).await.expect("a list");
+        let (views, _) = stack.store.list(*person, store::Filter::default(), None, 100).await.expect("a list");
         let (mut listed, mut all): (Vec<_>, _) = (views.iter().map(|view| view.id).collect(), chats.to_vec());
         listed.sort();
         all.sort();

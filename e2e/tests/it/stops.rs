@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Ledger, Options, PASSWORD, Sql, Stack, audit, audit_sql, eventually, history, on_both, say};
 use hot::{ClaimValue, Listed, UserChange, Verb};
-use model::{ChatId, Name, NameKind, Role, Tick, UserId};
+use model::{About, ChatId, Name, NameKind, Role, Tick, UserId};
 use store::{Edit, Error, HotError, Own, Result};
 use uuid::Uuid;
 
@@ -458,5 +458,77 @@ async fn a_chat_that_cools_leaves_with_all_it_has(sql: Sql) {
             },
         )
         .await;
+    flusher.stop().await;
+}
+
+on_both!(what_is_mine_and_whom_i_block_is_written_whole);
+async fn what_is_mine_and_whom_i_block_is_written_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let ann = stack.person("ann").await;
+    let mut blocked = Vec::new();
+    for verb in [Verb::ChangeMine, Verb::Block] {
+        let name = |step: usize| format!("{}{step}", verb.name().replace('_', ""));
+        stack
+            .at_each_step(
+                verb,
+                async |step| {
+                    let other = stack.person(&name(step)).await;
+                    (other, stack.store.open_direct(ann, other).await.expect("opened").0)
+                },
+                async |(other, chat)| {
+                    insist(async || stack.store.block(ann, other, true).await).await;
+                    let said = say(&stack.store, chat, other, "hello?", None).await;
+                    assert!(matches!(said, Err(Error::NotAccepted)), "{said:?}");
+                    blocked.push((other, chat));
+                },
+            )
+            .await;
+    }
+    let flusher = stack.start_flusher().await;
+    for (_, chat) in &blocked {
+        stack.saved(*chat).await;
+    }
+    eventually(30 * SECOND, "all users are saved", async || stack.redis.keys("user:*:dirty").await.is_empty()).await;
+    flusher.stop().await;
+    let rows = stack.store.cold.mine(ann).await.expect("SQL answers");
+    for (other, chat) in &blocked {
+        assert!(rows.iter().any(|row| row.about == About::Block(*other) && row.value == "1"));
+        assert!(stack.store.cold.chat(*chat).await.expect("SQL answers").expect("a chat").chat.blocks.contains(&format!("{ann}:")));
+    }
+}
+
+on_both!(a_group_is_deleted_whole);
+async fn a_group_is_deleted_whole(sql: Sql) {
+    let stack = stack(sql).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let mut deleted = Vec::new();
+    stack
+        .at_each_step(
+            Verb::DeleteChat,
+            async |_| group(&stack, ann, &[bob]).await.chat,
+            async |chat| {
+                // Whoever finds it gone on the second try has what they wanted.
+                let own = Own { chat, user: ann };
+                insist(async || match stack.store.delete_chat(own).await {
+                    Err(Error::NoChat) => Ok(()),
+                    other => other,
+                })
+                .await;
+                let bobs = Own { chat, user: bob };
+                assert!(matches!(stack.store.view(bobs).await, Err(Error::NoChat)));
+                assert!(matches!(stack.store.page(bobs, Tick::NEVER, Tick::NEVER, 5).await, Err(Error::NoChat)));
+                deleted.push(chat);
+            },
+        )
+        .await;
+    let flusher = stack.start_flusher().await;
+    for chat in deleted {
+        stack.expire(chat).await; // its token is there still where the first try was stopped late
+        stack.evicted(chat).await;
+        let cold = stack.store.cold.chat(chat).await.expect("SQL answers").expect("its row is left");
+        assert!(cold.chat.deleted.happened() && cold.members.iter().all(|(_, member)| !member.is_in()));
+        assert!(stack.store.cold.messages_before(chat, Tick(i64::MAX), 5).await.expect("SQL answers").is_empty());
+        assert!(!is_listed(&stack, ann, chat).await && !is_listed(&stack, bob, chat).await);
+    }
     flusher.stop().await;
 }

@@ -2,10 +2,10 @@
 -- KEYS chat token messages members dirty sent due changed
 -- ARGV now_us chat_id sender client_id tail ttl_ms flush_after_ms forget
 --      tail: the message's JSON after its ticks; forget: '1' when SQL does not have what `sent` remembers
--- returns {'OK', message} | {'AGAIN', message} | {'SAVED', id}: sent before, and only in SQL by now | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+-- returns {'OK', message} | {'AGAIN', message} | {'SAVED', id}: sent before, and only in SQL by now | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[8] }
 local sender, key = ARGV[3], ARGV[3] .. ':' .. ARGV[4]
-local clock, seq, texts = mend(keys)
+local clock, seq, texts, blocks = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -19,6 +19,7 @@ if before and ARGV[8] ~= '1' then
   -- Newer than the oldest here and yet not here: that call was stopped before it wrote the message.
   if oldest and tonumber(before) < id_of(oldest) then return { 'SAVED', before } end
 end
+if is_blocked(blocks, sender) then return { 'BLOCKED' } end
 
 local tick = math.max(clock + 1, now)
 local id = text(tick)

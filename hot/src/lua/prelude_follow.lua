@@ -38,13 +38,35 @@ local function uncount(keys, mark)
   redis.call('HDEL', keys.chat, 'deleting')
 end
 
--- The chat's clock, seq and texts, or nil when it is not resident.
+-- What follows from a group's deletion at this tick: nobody is in it, and it has no messages.
+local function wipe(keys, tick)
+  local records, change = redis.call('HGETALL', keys.members), {}
+  for i = 1, #records, 2 do
+    if is_in(records[i + 1]) then
+      change[#change + 1] = records[i]
+      change[#change + 1] = string.gsub(string.gsub(records[i + 1], '"left":0,', '"left":' .. tick .. ','), '"rev":%d+}$', '"rev":' .. tick .. '}')
+    end
+  end
+  if #change > 0 then redis.call('HSET', keys.members, unpack(change)) end
+  redis.call('DEL', keys.messages, keys.changed)
+end
+
+-- The chat's clock, seq, texts and blocks, or nil when it is not resident.
 local function mend(keys)
-  local state = redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'deleting')
+  local state = redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'deleting', 'blocks', 'deleted')
   if not state[1] then return nil end
   local clock, seq, texts = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
   if state[4] then uncount(keys, state[4]) end
+  if state[6] ~= '0' then wipe(keys, state[6]) end
   local newest = redis.call('LINDEX', keys.messages, -1)
-  if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then return follow(keys, newest, texts) end
-  return clock, seq, texts
+  if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then clock, seq, texts = follow(keys, newest, texts) end
+  return clock, seq, texts, state[5] or ''
+end
+
+-- Does the other of a direct chat block this one? `blocks`: `who:since:1`, or `:0` when no longer.
+local function is_blocked(blocks, user)
+  for who in string.gmatch(blocks, '([^: ]+):%d+:1') do
+    if who ~= user then return true end
+  end
+  return false
 end

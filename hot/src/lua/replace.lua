@@ -3,10 +3,10 @@
 -- ARGV now_us chat_id actor author id base_rev noted head tail 'edit'|'delete' ttl_ms flush_after_ms
 --      noted: the chat's clock before SQL was read for it; head, tail: the JSON before and after its rev, without the closing brace
 -- returns {'OK', message} | {'STALE'}: it has changed, or left Redis, since it was read | {'ROLE'}: neither its author nor one who may delete it
---       | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+--       | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local actor, author, id, deletes = ARGV[3], ARGV[4], ARGV[5], ARGV[10] == 'delete'
-local clock = mend(keys)
+local clock, _, _, blocks = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -15,6 +15,7 @@ if not is_in(record) then return { 'FORBIDDEN' } end
 if actor ~= author and not (deletes and redis.call('HGET', KEYS[1], 'kind') == 'group' and string.match(record, '^{"role":"(%a+)"') ~= 'member') then
   return { 'ROLE' }
 end
+if not deletes and is_blocked(blocks, actor) then return { 'BLOCKED' } end
 
 local at = position(KEYS[3], tonumber(id))
 local held = redis.call('LINDEX', KEYS[3], at)

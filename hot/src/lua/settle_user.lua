@@ -1,6 +1,7 @@
 -- What was committed of a user is no longer dirty; without a session, and clean, they may leave.
--- KEYS user chats dirty sessions hydrating due parked dead
--- ARGV user_id soon_ms idle_ms rev claims evict   (rev: the committed one, or 0; claims: those the commit carried; evict: '1' lets them leave)
+-- KEYS user chats dirty sessions hydrating due parked dead mine
+-- ARGV user_id soon_ms idle_ms claims evict, then (entry, rev) of each committed row
+--      claims: those the commit carried; evict: '1' lets them leave
 -- returns {'GONE'} | {'DIRTY'} | {'WARM'} | {'PARKED'} | {'IDLE'}: may leave | {'EVICTED'}
 local user = ARGV[1]
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -8,14 +9,20 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
   return { 'GONE' }
 end
 local now = millis()
-if ARGV[4] ~= '0' then
-  -- Claims are only ever added at the end: what this commit carried is a prefix, and is released by now.
-  local claims = redis.call('HGET', KEYS[1], 'claims') or ''
-  if ARGV[5] ~= '' and string.sub(claims, 1, #ARGV[5]) == ARGV[5] then redis.call('HSET', KEYS[1], 'claims', string.sub(claims, #ARGV[5] + 1)) end
-  if redis.call('ZSCORE', KEYS[3], 'user') == ARGV[4] then redis.call('ZREM', KEYS[3], 'user') end
-  local parked = redis.call('ZSCORE', KEYS[7], 'user')
-  if parked and tonumber(parked) <= tonumber(ARGV[4]) then redis.call('ZREM', KEYS[7], 'user') end
-  redis.call('HDEL', KEYS[8], user .. '/user')
+-- Claims are only ever added at the end: what this commit carried is a prefix, and is released by now.
+local claims = redis.call('HGET', KEYS[1], 'claims') or ''
+if ARGV[4] ~= '' and string.sub(claims, 1, #ARGV[4]) == ARGV[4] then redis.call('HSET', KEYS[1], 'claims', string.sub(claims, #ARGV[4] + 1)) end
+for i = 6, #ARGV, 2 do
+  local entry, rev = ARGV[i], ARGV[i + 1]
+  if redis.call('ZSCORE', KEYS[3], entry) == rev then
+    local about = string.match(entry, '^mine:(.*)$')
+    -- What says nothing any more need not stay, once SQL knows.
+    if about and redis.call('HGET', KEYS[9], about) == rev .. ' ' then redis.call('HDEL', KEYS[9], about) end
+    redis.call('ZREM', KEYS[3], entry)
+  end
+  local parked = redis.call('ZSCORE', KEYS[7], entry)
+  if parked and tonumber(parked) <= tonumber(rev) then redis.call('ZREM', KEYS[7], entry) end
+  redis.call('HDEL', KEYS[8], user .. '/' .. entry)
 end
 if redis.call('ZCARD', KEYS[3]) > 0 then
   redis.call('ZADD', KEYS[6], text(now + tonumber(ARGV[2])), user)
@@ -31,7 +38,7 @@ if redis.call('ZCARD', KEYS[7]) > 0 then
   redis.call('ZADD', KEYS[6], text(now + tonumber(ARGV[3])), user)
   return { 'PARKED' }
 end
-if ARGV[6] ~= '1' then return { 'IDLE' } end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[7])
+if ARGV[5] ~= '1' then return { 'IDLE' } end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[7], KEYS[9])
 redis.call('ZREM', KEYS[6], user)
 return { 'EVICTED' }

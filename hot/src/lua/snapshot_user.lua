@@ -1,16 +1,25 @@
--- A user's row, if SQL does not have it. It renews the lease, as `snapshot_chat` does.
--- KEYS user dirty due
--- ARGV user_id age_us lease_ms
--- returns {'GONE'} | {'OK'}: nothing to write | {'OK', rev, {username email display_name bio password password_rev created}, claims}
+-- A user's rows that SQL does not have: theirs, and those that are theirs alone. It renews the lease, as `snapshot_chat` does.
+-- KEYS user dirty due mine
+-- ARGV user_id rows age_us lease_ms
+-- returns {'GONE'} | {'OK', rev of the user's row or '' when SQL has it, {username email display_name bio password password_rev created}, claims,
+--       {entry, rev, 'rev value' or ''} ...}
 local row = redis.call('HMGET', KEYS[1], 'username', 'email', 'display_name', 'bio', 'password', 'password_rev', 'created', 'claims')
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
   return { 'GONE' }
 end
-local now = micros()
-redis.call('ZADD', KEYS[3], text(math.floor(now / 1000) + tonumber(ARGV[3])), ARGV[1])
-local rev = redis.call('ZSCORE', KEYS[2], 'user')
-local age = tonumber(ARGV[2])
-if not rev or (age > 0 and tonumber(rev) > now - age) then return { 'OK' } end
+local now, age = micros(), tonumber(ARGV[3])
+redis.call('ZADD', KEYS[3], text(math.floor(now / 1000) + tonumber(ARGV[4])), ARGV[1])
 local claims = table.remove(row) or ''
-return { 'OK', rev, row, claims }
+local newest = age > 0 and text(now - age) or '+inf'
+local entries = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', newest, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local found = { 'OK', '', row, claims }
+for i = 1, #entries, 2 do
+  local entry, rev = entries[i], entries[i + 1]
+  if entry == 'user' then
+    found[2] = rev
+  else
+    found[#found + 1] = { entry, rev, redis.call('HGET', KEYS[4], string.sub(entry, #'mine:' + 1)) or '' }
+  end
+end
+return found
