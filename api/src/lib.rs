@@ -12,6 +12,7 @@ mod message;
 mod page;
 mod problem;
 mod raw;
+mod reaction;
 mod session;
 mod user;
 mod validate;
@@ -88,10 +89,12 @@ fn cors(origins: &[String]) -> Cors {
     cors.allow_origins(origins.iter().map(String::as_str))
 }
 
-type Apis = (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+type Apis =
+    (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi, reaction::ReactionApi);
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
-    let apis = (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi);
+    let apis =
+        (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi, reaction::ReactionApi);
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
             "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \

@@ -1,5 +1,7 @@
 //! Messages, and how far they are read.
 
+use std::collections::HashMap;
+
 use model::{ChatId, Draft, Message, MessageKind, Page, Reply, SentMessage, Tick, UserId};
 use poem_openapi::{
     ApiResponse, Enum, Object, OpenApi,
@@ -190,6 +192,10 @@ impl MessageApi {
             if let Some(tick) = tick {
                 json.push_str(&format!(r#","{name}":{tick}"#));
             }
+        }
+        if !page.my_reactions.is_empty() {
+            let mine: HashMap<_, _> = page.my_reactions.iter().map(|(id, emoji)| (id.to_string(), emoji)).collect();
+            json.push_str(&format!(r#","my_reactions":{}"#, serde_json::to_string(&mine).expect("ids and words")));
         }
         json.push('}');
         Ok(RawJson::new(json))

@@ -170,6 +170,11 @@ impl From<store::Error> for Problem {
             E::GroupFull => Self::new(StatusCode::CONFLICT, "group_full", format!("A group has at most {} members.", store::MAX_MEMBERS)),
             E::DirectChat => Self::new(StatusCode::CONFLICT, "direct_chat", "The two people of a direct chat are fixed; make a group."),
             E::NotAccepted => Self::new(StatusCode::FORBIDDEN, "not_accepted", "They do not accept messages from you."),
+            E::TooManyReactions => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_reactions",
+                format!("A message has at most {} kinds of reaction; take one that it has.", model::MAX_REACTIONS),
+            ),
             E::TooManyHidden => Self::new(
                 StatusCode::CONFLICT,
                 "too_many_hidden",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entity::{chat, member, message};
-use model::{Chat, ChatId, Member, Message, Tick, UserId};
+use model::{Chat, ChatId, Member, Stored, Tick, UserId};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{Cold, Result, rows};
@@ -43,7 +43,7 @@ impl Cold {
     }
 
     /// The newest `limit` messages with an id below `before`, oldest first.
-    pub async fn messages_before(&self, chat: ChatId, before: Tick, limit: u64) -> Result<Vec<Message>> {
+    pub async fn messages_before(&self, chat: ChatId, before: Tick, limit: u64) -> Result<Vec<Stored>> {
         let query = message::Entity::find()
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::Id.lt(before.0))
@@ -53,7 +53,7 @@ impl Cold {
     }
 
     /// The oldest `limit` messages with an id above `after` and below `before`, oldest first.
-    pub async fn messages_between(&self, chat: ChatId, after: Tick, before: Tick, limit: u64) -> Result<Vec<Message>> {
+    pub async fn messages_between(&self, chat: ChatId, after: Tick, before: Tick, limit: u64) -> Result<Vec<Stored>> {
         let query = message::Entity::find().filter(between(chat, after, before)).order_by_asc(message::Column::Id).limit(limit);
         query.all(&self.db).await?.into_iter().map(rows::message).collect()
     }
@@ -66,12 +66,12 @@ impl Cold {
     }
 
     /// One message.
-    pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<Message>> {
+    pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<Stored>> {
         message::Entity::find_by_id((chat.0, id.0)).one(&self.db).await?.map(rows::message).transpose()
     }
 
     /// The message that a sender sent to a chat under this key.
-    pub async fn sent_as(&self, chat: ChatId, sender: UserId, key: &str) -> Result<Option<Message>> {
+    pub async fn sent_as(&self, chat: ChatId, sender: UserId, key: &str) -> Result<Option<Stored>> {
         let query = message::Entity::find()
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::ClientId.eq(key.as_bytes().to_vec()))

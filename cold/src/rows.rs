@@ -1,7 +1,7 @@
 //! Rows as the model has them.
 
 use entity::{chat, member, message, mine, user};
-use model::{About, Chat, ChatId, ChatKind, Extras, Member, Message, MessageKind, Mine, Role, Tick, User, UserId};
+use model::{About, Chat, ChatId, ChatKind, Extras, Member, Message, MessageKind, Mine, Role, Stored, Tick, User, UserId};
 use sea_orm::DbErr;
 
 use crate::Result;
@@ -49,15 +49,18 @@ pub(crate) fn member(row: member::Model) -> Result<(UserId, Member)> {
         read: Tick(row.read_id),
         counted: row.counted,
         delivered: Tick(row.delivered),
+        mentions: row.mentions.split(',').filter_map(|id| id.parse().ok().map(Tick)).collect(),
         rev: Tick(row.rev),
     };
     Ok((UserId(row.user_id), member))
 }
 
-pub(crate) fn message(row: message::Model) -> Result<Message> {
+pub(crate) fn message(row: message::Model) -> Result<Stored> {
     let extras = row.extras.map(|extras| serde_json::from_str(&extras)).transpose();
     let extras: Extras = extras.map_err(|error| DbErr::Type(format!("a message's extras cannot be read: {error}")))?.unwrap_or_default();
-    Ok(Message {
+    let reactors = row.reactors.map(|reactors| serde_json::from_str(&reactors)).transpose();
+    let reactors = reactors.map_err(|error| DbErr::Type(format!("a message's reactions cannot be read: {error}")))?.unwrap_or_default();
+    let message = Message {
         id: Tick(row.id),
         seq: row.seq,
         rev: Tick(row.rev),
@@ -76,8 +79,10 @@ pub(crate) fn message(row: message::Model) -> Result<Message> {
         reply_to: extras.reply_to,
         mentions: extras.mentions,
         edited_at: extras.edited_at,
+        reactions: None,
         deleted: row.deleted.then_some(true),
-    })
+    };
+    Ok(Stored::new(message, reactors))
 }
 
 pub(crate) fn mine(row: mine::Model) -> Result<Mine> {

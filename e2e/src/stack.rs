@@ -198,6 +198,7 @@ impl Stack {
     /// Logs everybody out, waits until no key of theirs or of their chats is left in Redis, and logs them in again: whatever they do next is done on what
     /// is cold.
     pub async fn all_leave_and_return(&self, people: &mut [(&str, &mut Client)], chats: &[&str]) {
+        self.redis.cli(&["DEL", "hydrate"]).await; // or the flusher would warm up at their last logins
         let flusher = self.start_flusher().await;
         for (_, client) in people.iter() {
             client.logout().await;
@@ -211,7 +212,7 @@ impl Stack {
             let gone = async || self.redis.keys(&format!("user:*{}*", client.id)).await.is_empty();
             eventually(Duration::from_secs(30), "a user has left Redis", gone).await;
         }
-        flusher.stop().await; // or it would warm up at the logins
+        flusher.stop().await;
         for (name, client) in people {
             client.login(name).await;
         }

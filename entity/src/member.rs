@@ -18,6 +18,8 @@ pub struct Model {
     pub read_id: i64,
     pub counted: i64,
     pub delivered: i64,
+    /// Ids of unread messages that name them, with commas.
+    pub mentions: String,
     pub rev: i64,
 }
 

@@ -24,6 +24,8 @@ pub struct Model {
     pub deleted: bool,
     /// JSON of what few messages have.
     pub extras: Option<String>,
+    /// JSON of all who reacted.
+    pub reactors: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

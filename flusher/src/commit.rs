@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use entity::{chat, member, message, mine, user};
 use hot::Row;
-use model::{About, Chat, ChatId, Extras, Member, Message, Mine, User, UserId, fold};
+use model::{About, Chat, ChatId, Extras, Member, Mine, Stored, User, UserId, fold};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, Iterable,
@@ -29,7 +29,7 @@ pub(crate) enum SqlRow {
     /// Of `members`.
     Member(ChatId, UserId, Member),
     /// Of `messages`.
-    Message(Box<Message>),
+    Message(Box<Stored>),
     /// Of `mine`.
     Mine(UserId, Mine),
 }
@@ -52,14 +52,17 @@ impl SqlRow {
             Self::User(row) => format!("1 {}", row.id),
             Self::Chat(row) => format!("2 {}", row.id),
             Self::Member(chat, user, _) => format!("3 {chat} {user}"),
-            Self::Message(row) => format!("4 {} {:020}", row.chat_id, row.id.0),
+            Self::Message(row) => format!("4 {} {:020}", row.message.chat_id, row.message.id.0),
             Self::Mine(user, row) => format!("5 {user} {}", row.about),
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Message(row) => row.body.len() + row.subject.as_ref().map_or(0, String::len) + 100,
+            Self::Message(row) => {
+                let reactors = row.reactors.iter().map(|one| 50 + one.users.len() * 40).sum::<usize>();
+                row.message.body.len() + row.message.subject.as_ref().map_or(0, String::len) + reactors + 100
+            }
             Self::Mine(_, row) => row.value.len() + 100,
             _ => 500,
         }
@@ -151,7 +154,7 @@ async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Resul
             SqlRow::User(row) => users.push(user_row(row)),
             SqlRow::Chat(row) => chats.push(chat_row(row)),
             SqlRow::Member(chat, user, row) => members.push(member_row(*chat, *user, row)),
-            SqlRow::Message(row) if deleted.contains(&row.chat_id) => {}
+            SqlRow::Message(row) if deleted.contains(&row.message.chat_id) => {}
             SqlRow::Message(row) => messages.push(message_row(row)?),
             SqlRow::Mine(user, row) => mine.push(mine_row(*user, row)),
         }
@@ -172,7 +175,7 @@ async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Resul
 /// the transaction, so that whoever saves a deletion waits for us, and sweeps after us. (An update, since SQLite knows no other lock.)
 async fn lock_and_see_deleted(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Result<HashSet<ChatId>, DbErr> {
     let chats: BTreeSet<ChatId> =
-        rows.iter().filter_map(|row| if let SqlRow::Message(row) = row { Some(row.chat_id) } else { None }).collect();
+        rows.iter().filter_map(|row| if let SqlRow::Message(row) = row { Some(row.message.chat_id) } else { None }).collect();
     if chats.is_empty() {
         return Ok(HashSet::new());
     }
@@ -287,18 +290,22 @@ fn member_row(chat: ChatId, user: UserId, row: &Member) -> member::ActiveModel {
         read_id: Set(row.read.0),
         counted: Set(row.counted),
         delivered: Set(row.delivered.0),
+        mentions: Set(row.mentions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
         rev: Set(row.rev.0),
     }
 }
 
-fn message_row(row: &Message) -> Result<message::ActiveModel, DbErr> {
+fn message_row(stored: &Stored) -> Result<message::ActiveModel, DbErr> {
+    let json = |outcome: serde_json::Result<String>| outcome.map_err(|error| DbErr::Type(error.to_string()));
+    let row = &stored.message;
     let extras = Extras {
         system: row.system.clone(),
         reply_to: row.reply_to.clone(),
         mentions: row.mentions.clone(),
         edited_at: row.edited_at.clone(),
     };
-    let extras = (extras != Extras::default()).then(|| serde_json::to_string(&extras)).transpose();
+    let extras = (extras != Extras::default()).then(|| json(serde_json::to_string(&extras))).transpose()?;
+    let reactors = (!stored.reactors.is_empty()).then(|| json(serde_json::to_string(&stored.reactors))).transpose()?;
     Ok(message::ActiveModel {
         chat_id: Set(row.chat_id.0),
         id: Set(row.id.0),
@@ -310,7 +317,8 @@ fn message_row(row: &Message) -> Result<message::ActiveModel, DbErr> {
         body: Set(row.body.clone()),
         client_id: Set(row.client_id.as_ref().map(|key| key.as_bytes().to_vec())),
         deleted: Set(row.deleted == Some(true)),
-        extras: Set(extras.map_err(|error| DbErr::Type(error.to_string()))?),
+        extras: Set(extras),
+        reactors: Set(reactors),
     })
 }
 

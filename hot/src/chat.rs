@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::types::Value;
-use model::{Chat, ChatId, ChatKind, Draft, Member, Message, Role, Tick, UserId};
+use model::{Chat, ChatId, ChatKind, Draft, Member, Role, Stored, Tick, UserId};
 
 use crate::{
     Error, Hot, Loaded, Result, Verb,
@@ -56,11 +56,24 @@ pub enum ChatChange {
     Direct,
 }
 
-/// A message as it shall be: an edited text, or a tombstone.
+/// What is done to a message that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageAct {
+    /// Its text changes.
+    Edit,
+    /// Only its place is left.
+    Delete,
+    /// Somebody reacts, or no longer does.
+    React,
+}
+
+/// A message as it shall be.
 #[derive(Clone, Debug)]
 pub struct Replacement<'a> {
     /// With the rev that it was made from.
-    pub message: &'a Message,
+    pub stored: &'a Stored,
+    /// What is done to it.
+    pub act: MessageAct,
     /// Who changes it.
     pub actor: UserId,
     /// The chat's clock before the message was read.
@@ -70,7 +83,7 @@ pub struct Replacement<'a> {
 /// How a replacement went.
 #[derive(Clone, Debug)]
 pub enum Replaced {
-    /// Its JSON now.
+    /// Its record now.
     Done(String),
     /// It has changed since it was read: read it again.
     Stale,
@@ -120,9 +133,9 @@ pub enum MemberChange {
 /// The hot part of a page of messages.
 #[derive(Clone, Debug)]
 pub struct HotPage {
-    /// JSON, oldest first.
+    /// Records, oldest first.
     pub messages: Vec<String>,
-    /// JSON of older messages that SQL does not have as they are.
+    /// Records of older messages that SQL does not have as they are.
     pub changed: Vec<String>,
     /// The chat's newest seq.
     pub seq: i64,
@@ -141,7 +154,7 @@ pub struct HotView {
     pub clock: Tick,
     /// All who are or were members.
     pub members: HashMap<UserId, Member>,
-    /// JSON of the newest message.
+    /// The record of the newest message.
     pub last_message: Option<String>,
 }
 
@@ -161,7 +174,7 @@ pub struct ChatRows {
     pub chat: Chat,
     /// All who are or were members.
     pub members: Vec<(UserId, Member)>,
-    /// JSON of its newest messages, oldest first.
+    /// Records of its newest messages, oldest first.
     pub messages: Vec<String>,
     /// Keys of the last hour's messages: sender, key, id.
     pub sent: Vec<(UserId, String, Tick)>,
@@ -358,7 +371,7 @@ impl Hot {
 
     /// Writes a message anew, if it still has the rev that `new` has.
     pub async fn replace(&self, new: &Replacement<'_>) -> Result<std::result::Result<Replaced, Refusal>> {
-        let message = new.message;
+        let message = &new.stored.message;
         let keys = ChatKeys::new(message.chat_id);
         let (head, tail) = message.around_rev();
         let mut reply = self
@@ -375,7 +388,12 @@ impl Hot {
                     arg(new.noted),
                     arg(head),
                     arg(tail),
-                    arg(if message.deleted == Some(true) { "delete" } else { "edit" }),
+                    arg(match new.act {
+                        MessageAct::Edit => "edit",
+                        MessageAct::Delete => "delete",
+                        MessageAct::React => "react",
+                    }),
+                    arg(new.stored.beside()),
                     ms(self.options.chat_ttl),
                     ms(self.options.flush_after),
                 ],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fred::types::Value;
-use model::{Chat, ChatId, Member, Message, Mine, Name, Partition, Tick, User, UserId};
+use model::{Chat, ChatId, Member, Mine, Name, Partition, Stored, Tick, User, UserId};
 
 use crate::{
     Hot, Result, Verb,
@@ -36,7 +36,7 @@ pub enum Row {
     /// A membership that the member's own list of chats must learn of, once its row is saved.
     Listed(MemberRow),
     /// A message.
-    Message(Box<Message>),
+    Message(Box<Stored>),
     /// Nothing: a script was stopped between the mark and the data.
     Ghost,
     /// Something that cannot be read, and why.
@@ -310,7 +310,7 @@ fn read_row(id: ChatId, entry: &str, value: Value) -> Row {
         "chat" => chat(id, value.into_array()).map(Row::Chat),
         "member" => member_row(value).map(Row::Member),
         "list" => member_row(value).map(Row::Listed),
-        "message" => serde_json::from_str(&text(value))
+        "message" => Stored::read(&text(value))
             .map(|message| Row::Message(Box::new(message)))
             .map_err(|error| crate::Error::corrupt("a message", error)),
         _ => Err(crate::Error::corrupt("a dirty entry", entry)),

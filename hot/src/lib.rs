@@ -9,8 +9,8 @@
 //! |---|---|---|
 //! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the clock when a row last left), `deleting` (a deletion under way); the chat is *resident* while this key exists |
 //! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
-//! | `…:messages` | list | message JSON, oldest first: every unsaved one and at least the newest 50 |
-//! | `…:changed` | hash | id -> JSON of a message older than the list that was changed and is not saved yet |
+//! | `…:messages` | list | records of messages (JSON; after a line break, all who reacted), oldest first: every unsaved one and at least the newest 50 |
+//! | `…:changed` | hash | id -> record of a message older than the list that was changed and is not saved yet |
 //! | `…:members` | hash | user id -> member JSON |
 //! | `…:dirty` | sorted set | what SQL does not have yet (`chat`, `member:UID`, `message:ID`), and `list:UID`, what another slot does not; by rev |
 //! | `…:parked` | sorted set | dirty rows that SQL refuses |
@@ -49,7 +49,8 @@ mod session;
 mod user;
 
 pub use chat::{
-    Appended, ChatChange, ChatRows, Counted, HotPage, HotView, MemberAct, MemberChange, NewMessage, Own, Refusal, Replaced, Replacement,
+    Appended, ChatChange, ChatRows, Counted, HotPage, HotView, MemberAct, MemberChange, MessageAct, NewMessage, Own, Refusal, Replaced,
+    Replacement,
 };
 pub use client::{Hot, Options};
 pub use error::Error;

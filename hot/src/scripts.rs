@@ -33,6 +33,9 @@ macro_rules! prelude {
     (list) => {
         include_str!("lua/prelude_list.lua")
     };
+    (member) => {
+        include_str!("lua/prelude_member.lua")
+    };
     (follow) => {
         include_str!("lua/prelude_follow.lua")
     };
@@ -41,25 +44,25 @@ macro_rules! prelude {
 // `allow-oom`: what empties a full Redis, or ends something, must run when it is full. `no-writes` implies it.
 verbs! {
     /// A message to a chat.
-    Append "append" "" [clock list follow];
+    Append "append" "" [clock list member follow];
     /// A member has read up to here.
-    MarkRead "mark_read" "" [clock list follow];
+    MarkRead "mark_read" "" [clock list member follow];
     /// A member comes or goes, or gets another role.
-    ChangeMember "change_member" "" [clock list follow];
+    ChangeMember "change_member" "" [clock list member follow];
     /// A group's name or description.
-    ChangeChat "change_chat" "" [clock list follow];
+    ChangeChat "change_chat" "" [clock list member follow];
     /// A group is deleted.
-    DeleteChat "delete_chat" "allow-oom" [clock list follow];
+    DeleteChat "delete_chat" "allow-oom" [clock list member follow];
     /// The session that asks goes on with the new password.
     RenewSession "renew_session" "allow-oom" [];
     /// A message is written anew.
-    Replace "replace" "" [clock list follow];
+    Replace "replace" "" [clock list member follow];
     /// One hot message.
-    Message "message" "no-writes" [list];
+    Message "message" "no-writes" [list member];
     /// A page of hot messages.
-    Page "page" "no-writes" [clock list];
+    Page "page" "no-writes" [clock list member];
     /// A chat as a member sees it.
-    View "view" "no-writes" [list];
+    View "view" "no-writes" [list member];
     /// Begins a hydration.
     Begin "begin" "" [clock];
     /// A chat becomes resident.
@@ -69,7 +72,7 @@ verbs! {
     /// A flusher takes what is due.
     Claim "claim" "allow-oom" [clock];
     /// A chat's unsaved rows.
-    SnapshotChat "snapshot_chat" "allow-oom" [clock list follow];
+    SnapshotChat "snapshot_chat" "allow-oom" [clock list member follow];
     /// What was committed is clean; what is clean may leave.
     SettleChat "settle_chat" "allow-oom" [clock list];
     /// A user's unsaved row.
@@ -93,7 +96,7 @@ verbs! {
     /// One of them changes.
     ChangeMine "change_mine" "" [clock];
     /// One of a direct chat's two blocks the other.
-    Block "block" "allow-oom" [clock list follow];
+    Block "block" "allow-oom" [clock list member follow];
     /// A user's row changes.
     ChangeUser "change_user" "" [clock];
     /// A session begins.

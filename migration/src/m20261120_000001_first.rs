@@ -52,6 +52,7 @@ enum Members {
     ReadId,
     Counted,
     Delivered,
+    Mentions,
     Rev,
 }
 
@@ -69,6 +70,7 @@ enum Messages {
     ClientId,
     Deleted,
     Extras,
+    Reactors,
 }
 
 #[derive(DeriveIden)]
@@ -161,6 +163,8 @@ impl MigrationTrait for Migration {
             tick(Members::ReadId),
             tick(Members::Counted),
             tick(Members::Delivered),
+            // 50 ids of 16 digits.
+            words(Members::Mentions, 900),
             tick(Members::Rev),
         ];
         let key = Index::create().col(Members::ChatId).col(Members::UserId).take();
@@ -181,6 +185,11 @@ impl MigrationTrait for Migration {
             ColumnDef::new(Messages::ClientId).var_binary(256).take(),
             ColumnDef::new(Messages::Deleted).boolean().not_null().take(),
             ColumnDef::new(Messages::Extras).text().take(),
+            // 20 kinds by 1,000 members are more than TEXT holds on MySQL.
+            match backend {
+                DbBackend::MySql => ColumnDef::new(Messages::Reactors).custom(Alias::new("MEDIUMTEXT")).take(),
+                _ => ColumnDef::new(Messages::Reactors).text().take(),
+            },
         ];
         let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
         manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;

@@ -60,6 +60,18 @@ pub struct Chat {
     pub rev: Tick,
 }
 
+impl Chat {
+    /// Has it been told what this user's own row of the rev `since`, or a later one, says about blocking the other?
+    pub fn knows_block(&self, user: UserId, since: Tick) -> bool {
+        let of = |one: &str| {
+            let (who, rest) = one.split_once(':')?;
+            let (when, _) = rest.split_once(':')?;
+            Some(who == user.to_string() && when.parse().is_ok_and(|when| Tick(when) >= since))
+        };
+        self.blocks.split(' ').any(|one| of(one) == Some(true))
+    }
+}
+
 /// A chat, as one of its members sees it.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -78,6 +90,8 @@ pub struct ChatView {
     pub last_message: Option<Message>,
     /// Texts of others that I have not read.
     pub unread_count: i64,
+    /// How many of them name me; 50 stands for 50 or more.
+    pub unread_mentions: i64,
     /// The other person of a direct chat.
     pub peer: Option<Profile>,
     /// The first five by the time they joined.

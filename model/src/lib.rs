@@ -9,6 +9,7 @@ mod member;
 mod message;
 mod mine;
 mod name;
+mod reaction;
 mod session;
 mod user;
 
@@ -19,5 +20,6 @@ pub use member::{Member, MemberView, Role};
 pub use message::{Draft, Durability, Extras, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, Reply, SentMessage, System, SystemEvent};
 pub use mine::{About, MAX_HIDDEN, Mine, OwnChat, Preferences};
 pub use name::{Name, NameKind, fold};
+pub use reaction::{MAX_REACTIONS, Reaction, Reactors, Stored, reactions_of, split};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};

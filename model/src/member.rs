@@ -55,6 +55,8 @@ pub struct Member {
     pub counted: i64,
     /// The id of the newest message that reached one of their devices.
     pub delivered: Tick,
+    /// The unread messages that name them; the newest 50.
+    pub mentions: Vec<Tick>,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }
@@ -62,7 +64,7 @@ pub struct Member {
 impl Member {
     /// Somebody who joins at `tick`, when the chat has `texts` texts: nothing that came before is unread.
     pub fn joining(role: Role, tick: Tick, texts: i64) -> Self {
-        Self { role, joined: tick, left: Tick::NEVER, read: tick, counted: texts, delivered: tick, rev: tick }
+        Self { role, joined: tick, left: Tick::NEVER, read: tick, counted: texts, delivered: tick, mentions: Vec::new(), rev: tick }
     }
 
     /// In the chat, not one who left.

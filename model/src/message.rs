@@ -1,9 +1,11 @@
 //! A message, and its JSON: the same bytes in Redis, in an answer and rebuilt from SQL.
 
+use std::collections::HashMap;
+
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, Tick, UserId};
+use crate::{ChatId, Reaction, Tick, UserId};
 
 /// The most characters a body has.
 pub const MAX_BODY: usize = 10_000;
@@ -133,6 +135,8 @@ pub struct Message {
     pub reply_to: Option<Reply>,
     /// Members whom it names; absent when there are none.
     pub mentions: Option<Vec<UserId>>,
+    /// Reactions, in the order in which each kind came up; absent when there are none.
+    pub reactions: Option<Vec<Reaction>>,
     /// When its sender changed it last.
     pub edited_at: Option<String>,
     /// True: it was deleted for everyone, and only its place is left.
@@ -142,14 +146,11 @@ pub struct Message {
 impl Message {
     /// Its JSON: byte for byte what the scripts wrote to Redis.
     pub fn json(&self) -> String {
-        let (head, mut json) = self.around_rev();
-        if let Some(at) = &self.edited_at {
-            json.push_str(&format!(r#","edited_at":"{at}""#));
-        }
-        format!("{head}{}{json}}}", self.rev)
+        let (head, tail) = self.around_rev();
+        format!("{head}{}{tail}}}", self.rev)
     }
 
-    /// What stands before its rev, and after it up to `edited_at`: a script that changes it writes the tick between, and the end.
+    /// What stands before its rev, and after it up to the closing brace: a script that changes it writes the tick between, and the end.
     pub fn around_rev(&self) -> (String, String) {
         let draft = Draft {
             chat_id: self.chat_id,
@@ -167,12 +168,28 @@ impl Message {
         if self.deleted == Some(true) {
             tail.push_str(r#","deleted":true"#);
         }
+        if let Some(reactions) = &self.reactions {
+            tail.push_str(r#","reactions":"#);
+            tail.push_str(&serde_json::to_string(reactions).expect("words and ids"));
+        }
+        if let Some(at) = &self.edited_at {
+            tail.push_str(&format!(r#","edited_at":"{at}""#));
+        }
         (format!(r#"{{"id":{id},"seq":{seq},"rev":"#), format!(r#","created_at":"{at}",{tail}"#))
     }
 
     /// What is left of it when it is deleted for everyone: its place, its sender and its key.
     pub fn tombstone(&self) -> Self {
-        Self { subject: None, body: String::new(), reply_to: None, mentions: None, edited_at: None, deleted: Some(true), ..self.clone() }
+        Self {
+            subject: None,
+            body: String::new(),
+            reply_to: None,
+            mentions: None,
+            reactions: None,
+            edited_at: None,
+            deleted: Some(true),
+            ..self.clone()
+        }
     }
 
     /// How it begins, for whoever answers it.
@@ -263,6 +280,8 @@ pub struct Page {
     pub next: Option<Tick>,
     /// For `before`: older messages come before.
     pub prev: Option<Tick>,
+    /// By the id of a message: with what I reacted to it.
+    pub my_reactions: Option<HashMap<String, Vec<String>>>,
 }
 
 #[cfg(test)]
@@ -285,6 +304,7 @@ mod tests {
             system: None,
             reply_to: Some(Reply { id: Tick(1_763_668_800_123_400), sender_id: UserId::new(), preview: "\"so\"".into() }),
             mentions: Some(vec![UserId::new()]),
+            reactions: Some(vec![Reaction { emoji: "👍".into(), count: 1, user_ids: vec![UserId::new()] }]),
             edited_at: Some(Tick(1_763_668_800_123_458).rfc3339()),
             deleted: None,
         };

@@ -8,7 +8,7 @@ use model::{
     System, SystemEvent, Tick, UserId,
 };
 
-use crate::{Error, Result, Store, again::again, hydrate::Outcome, message::message_of};
+use crate::{Error, Result, Store, again::again, hydrate::Outcome, message::read_record};
 
 impl Store {
     /// The direct chat of two people, and whether it is new: it is the same one whoever opens it, and whenever.
@@ -101,7 +101,7 @@ impl Store {
             Some(peer) => self.user(*peer).await?.map(Profile::from),
             None => None,
         };
-        let mut last_message = view.last_message.as_deref().map(message_of).transpose()?;
+        let mut last_message = view.last_message.as_deref().map(read_record).transpose()?.map(|stored| stored.message);
         if last_message.as_ref().is_some_and(|message| !kept.shows(message.id)) {
             last_message = self.newest_shown(own).await?;
         }
@@ -117,6 +117,7 @@ impl Store {
             clock: view.clock,
             last_message,
             unread_count: (view.chat.texts - mine.counted - unread_hidden).max(0),
+            unread_mentions: mine.mentions.iter().filter(|id| kept.shows(**id)).count() as i64,
             peer,
             members: oldest_members(&view).take(5).collect(),
             member_count: view.members.values().filter(|member| member.is_in()).count() as i64,
@@ -136,7 +137,7 @@ impl Store {
         loop {
             let page = self.page(own, before, Tick::NEVER, 50).await?;
             match (page.items.last(), page.prev) {
-                (Some(json), _) => return message_of(json).map(Some),
+                (Some(json), _) => return Ok(Some(read_record(json)?.message)),
                 (None, Some(prev)) => before = prev,
                 (None, None) => return Ok(None),
             }

@@ -1,10 +1,10 @@
-//! Messages that were sent: one of them, edited, deleted for everyone.
+//! Messages that were sent: one of them, edited, deleted for everyone, reacted to.
 
 use futures_util::future::try_join;
-use hot::{Replaced, Replacement};
-use model::{Message, MessageKind, Tick};
+use hot::{MessageAct, Replaced, Replacement};
+use model::{MAX_REACTIONS, Message, MessageKind, Reactors, Stored, Tick, split};
 
-use crate::{Error, Own, Result, Store, again::again, message::message_of};
+use crate::{Error, Own, Result, Store, again::again, message::read_record};
 
 /// What to change of a text; what is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -21,17 +21,18 @@ impl Store {
     /// # Errors
     /// [`Error::NoMessage`]
     pub async fn message(&self, own: Own, id: Tick) -> Result<Message> {
-        let ((message, _), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
-        if kept.shows(id) { Ok(message) } else { Err(Error::NoMessage) }
+        let ((stored, _), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
+        if kept.shows(id) { Ok(stored.message) } else { Err(Error::NoMessage) }
     }
 
-    /// Changes a text of one's own.
+    /// Changes a text of one's own; its JSON as it is then.
     ///
     /// # Errors
     /// [`Error::RoleTooLow`] when it is another's, [`Error::NoMessage`] when it was deleted.
     pub async fn edit(&self, own: Own, id: Tick, edit: &Edit) -> Result<String> {
         loop {
-            let (mut message, noted) = self.read_message(own, id).await?;
+            let (mut stored, noted) = self.read_message(own, id).await?;
+            let message = &mut stored.message;
             if message.deleted == Some(true) {
                 return Err(Error::NoMessage);
             }
@@ -45,8 +46,8 @@ impl Store {
                 message.subject.clone_from(subject);
             }
             message.edited_at = None; // the script writes the new one
-            if let Some(json) = self.replace(own, &message, noted).await? {
-                return Ok(json);
+            if let Some(record) = self.replace(own, &stored, MessageAct::Edit, noted).await? {
+                return Ok(split(&record).0.to_owned());
             }
         }
     }
@@ -57,24 +58,56 @@ impl Store {
     /// [`Error::RoleTooLow`]
     pub async fn delete_for_everyone(&self, own: Own, id: Tick) -> Result<()> {
         loop {
-            let (message, noted) = self.read_message(own, id).await?;
+            let (Stored { message, .. }, noted) = self.read_message(own, id).await?;
             if message.deleted == Some(true) {
                 return Ok(());
             }
             if message.kind == MessageKind::System {
                 return Err(Error::RoleTooLow);
             }
-            if self.replace(own, &message.tombstone(), noted).await?.is_some() {
+            let tombstone = Stored { message: message.tombstone(), reactors: Vec::new() };
+            if self.replace(own, &tombstone, MessageAct::Delete, noted).await?.is_some() {
                 return Ok(());
             }
         }
     }
 
-    /// `None`: it has changed since it was read.
-    async fn replace(&self, own: Own, message: &Message, noted: Tick) -> Result<Option<String>> {
-        let new = Replacement { message, actor: own.user, noted };
+    /// Reacts to a message with an emoji in its canonical form, or takes it back. Again is no error.
+    ///
+    /// # Errors
+    /// [`Error::NoMessage`] when it was deleted, [`Error::TooManyReactions`] when it would be one kind too many.
+    pub async fn react(&self, own: Own, id: Tick, emoji: &str, on: bool) -> Result<()> {
+        loop {
+            let ((mut stored, noted), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
+            if stored.message.deleted == Some(true) || !kept.shows(id) {
+                return Err(Error::NoMessage);
+            }
+            if !stored.react(own.user, emoji, on) {
+                return Ok(());
+            }
+            if stored.reactors.len() > MAX_REACTIONS {
+                return Err(Error::TooManyReactions);
+            }
+            if self.replace(own, &stored, MessageAct::React, noted).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// All who reacted to a message, by kind.
+    ///
+    /// # Errors
+    /// [`Error::NoMessage`]
+    pub async fn reactors(&self, own: Own, id: Tick) -> Result<Vec<Reactors>> {
+        let ((stored, _), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
+        if kept.shows(id) { Ok(stored.reactors) } else { Err(Error::NoMessage) }
+    }
+
+    /// The record as it is then. `None`: it has changed since it was read.
+    async fn replace(&self, own: Own, stored: &Stored, act: MessageAct, noted: Tick) -> Result<Option<String>> {
+        let new = Replacement { stored, act, actor: own.user, noted };
         match again(|| self.hot.replace(&new)).await? {
-            Ok(Replaced::Done(json)) => Ok(Some(json)),
+            Ok(Replaced::Done(record)) => Ok(Some(record)),
             Ok(Replaced::Stale) => Ok(None),
             Ok(Replaced::Role) => Err(Error::RoleTooLow),
             Err(refusal) => self.resolve(own.chat, refusal).await.map(|()| None),
@@ -82,17 +115,17 @@ impl Store {
     }
 
     /// A message, and the chat's clock before SQL was asked for it.
-    pub(crate) async fn read_message(&self, own: Own, id: Tick) -> Result<(Message, Tick)> {
+    pub(crate) async fn read_message(&self, own: Own, id: Tick) -> Result<(Stored, Tick)> {
         let (noted, hot) = loop {
             match again(|| self.hot.message(own, id)).await? {
                 Ok(found) => break found,
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }
         };
-        let message = match hot {
-            Some(json) => message_of(&json)?,
+        let stored = match hot {
+            Some(record) => read_record(&record)?,
             None => self.cold.message(own.chat, id).await?.ok_or(Error::NoMessage)?,
         };
-        Ok((message, noted))
+        Ok((stored, noted))
     }
 }

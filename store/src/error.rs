@@ -68,6 +68,9 @@ pub enum Error {
     /// The other of a direct chat blocks them.
     #[error("they do not accept it")]
     NotAccepted,
+    /// The message has as many kinds of reaction as it may.
+    #[error("too many kinds of reaction")]
+    TooManyReactions,
     /// A user has deleted as many messages of a chat for themselves as they may.
     #[error("too many messages are deleted one by one")]
     TooManyHidden,

@@ -60,7 +60,7 @@ impl Store {
         Ok(Some(ChatRows {
             chat: found.chat,
             members: found.members,
-            messages: messages.iter().map(model::Message::json).collect(),
+            messages: messages.iter().map(model::Stored::record).collect(),
             sent,
             new: false,
         }))
@@ -102,7 +102,8 @@ impl Store {
 
     /// Loads a user who just logged in, and their `chats` newest chats, so that what they ask for next is hot.
     pub async fn warm(&self, id: UserId, chats: usize) -> Result<usize> {
-        if !self.hydrate_user(id).await? {
+        // A login of long ago is no reason, if they are gone again.
+        if self.hot.session_counts(&[id]).await? == [0] || !self.hydrate_user(id).await? {
             return Ok(0);
         }
         let newest = self.newest_chats(id).await?;

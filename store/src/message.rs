@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join;
 use hot::{Appended, Counted, HotPage, NewMessage, Own, Refusal};
-use model::{ChatId, Draft, Message, Tick, UserId};
+use model::{ChatId, Draft, Stored, Tick, UserId, reactions_of, split};
 use uuid::Uuid;
 
 use crate::{Error, Result, Store, again::again, hydrate::SENT_AGE};
@@ -27,6 +27,8 @@ pub struct MessagePage {
     pub prev: Option<Tick>,
     /// Newer messages follow this id.
     pub next: Option<Tick>,
+    /// With what the reader reacted to those of them that they did react to.
+    pub my_reactions: Vec<(Tick, Vec<String>)>,
 }
 
 impl Store {
@@ -42,7 +44,7 @@ impl Store {
                     && let Some(first) = self.cold.sent_as(draft.chat_id, draft.sender_id, key).await?
                     && self.is_member(draft.chat_id, draft.sender_id).await?
                 {
-                    return replay(&draft, first.json());
+                    return replay(&draft, first.record());
                 }
                 key
             }
@@ -57,9 +59,9 @@ impl Store {
         loop {
             match again(|| self.hot.append(&message, forget)).await? {
                 Ok(Appended::New(json)) => return Ok(Sent { json, replayed: false }),
-                Ok(Appended::Again(json)) => return replay(&message.draft, json),
+                Ok(Appended::Again(record)) => return replay(&message.draft, record),
                 Ok(Appended::Saved(id)) => match self.cold.message(message.draft.chat_id, id).await? {
-                    Some(first) => return replay(&message.draft, first.json()),
+                    Some(first) => return replay(&message.draft, first.record()),
                     None => forget = true, // that call was stopped before it wrote the message
                 },
                 Err(refusal) => self.resolve(message.draft.chat_id, refusal).await?,
@@ -72,8 +74,8 @@ impl Store {
     pub async fn page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<MessagePage> {
         let (hot, kept) = try_join(self.hot_page(own, before, after, limit), self.own_chat(own)).await?;
         // What changed since SQL was told.
-        let changed: HashMap<Tick, String> = hot.changed.into_iter().filter_map(|json| Some((head(&json)?.0, json))).collect();
-        let newest = |message: &Message| changed.get(&message.id).cloned().unwrap_or_else(|| message.json());
+        let changed: HashMap<Tick, String> = hot.changed.into_iter().filter_map(|record| Some((head(&record)?.0, record))).collect();
+        let newest = |stored: &Stored| changed.get(&stored.message.id).cloned().unwrap_or_else(|| stored.record());
         let mut items;
         if after.happened() {
             items = Vec::new();
@@ -97,7 +99,8 @@ impl Store {
         if kept.cleared.happened() || !kept.hidden.is_empty() {
             items.retain(|json| head(json).is_none_or(|(id, _)| kept.shows(id)));
         }
-        Ok(MessagePage { prev, next, items })
+        let my_reactions = items.iter_mut().filter_map(|record| take_reactions(own.user, record)).collect();
+        Ok(MessagePage { items, prev, next, my_reactions })
     }
 
     async fn hot_page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<HotPage> {
@@ -117,7 +120,8 @@ impl Store {
         };
         let newer = self.page(own, Tick::NEVER, Tick((around.0 - 1).max(1)), limit - limit / 2).await?;
         let prev = if limit / 2 == 0 { newer.prev } else { older.prev };
-        Ok(MessagePage { prev, next: newer.next, items: older.items.into_iter().chain(newer.items).collect() })
+        let my_reactions = older.my_reactions.into_iter().chain(newer.my_reactions).collect();
+        Ok(MessagePage { prev, next: newer.next, items: older.items.into_iter().chain(newer.items).collect(), my_reactions })
     }
 
     /// A member has read up to `read` and received up to `delivered`; only ever forward.
@@ -146,13 +150,14 @@ impl Store {
     }
 }
 
-fn replay(draft: &Draft<'_>, json: String) -> Result<Sent> {
-    let first = message_of(&json)?;
+fn replay(draft: &Draft<'_>, mut record: String) -> Result<Sent> {
+    let first = read_record(&record)?.message;
     let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
     if !since_changed && (first.body != draft.body || first.subject.as_deref() != draft.subject) {
         return Err(Error::KeyReused);
     }
-    Ok(Sent { json, replayed: true })
+    record.truncate(split(&record).0.len());
+    Ok(Sent { json: record, replayed: true })
 }
 
 /// A UUIDv7 tells when it was made; older than what Redis remembers, SQL must be asked.
@@ -162,9 +167,20 @@ fn is_older_than_an_hour(key: &str) -> bool {
     (seconds as i64) * 1_000_000 < Tick::now().earlier(SENT_AGE).0
 }
 
-/// The message of a JSON that Redis holds.
-pub(crate) fn message_of(json: &str) -> Result<Message> {
-    Ok(serde_json::from_str(json).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?)
+/// A record that Redis holds.
+pub(crate) fn read_record(record: &str) -> Result<Stored> {
+    Ok(Stored::read(record).map_err(|error| hot::Error::Corrupt { what: "a message", detail: error.to_string() })?)
+}
+
+/// Takes what stands beside a message off its JSON; what of it is the reader's own.
+fn take_reactions(reader: UserId, record: &mut String) -> Option<(Tick, Vec<String>)> {
+    let (json, beside) = split(record);
+    if beside.is_empty() {
+        return None;
+    }
+    let (id, mine, length) = (head(json)?.0, reactions_of(reader, beside), json.len());
+    record.truncate(length);
+    (!mine.is_empty()).then_some((id, mine))
 }
 
 /// Id and seq, with which every message's JSON begins.

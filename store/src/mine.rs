@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hot::Own;
+use hot::{Own, Refusal};
 use model::{About, ChatId, MAX_HIDDEN, MessageKind, OwnChat, Preferences, Tick, User, UserId};
 
 use crate::{Error, Result, Store, again::again};
@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// [`Error::NoMessage`]; [`Error::RoleTooLow`] for a system message; [`Error::TooManyHidden`]
     pub async fn hide(&self, own: Own, message: Tick) -> Result<()> {
-        if self.read_message(own, message).await?.0.kind == MessageKind::System {
+        if self.read_message(own, message).await?.0.message.kind == MessageKind::System {
             return Err(Error::RoleTooLow);
         }
         let hide = |kept: &mut OwnChat| {
@@ -137,6 +137,10 @@ impl Store {
         loop {
             match again(|| self.hot.block(own, since, blocks)).await? {
                 Ok(()) => return Ok(()),
+                // A chat that left after it was told need not come back for it.
+                Err(Refusal::Cold) if self.cold.chat(own.chat).await?.is_none_or(|cold| cold.chat.knows_block(user, since)) => {
+                    return Ok(());
+                }
                 Err(refusal) => match self.resolve(own.chat, refusal).await {
                     Err(Error::NoChat) => return Ok(()),
                     other => other?,

@@ -32,6 +32,7 @@ async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
                     "chat_id" => chat,
                     "user_id" => user,
                     "message_id" => &message.to_string(),
+                    "emoji" => "👍",
                     other => panic!("what is the path parameter {other:?} of {path}? tell this test"),
                 };
                 path = path.replace(&format!("{{{name}}}"), value);

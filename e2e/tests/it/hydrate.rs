@@ -36,7 +36,7 @@ async fn in_list(stack: &Stack, chat: ChatId) -> String {
 async fn read(store: &Store, chat: ChatId) -> ChatRows {
     let found = store.cold.chat(chat).await.expect("SQL answers").expect("it is saved");
     let messages = store.cold.messages_before(chat, Tick(i64::MAX), 50).await.expect("SQL answers");
-    let messages = messages.iter().map(model::Message::json).collect();
+    let messages = messages.iter().map(model::Stored::record).collect();
     ChatRows { chat: found.chat, members: found.members, messages, sent: Vec::new(), new: false }
 }
 

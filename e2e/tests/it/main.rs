@@ -19,6 +19,7 @@ mod mine;
 mod names;
 mod password;
 mod poison;
+mod react;
 mod retry;
 mod stops;
 mod storm;

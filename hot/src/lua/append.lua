@@ -24,8 +24,13 @@ if is_blocked(blocks, sender) then return { 'BLOCKED' } end
 local tick = math.max(clock + 1, now)
 local id = text(tick)
 local message = '{"id":' .. id .. ',"seq":' .. text(seq + 1) .. ',"rev":' .. id .. ',"created_at":"' .. rfc3339(tick) .. '",' .. ARGV[5]
+local dirty = { id, 'message:' .. id, id, 'member:' .. sender, id, 'chat' }
+for _, user in ipairs(mentioned(ARGV[5], sender)) do
+  dirty[#dirty + 1] = id
+  dirty[#dirty + 1] = 'member:' .. user
+end
 becomes_dirty(KEYS[5], KEYS[7], ARGV[2], tonumber(ARGV[7]))
-redis.call('ZADD', KEYS[5], id, 'message:' .. id, id, 'member:' .. sender, id, 'chat')
+redis.call('ZADD', KEYS[5], unpack(dirty))
 redis.call('ZADD', KEYS[6], id, key)
 redis.call('RPUSH', KEYS[3], message)
 follow(keys, message, texts)

@@ -12,7 +12,7 @@ local member = redis.call('HGET', KEYS[4], ARGV[3])
 if not is_in(member) then return { 'FORBIDDEN' } end
 local kind, old_name, old_description = unpack(redis.call('HMGET', KEYS[1], 'kind', 'name', 'description'))
 if kind ~= 'group' then return { 'DIRECT' } end
-if string.match(member, '^{"role":"(%a+)"') == 'member' then return { 'ROLE' } end
+if role_of(member) == 'member' then return { 'ROLE' } end
 if old_name == name and old_description == description then return { 'OK' } end
 if old_name ~= ARGV[4] or old_description ~= ARGV[6] then return { 'STALE' } end
 

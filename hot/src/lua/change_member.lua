@@ -18,7 +18,6 @@ local member, size = redis.call('HGET', KEYS[4], user), 0
 for _, other in ipairs(redis.call('HVALS', KEYS[4])) do
   if is_in(other) then size = size + 1 end
 end
-local function role_of(record) return string.match(record, '^{"role":"(%a+)"') end
 if verb == 'add' then
   if is_in(member) then return { 'IN', member } end
   if role_of(actors) == 'member' then return { 'ROLE' } end
@@ -49,15 +48,15 @@ if not resumes then
 end
 -- The twin takes the message's tick: they are rows of different kinds.
 local function written(record, change)
-  local role, joined, read, counted, delivered =
-    string.match(record, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
-  return string.format('{"role":"%s","joined":%s,"left":%s,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', change.role or role, joined,
-    change.left or '0', read, counted, delivered, rev)
+  local changed = member_of(record)
+  for field, value in pairs(change) do changed[field] = value end
+  changed.rev = rev
+  return record_of(changed)
 end
 if verb == 'add' then
-  member = string.format('{"role":"member","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', rev, rev, text(texts), rev, rev)
+  member = record_of({ role = 'member', joined = rev, left = '0', read = rev, counted = text(texts), delivered = rev, mentions = '', rev = rev })
 else
-  member = written(member, verb == 'remove' and { left = rev } or { role = verb })
+  member = written(member, verb == 'remove' and { left = rev, mentions = '' } or { role = verb })
 end
 if verb == 'owner' then
   redis.call('HSET', KEYS[4], user, member, actor, written(actors, { role = 'admin' }))

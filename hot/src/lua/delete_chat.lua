@@ -9,7 +9,7 @@ local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
 local actor = redis.call('HGET', KEYS[4], ARGV[3])
 local kind, deleted = unpack(redis.call('HMGET', KEYS[1], 'kind', 'deleted'))
-local owns = actor and string.match(actor, '^{"role":"(%a+)"') == 'owner'
+local owns = actor and role_of(actor) == 'owner'
 if owns and deleted ~= '0' then return { 'OK' } end
 if not is_in(actor) then return { 'FORBIDDEN' } end
 if kind ~= 'group' then return { 'DIRECT' } end

@@ -8,19 +8,16 @@ local clock, _, texts = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
-local member = redis.call('HGET', KEYS[4], ARGV[3])
-if not is_in(member) then return { 'FORBIDDEN' } end
-
-local role, joined, read, counted, delivered =
-  string.match(member, '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),')
+local member = member_of(redis.call('HGET', KEYS[4], ARGV[3]))
+if not member or member.left ~= '0' then return { 'FORBIDDEN' } end
 local newest = redis.call('LINDEX', KEYS[3], -1)
 if not newest then return { 'OK' } end
 local last = id_of(newest)
 local reads = math.min(tonumber(ARGV[4]), last)
-local delivers = math.max(math.min(tonumber(ARGV[5]), last), reads, tonumber(delivered))
-if reads <= tonumber(read) and delivers <= tonumber(delivered) then return { 'OK' } end
+local delivers = math.max(math.min(tonumber(ARGV[5]), last), reads, tonumber(member.delivered))
+if reads <= tonumber(member.read) and delivers <= tonumber(member.delivered) then return { 'OK' } end
 
-if reads > tonumber(read) then
+if reads > tonumber(member.read) then
   local oldest = redis.call('LINDEX', KEYS[3], 0)
   local unread, from = 0, 0
   if reads >= id_of(oldest) then
@@ -40,14 +37,15 @@ if reads > tonumber(read) then
     if #chunk < 256 then break end
     from = from + 256
   end
-  read, counted = text(reads), text(texts - unread)
+  member.read, member.counted = text(reads), text(texts - unread)
+  member.mentions = without(member.mentions, function(id) return id <= reads end)
 end
 
 local tick = text(math.max(clock + 1, now))
 becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[7]))
 redis.call('ZADD', KEYS[5], tick, 'member:' .. ARGV[3])
 redis.call('HSET', KEYS[1], 'clock', tick)
-redis.call('HSET', KEYS[4], ARGV[3], string.format('{"role":"%s","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role,
-  joined, read, counted, text(delivers), tick))
+member.delivered, member.rev = text(delivers), tick
+redis.call('HSET', KEYS[4], ARGV[3], record_of(member))
 stays_warm(KEYS[2], tonumber(ARGV[6]))
 return { 'OK' }

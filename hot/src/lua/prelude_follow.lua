@@ -1,15 +1,25 @@
--- What follows from a message that is the newest of the list: its sender has read it, and the chat's row counts it. Every script that adds
--- messages begins with `mend`, so a call that was stopped after the list was written is completed by the next one.
+-- What follows from a message that is the newest of the list: its sender has read it, those it names are told, and the chat's row counts it. Every
+-- script that adds messages begins with `mend`, so a call that was stopped after the list was written is completed by the next one.
 -- Keys are named by the caller: `chat`, `messages`, `members`, `changed`.
 local function follow(keys, message, texts)
   local id, seq = string.match(message, '^{"id":(%d+),"seq":(%d+)')
   local sender = string.match(message, '"sender_id":"([^"]+)"')
   if is_text(message) then
     texts = texts + 1
-    local role, joined = string.match(redis.call('HGET', keys.members, sender) or '', '^{"role":"(%a+)","joined":(%d+),"left":0,')
-    if role then
-      redis.call('HSET', keys.members, sender, string.format('{"role":"%s","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}',
-        role, joined, id, text(texts), id, id))
+    local member = member_of(redis.call('HGET', keys.members, sender))
+    if member and member.left == '0' then
+      member.read, member.counted, member.delivered, member.mentions, member.rev = id, text(texts), id, '', id
+      redis.call('HSET', keys.members, sender, record_of(member))
+    end
+    for _, user in ipairs(mentioned(message, sender)) do
+      member = member_of(redis.call('HGET', keys.members, user))
+      if member and member.left == '0' and tonumber(member.rev) < tonumber(id) then
+        member.mentions = member.mentions == '' and id or member.mentions .. ',' .. id
+        -- The newest 50 are enough to count.
+        if select(2, string.gsub(member.mentions, ',', '')) >= 50 then member.mentions = string.match(member.mentions, ',(.*)$') end
+        member.rev = id
+        redis.call('HSET', keys.members, user, record_of(member))
+      end
     end
   end
   redis.call('HSET', keys.chat, 'clock', id, 'rev', id, 'last', id, 'seq', seq, 'texts', text(texts))
@@ -22,15 +32,14 @@ local function uncount(keys, mark)
   local id, tick = string.match(mark, '^(%d+) (%d+)$')
   local message = find_message(keys.messages, tonumber(id)) or redis.call('HGET', keys.changed, id)
   if message and rev_of(message) == tonumber(tick) then
-    local records = redis.call('HGETALL', keys.members)
-    local change = {}
+    local records, change = redis.call('HGETALL', keys.members), {}
     for i = 1, #records, 2 do
-      local role, joined, read, counted, delivered, rev = string.match(records[i + 1],
-        '^{"role":"(%a+)","joined":(%d+),"left":0,"read":(%d+),"counted":(%d+),"delivered":(%d+),"rev":(%d+)}')
-      if role and tonumber(read) < tonumber(id) and tonumber(rev) < tonumber(tick) then
+      local member = member_of(records[i + 1])
+      if member and member.left == '0' and tonumber(member.read) < tonumber(id) and tonumber(member.rev) < tonumber(tick) then
+        member.counted, member.rev = text(tonumber(member.counted) + 1), tick
+        member.mentions = without(member.mentions, function(one) return one == tonumber(id) end)
         change[#change + 1] = records[i]
-        change[#change + 1] = string.format('{"role":"%s","joined":%s,"left":0,"read":%s,"counted":%s,"delivered":%s,"rev":%s}', role, joined, read,
-          text(tonumber(counted) + 1), delivered, tick)
+        change[#change + 1] = record_of(member)
       end
     end
     if #change > 0 then redis.call('HSET', keys.members, unpack(change)) end
@@ -42,9 +51,11 @@ end
 local function wipe(keys, tick)
   local records, change = redis.call('HGETALL', keys.members), {}
   for i = 1, #records, 2 do
-    if is_in(records[i + 1]) then
+    local member = member_of(records[i + 1])
+    if member.left == '0' then
+      member.left, member.mentions, member.rev = tick, '', tick
       change[#change + 1] = records[i]
-      change[#change + 1] = string.gsub(string.gsub(records[i + 1], '"left":0,', '"left":' .. tick .. ','), '"rev":%d+}$', '"rev":' .. tick .. '}')
+      change[#change + 1] = record_of(member)
     end
   end
   if #change > 0 then redis.call('HSET', keys.members, unpack(change)) end

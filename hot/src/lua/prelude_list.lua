@@ -22,5 +22,3 @@ local function is_text(message)
 end
 
 local function rev_of(record) return tonumber(string.match(record, '"rev":(%d+)')) end
-
-local function is_in(member) return member and string.find(member, '"left":0,', 1, true) ~= nil end

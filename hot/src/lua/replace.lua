@@ -1,20 +1,20 @@
 -- A message is written anew: compare and set, over the rev that the new JSON was made from.
 -- KEYS chat token messages members dirty due changed
--- ARGV now_us chat_id actor author id base_rev noted head tail 'edit'|'delete' ttl_ms flush_after_ms
---      noted: the chat's clock before SQL was read for it; head, tail: the JSON before and after its rev, without the closing brace
+-- ARGV now_us chat_id actor author id base_rev noted head tail 'edit'|'delete'|'react' beside ttl_ms flush_after_ms
+--      noted: the chat's clock before SQL was read for it; head, tail: the JSON before and after its rev, without the closing brace; beside: what is
+--      kept beside the JSON
 -- returns {'OK', message} | {'STALE'}: it has changed, or left Redis, since it was read | {'ROLE'}: neither its author nor one who may delete it
 --       | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local actor, author, id, deletes = ARGV[3], ARGV[4], ARGV[5], ARGV[10] == 'delete'
+local may = ARGV[10] == 'react' or actor == author
 local clock, _, _, blocks = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
 local record = redis.call('HGET', KEYS[4], actor)
 if not is_in(record) then return { 'FORBIDDEN' } end
-if actor ~= author and not (deletes and redis.call('HGET', KEYS[1], 'kind') == 'group' and string.match(record, '^{"role":"(%a+)"') ~= 'member') then
-  return { 'ROLE' }
-end
+if not may and not (deletes and redis.call('HGET', KEYS[1], 'kind') == 'group' and role_of(record) ~= 'member') then return { 'ROLE' } end
 if not deletes and is_blocked(blocks, actor) then return { 'BLOCKED' } end
 
 local at = position(KEYS[3], tonumber(id))
@@ -29,7 +29,7 @@ end
 
 local tick = math.max(clock + 1, now)
 local rev = text(tick)
-local message = ARGV[8] .. rev .. ARGV[9] .. (deletes and '}' or ',"edited_at":"' .. rfc3339(tick) .. '"}')
+local message = ARGV[8] .. rev .. ARGV[9] .. (ARGV[10] == 'edit' and ',"edited_at":"' .. rfc3339(tick) .. '"}' or '}') .. ARGV[11]
 -- The chat's row too: its rev is what the clock begins with when it is loaded again.
 local dirty = { rev, 'message:' .. id, rev, 'chat' }
 if deletes then
@@ -42,7 +42,7 @@ if deletes then
     end
   end
 end
-becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[12]))
+becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[13]))
 redis.call('ZADD', KEYS[5], unpack(dirty))
 if deletes then
   redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'deleting', id .. ' ' .. rev)
@@ -51,5 +51,5 @@ else
 end
 if listed then redis.call('LSET', KEYS[3], at, message) else redis.call('HSET', KEYS[7], id, message) end
 if deletes then uncount(keys, id .. ' ' .. rev) end
-stays_warm(KEYS[2], tonumber(ARGV[11]))
+stays_warm(KEYS[2], tonumber(ARGV[12]))
 return { 'OK', message }

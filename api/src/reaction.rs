@@ -1,0 +1,103 @@
+//! Reactions to messages.
+
+use model::{ChatId, Tick, UserId};
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+
+use crate::{auth::Caller, cursor, problem::Problem, session::Done, validate::Rules};
+
+pub(crate) struct ReactionApi;
+
+/// Somebody's reaction.
+#[derive(Object)]
+struct OneReaction {
+    /// One emoji.
+    emoji: String,
+    /// Whose.
+    user_id: UserId,
+}
+
+/// Reactions, by the first of each kind.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Reactions {
+    /// By the first of each kind, and then by time.
+    items: Vec<OneReaction>,
+    /// For `cursor`: more follow.
+    next: Option<String>,
+}
+
+#[OpenApi(tag = "crate::problem::Tags::Messages")]
+impl ReactionApi {
+    /// React to a message
+    ///
+    /// With one emoji, percent-encoded in the path. A message has at most 20 kinds.
+    #[oai(path = "/chats/:chat_id/messages/:message_id/reactions/:emoji", method = "put", operation_id = "addReaction")]
+    async fn add(&self, caller: Caller, chat_id: Path<ChatId>, message_id: Path<Tick>, emoji: Path<String>) -> Result<Done, Problem> {
+        caller.state.store.react(caller.own(chat_id.0), message_id.0, canonical(&emoji.0)?, true).await?;
+        Ok(Done::Done)
+    }
+
+    /// Take a reaction back
+    #[oai(path = "/chats/:chat_id/messages/:message_id/reactions/:emoji", method = "delete", operation_id = "removeReaction")]
+    async fn remove(&self, caller: Caller, chat_id: Path<ChatId>, message_id: Path<Tick>, emoji: Path<String>) -> Result<Done, Problem> {
+        caller.state.store.react(caller.own(chat_id.0), message_id.0, canonical(&emoji.0)?, false).await?;
+        Ok(Done::Done)
+    }
+
+    /// Who reacted to a message
+    #[oai(path = "/chats/:chat_id/messages/:message_id/reactions", method = "get", operation_id = "listReactions")]
+    async fn list(
+        &self,
+        caller: Caller,
+        chat_id: Path<ChatId>,
+        message_id: Path<Tick>,
+        /// Only those with this one.
+        emoji: Query<Option<String>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+        /// 1 to 100; 50 when absent.
+        limit: Query<Option<usize>>,
+    ) -> Result<Json<Reactions>, Problem> {
+        let emoji = emoji.0.as_deref().map(canonical).transpose()?;
+        let start = cursor.0.as_deref().map(|text| cursor::read(text, |at| at.parse().ok())).transpose()?.unwrap_or(0);
+        let limit = cursor::limit(limit.0)?;
+        let reactors = caller.state.store.reactors(caller.own(chat_id.0), message_id.0).await?;
+        let all = reactors.into_iter().filter(|one| emoji.is_none_or(|emoji| one.emoji == emoji)).flat_map(|one| {
+            let emoji = one.emoji;
+            one.users.into_iter().map(move |user_id| OneReaction { emoji: emoji.clone(), user_id })
+        });
+        let mut items: Vec<_> = all.skip(start).take(limit + 1).collect();
+        let next = (items.len() > limit).then(|| cursor::write(&(start + limit).to_string()));
+        items.truncate(limit);
+        Ok(Json(Reactions { items, next }))
+    }
+}
+
+/// An emoji as Unicode's emoji-test.txt has it: with its variation selectors, so that two ways to write one are one reaction.
+fn canonical(text: &str) -> Result<&'static str, Problem> {
+    let mut rules = Rules::default();
+    let found = emojis::get(text);
+    rules.require(found.is_some(), "emoji", "emoji", "must be exactly one emoji, as in 👍");
+    rules.done()?;
+    Ok(found.map_or("", emojis::Emoji::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn one_emoji_has_one_form() {
+        for (written, form) in [("❤", "❤️"), ("❤\u{fe0f}", "❤️"), ("👍", "👍"), ("👍🏽", "👍🏽"), ("👨‍👩‍👧", "👨‍👩‍👧"), ("🇩🇪", "🇩🇪")]
+        {
+            assert_eq!(canonical(written).expect(written), form, "{written}");
+        }
+        for nothing in ["", "a", "👍👍", "👍a", ":)", "\u{fe0f}", "🇩"] {
+            canonical(nothing).expect_err(nothing);
+        }
+    }
+}
