@@ -5,6 +5,7 @@ mod block;
 mod chat;
 mod config;
 mod cursor;
+mod directory;
 mod edge;
 mod health;
 mod member;
@@ -89,12 +90,28 @@ fn cors(origins: &[String]) -> Cors {
     cors.allow_origins(origins.iter().map(String::as_str))
 }
 
-type Apis =
-    (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi, reaction::ReactionApi);
+type Apis = (
+    session::SessionApi,
+    user::UserApi,
+    directory::DirectoryApi,
+    block::BlockApi,
+    chat::ChatApi,
+    member::MemberApi,
+    message::MessageApi,
+    reaction::ReactionApi,
+);
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
-    let apis =
-        (session::SessionApi, user::UserApi, block::BlockApi, chat::ChatApi, member::MemberApi, message::MessageApi, reaction::ReactionApi);
+    let apis = (
+        session::SessionApi,
+        user::UserApi,
+        directory::DirectoryApi,
+        block::BlockApi,
+        chat::ChatApi,
+        member::MemberApi,
+        message::MessageApi,
+        reaction::ReactionApi,
+    );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
             "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \

@@ -9,9 +9,9 @@ use poem_openapi::{
     payload::Json,
     types::MaybeUndefined,
 };
-use store::{Edit, Error};
+use store::{BoxPlace, Edit, Error, MessageBox};
 
-use crate::{auth::Caller, problem::Problem, raw::RawJson, session::Done, user::kept, validate::Rules};
+use crate::{auth::Caller, cursor, problem::Problem, raw::RawJson, session::Done, user::kept, validate::Rules};
 
 pub(crate) struct MessageApi;
 
@@ -42,6 +42,26 @@ struct PatchMessage {
     /// 1 to 200 characters; null takes it away.
     #[oai(nullable)]
     subject: MaybeUndefined<String>,
+}
+
+/// Which of my messages.
+#[derive(Enum)]
+#[oai(rename_all = "snake_case")]
+enum BoxName {
+    /// Texts of others.
+    Received,
+    /// My own.
+    Sent,
+}
+
+/// Messages, newest first.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Messages {
+    /// Newest first.
+    items: Vec<Message>,
+    /// For `cursor`: more follow.
+    next: Option<String>,
 }
 
 /// For whom a message is deleted.
@@ -201,6 +221,31 @@ impl MessageApi {
         Ok(RawJson::new(json))
     }
 
+    /// My messages over all chats
+    ///
+    /// Newest first. A short page is not the end, an absent `next` is.
+    #[oai(path = "/messages", method = "get", operation_id = "listMyMessages")]
+    async fn list_box(
+        &self,
+        caller: Caller,
+        /// Texts of others, or my own.
+        #[oai(name = "box")]
+        which: Query<BoxName>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+        /// 1 to 100; 50 when absent.
+        limit: Query<Option<usize>>,
+    ) -> Result<RawJson<Messages>, Problem> {
+        let before = cursor.0.as_deref().map(|text| cursor::read(text, read_place)).transpose()?;
+        let which = match which.0 {
+            BoxName::Received => MessageBox::Received,
+            BoxName::Sent => MessageBox::Sent,
+        };
+        let (items, next) = caller.state.store.message_box(caller.user(), which, before, cursor::limit(limit.0)?).await?;
+        let next = next.map(|(id, chat)| format!(r#","next":"{}""#, cursor::write(&format!("{id} {chat}")))).unwrap_or_default();
+        Ok(RawJson::new(format!(r#"{{"items":[{}]{next}}}"#, items.join(","))))
+    }
+
     /// One message
     #[oai(path = "/chats/:chat_id/messages/:message_id", method = "get", operation_id = "getMessage")]
     async fn get(&self, caller: Caller, chat_id: Path<ChatId>, message_id: Path<Tick>) -> Result<Json<Message>, Problem> {
@@ -335,6 +380,12 @@ async fn are_members(caller: &Caller, chat: ChatId, users: &[UserId]) -> Result<
         rules.require(is_in, "mentions", "unknown", &format!("{user} is no member of this chat"));
     }
     rules.done()
+}
+
+fn read_place(text: &str) -> Option<BoxPlace> {
+    let (id, chat) = text.split_once(' ')?;
+    let id = id.parse().ok().filter(|id| (1..1 << 53).contains(id))?;
+    Some((Tick(id), chat.parse().ok()?))
 }
 
 /// An id or a point in time: positive, and exact in JavaScript.

@@ -2,7 +2,7 @@
 
 use entity::{member, mine, user};
 use model::{ChatId, Mine, Name, NameKind, Tick, User, UserId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{Cold, Result, rows};
 
@@ -10,6 +10,30 @@ impl Cold {
     /// A user's row.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         Ok(user::Entity::find_by_id(id.0).one(&self.db).await?.map(rows::user))
+    }
+
+    /// Those of these users whom SQL has.
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
+        let rows = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().map(|id| id.0))).all(&self.db).await?;
+        Ok(rows.into_iter().map(rows::user).collect())
+    }
+
+    /// The first `limit` users whose folded username or display name begins with `prefix`, in the order of username and id, after this place.
+    pub async fn directory(&self, prefix: &str, after: Option<(&str, UserId)>, limit: u64) -> Result<Vec<User>> {
+        use user::Column::{DisplayFolded, Id, UsernameFolded};
+        let mut query = user::Entity::find().filter(UsernameFolded.ne(""));
+        if !prefix.is_empty() {
+            // A range, since an index serves it, and no character needs to be escaped. No text sorts behind the last of all characters.
+            let end = format!("{prefix}\u{10ffff}");
+            let begins = |column: user::Column| Condition::all().add(column.gte(prefix)).add(column.lt(&end));
+            query = query.filter(Condition::any().add(begins(UsernameFolded)).add(begins(DisplayFolded)));
+        }
+        if let Some((name, id)) = after {
+            let same = Condition::all().add(UsernameFolded.eq(name)).add(Id.gt(id.0));
+            query = query.filter(Condition::any().add(UsernameFolded.gt(name)).add(same));
+        }
+        let rows = query.order_by_asc(UsernameFolded).order_by_asc(Id).limit(limit).all(&self.db).await?;
+        Ok(rows.into_iter().map(rows::user).collect())
     }
 
     /// All whose saved row has this name. More than one when a name was passed on and not every row is saved yet.

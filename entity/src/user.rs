@@ -15,6 +15,7 @@ pub struct Model {
     pub email: String,
     pub email_folded: String,
     pub display_name: String,
+    pub display_folded: String,
     pub bio: String,
     pub password: String,
     pub password_rev: i64,

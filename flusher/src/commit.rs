@@ -255,6 +255,7 @@ fn user_row(row: &User) -> user::ActiveModel {
         email: Set(row.email.clone()),
         email_folded: Set(fold(&row.email)),
         display_name: Set(row.display_name.clone()),
+        display_folded: Set(fold(&row.display_name)),
         bio: Set(row.bio.clone()),
         password: Set(row.password.clone()),
         password_rev: Set(row.password_rev.0),

@@ -170,6 +170,7 @@ impl Flusher {
             for (name, nonce) in &snapshot.names {
                 self.hot.release_name(name, id, nonce).await?;
             }
+            self.hot.forget(id, user.rev).await?;
             committed.push(("user".into(), user.rev));
         } else {
             snapshot.claims.clear();

@@ -128,6 +128,9 @@ pub(crate) fn claim(name: &Name) -> String {
     format!("claim:{{n{}}}:{}:{}", Partition::of_text(&name.folded), name.kind, name.folded)
 }
 
+/// Users who changed their names and are not saved yet.
+pub(crate) const FRESH: &str = "fresh";
+
 /// Users who just logged in: a hint for the flusher.
 pub(crate) const HYDRATE: &str = "hydrate";
 

@@ -25,6 +25,7 @@
 //! | `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}` | | as for chats |
 //! | `session:{u203}:SHA256` | hash with a TTL | user, device, created, seen, password_rev |
 //! | `claim:{n5}:username:NAME` | string | `owner nonce time_ms`, while the row that uses the name is unsaved |
+//! | `fresh` | sorted set, capped | users who changed their names and are not saved yet, by when |
 //! | `hydrate` | list, capped | users who just logged in |
 //! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
 //!
@@ -36,6 +37,7 @@
 
 mod chat;
 mod client;
+mod directory;
 mod error;
 mod events;
 mod flush;

@@ -97,6 +97,10 @@ verbs! {
     ChangeMine "change_mine" "" [clock];
     /// One of a direct chat's two blocks the other.
     Block "block" "allow-oom" [clock list member follow];
+    /// Somebody changes what the directory finds them by.
+    Announce "announce" "allow-oom" [clock];
+    /// That is saved.
+    Forget "forget" "allow-oom" [];
     /// A user's row changes.
     ChangeUser "change_user" "" [clock];
     /// A session begins.

@@ -17,6 +17,7 @@ enum Users {
     Email,
     EmailFolded,
     DisplayName,
+    DisplayFolded,
     Bio,
     Password,
     PasswordRev,
@@ -127,6 +128,8 @@ impl MigrationTrait for Migration {
             words(Users::Email, 254),
             words(Users::EmailFolded, 254),
             words(Users::DisplayName, 64),
+            // Folding may make three characters of one.
+            words(Users::DisplayFolded, 192),
             words(Users::Bio, 1000),
             words(Users::Password, 255),
             tick(Users::PasswordRev),
@@ -134,7 +137,9 @@ impl MigrationTrait for Migration {
             tick(Users::Rev),
         ];
         manager.create_table(table(backend, Users::Table, users).primary_key(Index::create().col(Users::Id)).take()).await?;
-        for (name, column) in [("users_username", Users::UsernameFolded), ("users_email", Users::EmailFolded)] {
+        let by_name =
+            [("users_username", Users::UsernameFolded), ("users_email", Users::EmailFolded), ("users_display", Users::DisplayFolded)];
+        for (name, column) in by_name {
             manager.create_index(Index::create().name(name).table(Users::Table).col(column).take()).await?;
         }
 

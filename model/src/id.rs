@@ -46,6 +46,9 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
+            /// Before all others.
+            pub const LOWEST: Self = Self(Uuid::nil());
+
             /// Where its keys live.
             pub fn partition(self) -> Partition {
                 Partition(self.0.as_bytes()[15])

@@ -1,8 +1,10 @@
 //! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names. What both daemons share.
 
 mod again;
+mod boxes;
 mod chat;
 mod config;
+mod directory;
 mod edit;
 mod error;
 mod hydrate;
@@ -21,7 +23,9 @@ use cold::Cold;
 use hot::Hot;
 use model::Durability;
 
+pub use boxes::{BoxPlace, MessageBox};
 pub use config::Config;
+pub use directory::DirectoryPlace;
 pub use edit::Edit;
 pub use error::Error;
 pub use hot::{Error as HotError, Own, UserChange};

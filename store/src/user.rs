@@ -62,6 +62,9 @@ impl Store {
 
     /// Makes a change whose names are claimed.
     pub(crate) async fn apply(&self, id: UserId, change: &UserChange) -> Result<()> {
+        if change.username.is_some() || change.display_name.is_some() {
+            again(|| self.hot.announce(id)).await?;
+        }
         loop {
             match again(|| self.hot.change_user(id, change)).await? {
                 Ok(Some(_)) => return Ok(()),

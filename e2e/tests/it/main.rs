@@ -4,6 +4,7 @@
 mod access;
 mod arrows;
 mod clock;
+mod directory;
 mod edit;
 mod expiry;
 mod flush_stops;

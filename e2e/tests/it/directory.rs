@@ -1,0 +1,130 @@
+//! People are found by the beginning of a name, at once and for ever; and my messages over all chats.
+
+use std::time::Duration;
+
+use e2e::{Client, Sql, Stack, eventually, on_both};
+use serde_json::json;
+
+async fn found(who: &Client, query: &str) -> Vec<String> {
+    let (mut all, mut place) = (Vec::new(), String::new());
+    loop {
+        let page = who.get(&format!("/v1/users?limit=2&{query}{place}")).await.expect(200);
+        let items = page["items"].as_array().expect("items");
+        assert!(items.len() <= 2);
+        all.extend(items.iter().map(|user| user["username"].as_str().expect("a name").to_owned()));
+        match page["next"].as_str() {
+            Some(next) => place = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+on_both!(people_are_found_by_the_beginning_of_a_name);
+async fn people_are_found_by_the_beginning_of_a_name(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let mut people = Vec::new();
+    for name in ["anna", "Anton", "bert", "an_x", "cleo", "ante"] {
+        people.push(api.register(name).await);
+    }
+    let me = &people[2];
+    people[4].patch("/v1/users/me", json!({ "display_name": "Änne % die Große" })).await.expect(200);
+    let all = ["an_x", "anna", "ante", "Anton", "bert", "cleo"];
+    let look = async || {
+        assert_eq!(found(me, "").await, all);
+        assert_eq!(found(me, "query=AN").await, ["an_x", "anna", "ante", "Anton"]);
+        assert_eq!(found(me, "query=an_").await, ["an_x"]);
+        assert_eq!(found(me, "query=%25").await, [""; 0]);
+        assert_eq!(found(me, "query=änne%20%25").await, ["cleo"], "by a display name");
+        assert_eq!(found(me, "query=ert").await, [""; 0]);
+    };
+    look().await; // nobody is in SQL yet
+    let flusher = stack.start_flusher().await;
+    let saved = async || stack.redis.keys("user:*:dirty").await.is_empty() && stack.redis.keys("fresh").await.is_empty();
+    eventually(Duration::from_secs(20), "all users are saved", saved).await;
+    look().await;
+    flusher.stop().await;
+    // What SQL says is old by now.
+    people[0].patch("/v1/users/me", json!({ "username": "zoe", "display_name": "Zoe" })).await.expect(200);
+    people[5].patch("/v1/users/me", json!({ "username": "anz" })).await.expect(200);
+    let renamed = async || {
+        assert_eq!(found(me, "query=an").await, ["an_x", "Anton", "anz"]);
+        assert_eq!(found(me, "").await, ["an_x", "Anton", "anz", "bert", "cleo", "zoe"]);
+        assert_eq!(found(me, "query=z").await, ["zoe"]);
+    };
+    renamed().await;
+    let flusher = stack.start_flusher().await;
+    eventually(Duration::from_secs(20), "all users are saved", saved).await;
+    renamed().await;
+
+    let ids = format!("{},{},{},{}", people[3].id, model::UserId::new(), people[0].id, people[3].id);
+    let some = me.get(&format!("/v1/users?ids={ids}")).await.expect(200);
+    let names: Vec<_> = some["items"].as_array().expect("items").iter().map(|user| user["username"].clone()).collect();
+    assert_eq!(names, ["an_x", "zoe"], "in the order of the ids, each once");
+    assert!(!some.to_string().contains("example.org"), "an e-mail address is nobody else's business");
+    me.get(&format!("/v1/users?ids={ids}&query=a")).await.expect_problem(400, "malformed");
+    let ids = vec![me.id.as_str(); 101].join(",");
+    me.get(&format!("/v1/users?ids={ids}")).await.expect_problem(400, "malformed");
+    me.get(&format!("/v1/users?ids={}", &ids[..99 * 37 + 36])).await.expect(200);
+    me.get(&format!("/v1/users?query={}", "x".repeat(65))).await.expect_problem(400, "malformed");
+    assert_eq!(found(me, &format!("query={}", "x".repeat(64))).await, [""; 0]);
+    api.client().get("/v1/users").await.expect_problem(401, "unauthorized");
+    flusher.stop().await;
+    api.stop().await;
+}
+
+async fn boxed(who: &Client, which: &str, limit: usize) -> Vec<String> {
+    let (mut all, mut place, mut last) = (Vec::new(), String::new(), i64::MAX);
+    loop {
+        let page = who.get(&format!("/v1/messages?box={which}&limit={limit}{place}")).await.expect(200);
+        for message in page["items"].as_array().expect("items") {
+            let id = message["id"].as_i64().expect("an id");
+            assert!(id <= last, "newest first");
+            last = id;
+            all.push(message["body"].as_str().expect("a body").to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => place = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+on_both!(my_messages_over_all_chats_are_in_two_boxes);
+async fn my_messages_over_all_chats_are_in_two_boxes(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (mut ann, bob) = (api.register("ann").await, api.register("bob").await);
+    let mut chats = Vec::new();
+    for name in ["a", "b", "c"] {
+        chats.push(ann.create_group(name, &["bob"]).await.expect(201)["id"].as_str().expect("an id").to_owned());
+    }
+    let (mut sent, mut received) = (Vec::new(), Vec::new());
+    for at in 0..130 {
+        let (who, what) = if at % 5 == 0 { (&ann, &mut sent) } else { (&bob, &mut received) };
+        // One chat has most of it, so that its first page does not reach as far back as the others' newest.
+        let chat = &chats[if at % 7 == 3 { at % 2 } else { 2 }];
+        let id = who.send(chat, &at.to_string()).await.expect(201)["id"].as_i64().expect("an id");
+        match at {
+            6 => ann.delete(&format!("/v1/chats/{chat}/messages/{id}?for=me")).await.expect(204),
+            7 => bob.delete(&format!("/v1/chats/{chat}/messages/{id}?for=everyone")).await.expect(204),
+            _ => {
+                what.insert(0, at.to_string());
+                json!(null)
+            }
+        };
+    }
+    for _ in 0..2 {
+        for limit in [1, 7, 100] {
+            assert_eq!(boxed(&ann, "sent", limit).await, sent);
+            assert_eq!(boxed(&ann, "received", limit).await, received);
+        }
+        stack.all_leave_and_return(&mut [("ann", &mut ann)], &chats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    ann.get("/v1/messages").await.expect_problem(400, "malformed");
+    ann.get("/v1/messages?box=spam").await.expect_problem(400, "malformed");
+    ann.get("/v1/messages?box=sent&cursor=x").await.expect_problem(400, "malformed");
+    let nobody = api.register("nobody").await;
+    assert_eq!(boxed(&nobody, "received", 5).await, [""; 0]);
+    api.stop().await;
+}
