@@ -56,15 +56,21 @@ pub struct Client {
     pub id: String,
 }
 
+/// `files` has reqwest speak TLS, and then it asks for a provider even where none is spoken.
+fn http() -> reqwest::Client {
+    files::install_tls();
+    reqwest::Client::new()
+}
+
 impl Client {
     /// Nobody yet.
     pub fn new(base: impl Into<String>) -> Self {
-        Self { http: reqwest::Client::new(), base: base.into(), token: None, id: String::new() }
+        Self { http: http(), base: base.into(), token: None, id: String::new() }
     }
 
     /// The same person and session at another API.
     pub fn at(&self, base: impl Into<String>) -> Self {
-        Self { base: base.into(), http: reqwest::Client::new(), ..self.clone() }
+        Self { base: base.into(), http: http(), ..self.clone() }
     }
 
     /// One request.

@@ -10,14 +10,30 @@ const MAY: &[(&str, &[&str])] = &[
     ("hot", &["model", "fred"]),
     ("cold", &["model", "entity", "sea-orm"]),
     ("store", &["model", "hot", "cold"]),
-    ("api", &["model", "store"]),
+    ("files", &["model", "object_store"]),
+    ("api", &["model", "store", "files"]),
     ("flusher", &["model", "store", "hot", "cold", "entity", "sea-orm"]),
-    ("carrier", &["api", "flusher", "store", "hot", "cold", "migration", "model", "sea-orm"]),
+    ("carrier", &["api", "flusher", "store", "files", "hot", "cold", "migration", "model", "sea-orm"]),
     ("bench", &[]),
 ];
 
-const WATCHED: &[&str] =
-    &["model", "entity", "migration", "hot", "cold", "store", "api", "flusher", "carrier", "fred", "sea-orm", "sea-orm-migration", "sqlx"];
+const WATCHED: &[&str] = &[
+    "model",
+    "entity",
+    "migration",
+    "hot",
+    "cold",
+    "store",
+    "files",
+    "api",
+    "flusher",
+    "carrier",
+    "fred",
+    "sea-orm",
+    "sea-orm-migration",
+    "sqlx",
+    "object_store",
+];
 
 #[test]
 fn arrows_point_down_only() {
