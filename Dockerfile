@@ -7,7 +7,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 carrier
+    && useradd --system --uid 10001 carrier && install -d -o carrier /var/lib/carrier
 COPY --from=build /carrier /usr/local/bin/carrier
 USER carrier
 EXPOSE 8080

@@ -156,7 +156,7 @@ impl ChatApi {
         name.iter().for_each(|text| rules.group_name(text));
         description.iter().for_each(|text| rules.description(text));
         rules.done()?;
-        caller.state.store.change_chat(own, name.as_deref().map(str::trim), description.as_deref()).await?;
+        caller.state.store.change_chat(own, name.as_deref().map(str::trim), description.as_deref(), None).await?;
         Ok(Json(caller.state.store.view(own).await?))
     }
 

@@ -29,8 +29,7 @@ impl DirectoryApi {
         /// How the name begins, up to 64 characters.
         query: Query<Option<String>>,
         /// Up to 100 ids, with commas between them.
-        #[oai(explode = false)]
-        ids: Query<Option<Vec<UserId>>>,
+        ids: Query<Option<String>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
         /// 1 to 100; 50 when absent.
@@ -41,9 +40,11 @@ impl DirectoryApi {
             if query.0.is_some() || cursor.0.is_some() {
                 return Err(Problem::malformed("give `ids` alone"));
             }
-            if ids.len() > 100 {
-                return Err(Problem::malformed("ids must be at most 100"));
-            }
+            let ids = ids.split(',').map(str::parse).collect::<Result<Vec<UserId>, _>>();
+            let ids = ids
+                .ok()
+                .filter(|ids| ids.len() <= 100)
+                .ok_or_else(|| Problem::malformed("ids must be 1 to 100 UUIDs with commas between them"))?;
             let items = store.users(&ids).await?.into_iter().map(Into::into).collect();
             return Ok(Json(Profiles { items, next: None }));
         }

@@ -1,11 +1,14 @@
 //! The HTTP API over the store: REST, its OpenAPI document and Swagger UI.
 
+mod attachment;
 mod auth;
+mod avatar;
 mod block;
 mod chat;
 mod config;
 mod cursor;
 mod directory;
+mod download;
 mod edge;
 mod health;
 mod member;
@@ -15,6 +18,7 @@ mod problem;
 mod raw;
 mod reaction;
 mod session;
+mod sweep;
 mod user;
 mod validate;
 
@@ -24,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+use files::Files;
 use poem::{Endpoint, EndpointExt, Route, Server, get, listener::TcpAcceptor, middleware::Cors};
 use poem_openapi::OpenApiService;
 use store::Store;
@@ -38,6 +43,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// What handlers share.
 pub(crate) struct State {
     pub(crate) store: Store,
+    pub(crate) files: Files,
     pub(crate) config: Config,
     pub(crate) shutdown: CancellationToken,
 }
@@ -46,15 +52,18 @@ pub(crate) struct State {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn run(config: Config, store: Store, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn run(config: Config, store: Store, files: Files, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
     LazyLock::force(&validate::WARM);
     let acceptor = TcpAcceptor::from_tokio(listener)?;
-    let state = Arc::new(State { store, config, shutdown: shutdown.clone() });
+    let sweep = tokio::spawn(sweep::run(files.clone(), store.clone(), config.files_sweep, shutdown.clone()));
+    let state = Arc::new(State { store, files, config, shutdown: shutdown.clone() });
     Server::new_with_acceptor(acceptor)
         .name("carrier")
         .idle_timeout(Duration::from_secs(90))
         .run_with_graceful_shutdown(endpoint(state), shutdown.cancelled_owned(), Some(DRAIN))
-        .await
+        .await?;
+    sweep.abort(); // whatever it has deleted, nobody referred to
+    Ok(())
 }
 
 /// The OpenAPI document, as it is committed in `openapi.json`.
@@ -90,6 +99,7 @@ fn cors(origins: &[String]) -> Cors {
     cors.allow_origins(origins.iter().map(String::as_str))
 }
 
+/// One for each noun of the API.
 type Apis = (
     session::SessionApi,
     user::UserApi,
@@ -99,10 +109,12 @@ type Apis = (
     member::MemberApi,
     message::MessageApi,
     reaction::ReactionApi,
+    attachment::AttachmentApi,
+    avatar::AvatarApi,
 );
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
-    let apis = (
+    let apis: Apis = (
         session::SessionApi,
         user::UserApi,
         directory::DirectoryApi,
@@ -111,6 +123,8 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
         member::MemberApi,
         message::MessageApi,
         reaction::ReactionApi,
+        attachment::AttachmentApi,
+        avatar::AvatarApi,
     );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(

@@ -11,7 +11,16 @@ use poem_openapi::{
 };
 use store::{BoxPlace, Edit, Error, MessageBox};
 
-use crate::{auth::Caller, cursor, problem::Problem, raw::RawJson, session::Done, user::kept, validate::Rules};
+use crate::{
+    attachment::{Attached, attach},
+    auth::Caller,
+    cursor,
+    problem::Problem,
+    raw::RawJson,
+    session::Done,
+    user::kept,
+    validate::Rules,
+};
 
 pub(crate) struct MessageApi;
 
@@ -19,7 +28,8 @@ pub(crate) struct MessageApi;
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 struct NewMessage {
-    /// 1 to 10,000 characters of plain text.
+    /// 1 to 10,000 characters of plain text; it may be absent when there are attachments.
+    #[oai(default)]
     body: String,
     /// A line above it, 1 to 200 characters.
     subject: Option<String>,
@@ -30,6 +40,9 @@ struct NewMessage {
     /// Members whom it names, up to 50.
     #[oai(default)]
     mentions: Vec<UserId>,
+    /// Files that were uploaded to this chat, up to 10.
+    #[oai(default)]
+    attachments: Vec<Attached>,
 }
 
 /// What to change of a message of mine; what is absent stays.
@@ -141,7 +154,9 @@ impl MessageApi {
     async fn send(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
         let body = body.0;
         let mut rules = Rules::default();
-        rules.body(&body.body);
+        if body.attachments.is_empty() || !body.body.is_empty() {
+            rules.body(&body.body);
+        }
         body.subject.iter().for_each(|text| rules.subject(text));
         body.client_id.iter().for_each(|text| rules.client_id(text));
         rules.require(body.mentions.len() <= 50, "mentions", "length", "a message names at most 50 members");
@@ -153,7 +168,9 @@ impl MessageApi {
         if !body.mentions.is_empty() {
             are_members(&caller, chat_id.0, &body.mentions).await?;
         }
+        let attachments = attach(&caller, chat_id.0, body.attachments).await?;
         let draft = Draft {
+            attachments: &attachments,
             subject: body.subject.as_deref(),
             client_id: body.client_id.as_deref(),
             reply_to: reply_to.as_ref(),

@@ -86,6 +86,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    /// How it is written.
+    pub(crate) fn media_types() -> Vec<MetaMediaType> {
+        vec![MetaMediaType { content_type: "application/problem+json", schema: ProblemBody::schema_ref() }]
+    }
+
     /// The answer, with the id of the request.
     pub(crate) fn response(&self, request_id: &str) -> Response {
         let body = ProblemBody {
@@ -214,13 +219,43 @@ impl From<store::Error> for Problem {
     }
 }
 
+impl From<files::Error> for Problem {
+    fn from(error: files::Error) -> Self {
+        use files::Error as E;
+        let detail = error.to_string();
+        let field = |code: &str| {
+            Self::invalid(vec![FieldError { field: "file".into(), code: code.into(), detail: format!("the file is {detail}") }])
+        };
+        match error {
+            E::TooLarge { limit } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("A file here has at most {limit} bytes."))
+            }
+            E::Empty => field("empty"),
+            E::TooManyPixels { .. } => field("too_many_pixels"),
+            E::NotAnImage => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The file must be an image in PNG, JPEG, WebP or GIF.",
+            ),
+            E::OutOfRange { size } => {
+                Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", format!("The file has {size} bytes."))
+            }
+            E::Upload(_) => Self::malformed("The upload broke off."),
+            E::Spool { .. } | E::Store(_) | E::Forgetful | E::Stopped => {
+                tracing::warn!(error = %detail, "files");
+                Self::unavailable("files_unavailable", "Files cannot be stored or read now.", 5)
+            }
+        }
+    }
+}
+
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         let response = |(status, description)| MetaResponse {
             description,
             status: Some(status),
             status_range: None,
-            content: vec![MetaMediaType { content_type: "application/problem+json", schema: ProblemBody::schema_ref() }],
+            content: Self::media_types(),
             headers: vec![],
         };
         let all = [
@@ -253,4 +288,6 @@ pub(crate) enum Tags {
     Chats,
     /// Messages, and who has read them.
     Messages,
+    /// Attachments and pictures.
+    Files,
 }

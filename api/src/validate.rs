@@ -74,6 +74,11 @@ impl Rules {
         self.length("description", text, 0, 1000);
     }
 
+    pub(crate) fn file_name(&mut self, field: &str, text: &str) {
+        self.length(field, text, 1, 255);
+        self.require(!text.contains(char::is_control), field, "characters", "must not have control characters");
+    }
+
     pub(crate) fn body(&mut self, text: &str) {
         self.length("body", text, 1, MAX_BODY);
     }

@@ -50,6 +50,8 @@ async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListen
     Migrator::up(&writers, None).await.context("a migration failed")?;
     let store = start::open(&settings.stores, redis, &sql).await?;
 
+    let location = settings.api.files.clone().unwrap_or_else(|| settings.data.files());
+    let files = start::open_files(&location, &store.hot).await?;
     let at = listener.local_addr()?;
     println!("Carrier is ready. Ctrl-C stops it; what it holds is in {} and {}.\n", start::redacted(redis), start::redacted(&sql));
     println!("  page  http://{at}/\n  API   http://{at}/v1\n  docs  http://{at}/docs\n");
@@ -63,7 +65,7 @@ async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListen
         stop_all.cancel(); // an API without a flusher would fill Redis
         flushed
     });
-    let served = api::run(settings.api.clone(), store.clone(), listener, shutdown).await;
+    let served = api::run(settings.api.clone(), store.clone(), files, listener, shutdown).await;
     stop_flusher.cancel();
     let flushed = flusher.await.context("the flusher")?;
     store.hot.close().await;

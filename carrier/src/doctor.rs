@@ -17,6 +17,9 @@ pub(crate) struct Settings {
     stores: Config,
     #[command(flatten)]
     data: start::Data,
+    /// Where attachments and avatars are kept, as the APIs have it [default: files in the data folder]
+    #[arg(long, env = "CARRIER_FILES")]
+    files: Option<String>,
     /// Try again the rows that SQL refused
     #[arg(long)]
     retry_parked: bool,
@@ -61,6 +64,12 @@ pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
         if let Some(incarnation) = incarnation {
             check_together(hot, &incarnation, &mut report).await?;
         }
+        let location = settings.files.clone().unwrap_or_else(|| settings.data.files());
+        println!("files in {location}");
+        let files = start::look_at_files(&location, hot).await;
+        let found = files.as_ref().map_or_else(|error| format!("{error:#}"), |_| "can be written, and belong to this Redis".to_owned());
+        report.say(files.is_ok(), "files", &found, "correct CARRIER_FILES, or what it points to");
+        println!("rows");
         check_parked(hot, settings.retry_parked, &mut report).await?;
         hot.close().await;
     }

@@ -33,9 +33,10 @@ pub(crate) struct Flusher {
 pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()> {
     let (redis, sql) = start::urls(&settings.stores)?;
     let store = start::open(&settings.stores, &redis, &sql).await?;
+    let files = start::open_files(settings.api.files.as_deref().unwrap_or("data/files"), &store.hot).await?;
     let listener = listen(&settings.api).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    api::run(settings.api, store.clone(), listener, shutdown).await?;
+    api::run(settings.api, store.clone(), files, listener, shutdown).await?;
     store.hot.close().await;
     Ok(())
 }

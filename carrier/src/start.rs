@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use cold::Cold;
+use files::Files;
 use hot::Hot;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
@@ -24,6 +25,10 @@ pub(crate) struct Data {
 impl Data {
     pub(crate) fn sqlite_url(&self) -> String {
         format!("sqlite://{}", self.data_dir.join("carrier.db").display())
+    }
+
+    pub(crate) fn files(&self) -> String {
+        self.data_dir.join("files").display().to_string()
     }
 }
 
@@ -66,6 +71,29 @@ pub(crate) async fn open(config: &Config, redis: &str, sql: &str) -> Result<Stor
     let pending = pending_migrations(sql).await?;
     ensure!(pending == 0, "the schema is {pending} migrations behind; run `carrier migrate up`");
     Ok(Store::open(hot, cold).await?)
+}
+
+/// Opens the files, and checks that all who use this Redis share them.
+pub(crate) async fn open_files(location: &str, hot: &Hot) -> Result<Files> {
+    let (files, id) = look_at_files(location, hot).await?;
+    hot.adopt_files(&id).await?;
+    look_at_files(location, hot).await?; // another may have been quicker
+    Ok(files)
+}
+
+/// The files and their id, if they can be written and belong with this Redis.
+pub(crate) async fn look_at_files(location: &str, hot: &Hot) -> Result<(Files, String)> {
+    let files = Files::open(location)?;
+    let cannot = || format!("files cannot be stored in {location}; correct CARRIER_FILES");
+    files.check().await.with_context(cannot)?;
+    let id = files.identity().await.with_context(cannot)?;
+    if let Some(theirs) = hot.files().await?.filter(|theirs| *theirs != id) {
+        bail!(
+            "the files in {location} are not those that belong with this Redis ({id}, not {theirs}): let CARRIER_FILES of all APIs be one shared folder or \
+             bucket; if the files were moved or given up on purpose, run `redis-cli HDEL carrier files`"
+        );
+    }
+    Ok((files, id))
 }
 
 /// How many migrations have not run.

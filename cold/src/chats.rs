@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use entity::{chat, member, message};
+use entity::{attachment, chat, member, message, user};
 use model::{Chat, ChatId, Member, Stored, Tick, UserId};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Query},
+};
 
 use crate::{Cold, Result, rows};
 
@@ -68,6 +71,32 @@ impl Cold {
     /// One message.
     pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<Stored>> {
         message::Entity::find_by_id((chat.0, id.0)).one(&self.db).await?.map(rows::message).transpose()
+    }
+
+    /// The newest messages of a chat, not deleted, to which a file is attached.
+    pub async fn attached(&self, chat: ChatId, hash: &str, limit: u64) -> Result<Vec<Tick>> {
+        let of_chat = attachment::Entity::find()
+            .select_only()
+            .column(attachment::Column::MessageId)
+            .filter(attachment::Column::ChatId.eq(chat.0))
+            .filter(attachment::Column::Hash.eq(hash));
+        let there = of_chat.filter(Expr::exists(
+            Query::select()
+                .expr(Expr::val(1))
+                .from(message::Entity)
+                .and_where(Expr::col((message::Entity, message::Column::ChatId)).equals((attachment::Entity, attachment::Column::ChatId)))
+                .and_where(Expr::col((message::Entity, message::Column::Id)).equals((attachment::Entity, attachment::Column::MessageId)))
+                .and_where(Expr::col((message::Entity, message::Column::Deleted)).eq(false))
+                .take(),
+        ));
+        let ids: Vec<i64> = there.order_by_desc(attachment::Column::MessageId).limit(limit).into_tuple().all(&self.db).await?;
+        Ok(ids.into_iter().map(Tick).collect())
+    }
+
+    /// Is this the picture of somebody, or of a group?
+    pub async fn has_avatar(&self, hash: &str) -> Result<bool> {
+        let users = user::Entity::find().filter(user::Column::Avatar.eq(hash)).limit(1).count(&self.db).await?;
+        Ok(users > 0 || chat::Entity::find().filter(chat::Column::Avatar.eq(hash)).limit(1).count(&self.db).await? > 0)
     }
 
     /// The message that a sender sent to a chat under this key.

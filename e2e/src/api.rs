@@ -27,7 +27,8 @@ impl Stack {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(Box::pin(api::run(config, store, listener, shutdown.clone())));
+        let files = files::Files::folder(&self.files).expect("a folder for files");
+        let task = tokio::spawn(Box::pin(api::run(config, store, files, listener, shutdown.clone())));
         Api { url, task: Some(task), shutdown }
     }
 
@@ -43,6 +44,7 @@ impl Stack {
         [
             ("CARRIER_REDIS_URL", redis_url.to_owned()),
             ("CARRIER_DATABASE_URL", self.sql_url.clone()),
+            ("CARRIER_FILES", self.files.display().to_string()),
             ("CARRIER_CHAT_TTL", ms(options.chat_ttl)),
             ("CARRIER_SESSION_TTL", ms(options.session_ttl)),
             ("CARRIER_FLUSH_AFTER", ms(options.flush_after)),

@@ -97,6 +97,32 @@ impl Client {
         self.try_request(method, path, body).await.expect("the API answers")
     }
 
+    /// A request with bytes of this type, and these headers; the answer's bytes beside it.
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+        headers: &[(&'static str, &str)],
+    ) -> (Answer, Vec<u8>) {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some((kind, bytes)) = body {
+            request = request.header("content-type", kind).body(bytes);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("the API answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.expect("the API answers").to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        (Answer { status, headers, text, json }, bytes)
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, None).await

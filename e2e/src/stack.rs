@@ -121,6 +121,8 @@ pub struct Stack {
     pub sql_url: String,
     /// A pool of the test's own to look into the database with.
     pub db: DatabaseConnection,
+    /// Where attachments and avatars are kept.
+    pub files: PathBuf,
     /// A store of the test's own; APIs and flushers have others.
     pub store: Store,
     _folder: Keeper,
@@ -151,7 +153,8 @@ impl Stack {
         let db = cold::connect(&sql_url, 4).await.expect("SQL answers");
         Migrator::up(&db, None).await.expect("the schema is made");
         let store = open(options.hot(&redis.url()), &sql_url).await;
-        Self { options, redis, sql_url, db, store, _folder: Keeper::new("sql", folder, &[], &[]) }
+        let files = folder.join("files");
+        Self { options, redis, sql_url, db, files, store, _folder: Keeper::new("sql", folder, &[], &[]) }
     }
 
     /// Another store, as another process has it. `redis_url`: Redis itself, or a [`crate::Proxy`] before it.

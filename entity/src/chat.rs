@@ -13,6 +13,8 @@ pub struct Model {
     pub kind: String,
     pub name: String,
     pub description: String,
+    /// SHA-256 of a group's picture in hex.
+    pub avatar: String,
     /// Of a direct chat: who blocks the other.
     pub blocks: String,
     /// When it was deleted, or 0.

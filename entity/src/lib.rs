@@ -2,6 +2,7 @@
 //!
 //! All times are ticks: microseconds since 1970 as BIGINT, 0 for never. All ids of users and chats are BINARY(16).
 
+pub mod attachment;
 pub mod chat;
 pub mod member;
 pub mod message;

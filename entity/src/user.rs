@@ -17,6 +17,8 @@ pub struct Model {
     pub display_name: String,
     pub display_folded: String,
     pub bio: String,
+    /// SHA-256 of their picture in hex.
+    pub avatar: String,
     pub password: String,
     pub password_rev: i64,
     pub created: i64,

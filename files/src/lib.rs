@@ -21,6 +21,7 @@ mod avatar;
 mod error;
 mod get;
 mod hash;
+mod identity;
 mod open;
 mod picture;
 mod put;

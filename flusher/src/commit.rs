@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use entity::{chat, member, message, mine, user};
+use entity::{attachment, chat, member, message, mine, user};
 use hot::Row;
 use model::{About, Chat, ChatId, Extras, Member, Mine, Stored, User, UserId, fold};
 use sea_orm::{
@@ -117,6 +117,7 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         email: String::new(),
         display_name: String::new(),
         bio: String::new(),
+        avatar: String::new(),
         password: String::new(),
         password_rev: model::Tick::NEVER,
         created: model::Tick::NEVER,
@@ -146,6 +147,7 @@ async fn write(sql: &DatabaseConnection, rows: &[SqlRow]) -> Result<(), DbErr> {
 
 async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Result<(), DbErr> {
     let (mut users, mut chats, mut members, mut messages, mut mine) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut attachments = Vec::new();
     let deleted = lock_and_see_deleted(transaction, rows).await?;
     let mut bytes = 0;
     for row in rows {
@@ -155,7 +157,10 @@ async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Resul
             SqlRow::Chat(row) => chats.push(chat_row(row)),
             SqlRow::Member(chat, user, row) => members.push(member_row(*chat, *user, row)),
             SqlRow::Message(row) if deleted.contains(&row.message.chat_id) => {}
-            SqlRow::Message(row) => messages.push(message_row(row)?),
+            SqlRow::Message(row) => {
+                messages.push(message_row(row)?);
+                attachments.extend(attachment_rows(row));
+            }
             SqlRow::Mine(user, row) => mine.push(mine_row(*user, row)),
         }
         if bytes > STATEMENT_BYTES {
@@ -168,6 +173,7 @@ async fn upsert_all(transaction: &DatabaseTransaction, rows: &[SqlRow]) -> Resul
     upsert::<chat::Entity, _>(transaction, chats).await?;
     upsert::<member::Entity, _>(transaction, members).await?;
     upsert::<message::Entity, _>(transaction, messages).await?;
+    insert_attachments(transaction, attachments).await?;
     upsert::<mine::Entity, _>(transaction, mine).await
 }
 
@@ -194,7 +200,9 @@ pub(crate) async fn sweep_messages(sql: &DatabaseConnection, chat: ChatId) -> Re
     loop {
         let of_chat = || message::Entity::find().select_only().column(message::Column::Id).filter(message::Column::ChatId.eq(chat.0));
         let oldest: Vec<i64> = of_chat().order_by_asc(message::Column::Id).limit(STATEMENT_ROWS as u64).into_tuple().all(sql).await?;
-        let Some(last) = oldest.last() else { return Ok(()) };
+        let Some(last) = oldest.last() else {
+            return attachment::Entity::delete_many().filter(attachment::Column::ChatId.eq(chat.0)).exec(sql).await.map(drop);
+        };
         message::Entity::delete_many().filter(message::Column::ChatId.eq(chat.0)).filter(message::Column::Id.lte(*last)).exec(sql).await?;
     }
 }
@@ -207,6 +215,16 @@ where
     for some in rows.chunks(STATEMENT_ROWS) {
         let statement = E::insert_many(some.iter().cloned()).on_conflict(monotone::<E>(transaction.get_database_backend()));
         statement.exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Rows that never change; the message's own row tells whether it is there still.
+async fn insert_attachments(transaction: &DatabaseTransaction, rows: Vec<attachment::ActiveModel>) -> Result<(), DbErr> {
+    use attachment::Column::{ChatId, Hash, MessageId};
+    for some in rows.chunks(STATEMENT_ROWS) {
+        let there_already = OnConflict::columns([ChatId, Hash, MessageId]).do_nothing_on([ChatId, Hash, MessageId]).to_owned();
+        attachment::Entity::insert_many(some.iter().cloned()).on_conflict(there_already).exec_without_returning(transaction).await?;
     }
     Ok(())
 }
@@ -257,6 +275,7 @@ fn user_row(row: &User) -> user::ActiveModel {
         display_name: Set(row.display_name.clone()),
         display_folded: Set(fold(&row.display_name)),
         bio: Set(row.bio.clone()),
+        avatar: Set(row.avatar.clone()),
         password: Set(row.password.clone()),
         password_rev: Set(row.password_rev.0),
         created: Set(row.created.0),
@@ -270,6 +289,7 @@ fn chat_row(row: &Chat) -> chat::ActiveModel {
         kind: Set(row.kind.as_str().to_owned()),
         name: Set(row.name.clone()),
         description: Set(row.description.clone()),
+        avatar: Set(row.avatar.clone()),
         blocks: Set(row.blocks.clone()),
         deleted: Set(row.deleted.0),
         creator: Set(row.creator.0),
@@ -303,6 +323,7 @@ fn message_row(stored: &Stored) -> Result<message::ActiveModel, DbErr> {
         system: row.system.clone(),
         reply_to: row.reply_to.clone(),
         mentions: row.mentions.clone(),
+        attachments: row.attachments.clone(),
         edited_at: row.edited_at.clone(),
     };
     let extras = (extras != Extras::default()).then(|| json(serde_json::to_string(&extras))).transpose()?;
@@ -320,6 +341,15 @@ fn message_row(stored: &Stored) -> Result<message::ActiveModel, DbErr> {
         deleted: Set(row.deleted == Some(true)),
         extras: Set(extras),
         reactors: Set(reactors),
+    })
+}
+
+fn attachment_rows(stored: &Stored) -> impl Iterator<Item = attachment::ActiveModel> {
+    let message = &stored.message;
+    message.attachments.iter().flatten().map(|attachment| attachment::ActiveModel {
+        chat_id: Set(message.chat_id.0),
+        hash: Set(attachment.hash.clone()),
+        message_id: Set(message.id.0),
     })
 }
 

@@ -319,7 +319,19 @@ impl Hot {
         Ok(Ok((clock, (!message.is_empty()).then_some(message))))
     }
 
-    /// A group's name and description become what `new` has, if they still are what `old` has. `notice` tells of a new name.
+    /// The record of a hot message to which a file is attached. `user`: who asks; nobody in particular is refused nothing.
+    pub async fn attached(&self, chat: ChatId, user: Option<UserId>, hash: &str) -> Result<std::result::Result<Option<String>, Refusal>> {
+        let keys = ChatKeys::new(chat);
+        let keys = vec![keys.row(), keys.messages(), keys.members(), keys.changed()];
+        let mut reply = self.run(Verb::Attached, keys, vec![user.map_or_else(|| arg(""), arg), arg(hash)]).await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        let record = reply.text(1)?;
+        Ok(Ok((!record.is_empty()).then_some(record)))
+    }
+
+    /// A group's name, description and picture become what `new` has, if they still are what `old` has. `notice` tells of a new name.
     pub async fn change_chat(
         &self,
         own: Own,
@@ -340,6 +352,8 @@ impl Hot {
                     arg(&new.name),
                     arg(&old.description),
                     arg(&new.description),
+                    arg(&old.avatar),
+                    arg(&new.avatar),
                     arg(notice.map(Draft::tail).unwrap_or_default()),
                     ms(self.options.chat_ttl),
                     ms(self.options.flush_after),
@@ -452,6 +466,7 @@ impl Hot {
             ("texts", arg(chat.texts)),
             ("rev", arg(chat.rev)),
             ("description", arg(&chat.description)),
+            ("avatar", arg(&chat.avatar)),
             ("blocks", arg(&chat.blocks)),
             ("deleted", arg(chat.deleted)),
             ("clock", arg(clock)),
@@ -518,9 +533,9 @@ pub(crate) fn refusal<T>(reply: &Reply) -> Result<std::result::Result<T, Refusal
     }
 }
 
-/// kind name creator created last seq texts rev description blocks deleted
+/// kind name creator created last seq texts rev description avatar blocks deleted
 pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
-    let [kind, name, creator, created, last, seq, texts, rev, description, blocks, deleted]: [Value; 11] =
+    let [kind, name, creator, created, last, seq, texts, rev, description, avatar, blocks, deleted]: [Value; 12] =
         row.try_into().map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
     let kind = text(kind);
     Ok(Chat {
@@ -534,6 +549,7 @@ pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         texts: number("a chat's texts", &texts)?,
         rev: Tick(number("a chat's rev", &rev)?),
         description: text(description),
+        avatar: text(avatar),
         blocks: text(blocks),
         deleted: Tick(number("when a chat was deleted", &deleted)?),
     })

@@ -91,6 +91,17 @@ impl Hot {
         self.belongs(incarnation).await
     }
 
+    /// The id of the files that this Redis belongs with: `id` from now on, if there was none.
+    pub async fn adopt_files(&self, id: &str) -> Result<String> {
+        self.command("HSETNX", vec![arg(META), arg("files"), arg(id)]).await?;
+        Ok(self.files().await?.unwrap_or_default())
+    }
+
+    /// The id of the files that this Redis belongs with, if there are any.
+    pub async fn files(&self) -> Result<Option<String>> {
+        Ok(self.command("HGET", vec![arg(META), arg("files")]).await?.into_string())
+    }
+
     /// Does this Redis belong to SQL's `incarnation`? It only looks, so that it can when Redis is full.
     pub async fn belongs(&self, incarnation: &str) -> Result<Belongs> {
         let mut found = self.command("HMGET", vec![arg(META), arg("incarnation"), arg("format")]).await?.into_array().into_iter();

@@ -76,6 +76,8 @@ pub struct UserChange {
     pub display_name: Option<String>,
     /// Empty clears it.
     pub bio: Option<String>,
+    /// The hash of a picture; empty clears it.
+    pub avatar: Option<String>,
     /// A hash; with `new_password` it ends every session that was opened with the old one.
     pub password: Option<String>,
     /// The password itself is another, not only the way it is hashed.
@@ -86,7 +88,7 @@ pub struct UserChange {
     pub claims: Vec<(Name, String)>,
 }
 
-const FIELDS: [&str; 8] = ["username", "email", "display_name", "bio", "password", "password_rev", "created", "rev"];
+const FIELDS: [&str; 9] = ["username", "email", "display_name", "bio", "avatar", "password", "password_rev", "created", "rev"];
 
 impl Hot {
     /// A user's row.
@@ -160,6 +162,7 @@ impl Hot {
                 arg(&user.email),
                 arg(&user.display_name),
                 arg(&user.bio),
+                arg(&user.avatar),
                 arg(&user.password),
                 arg(user.password_rev),
                 arg(user.created),
@@ -201,6 +204,7 @@ impl Hot {
             ("email", &change.email),
             ("display_name", &change.display_name),
             ("bio", &change.bio),
+            ("avatar", &change.avatar),
             ("password", &change.password),
         ];
         list(fields.into_iter().filter_map(|(field, value)| Some([arg(field), arg(value.as_ref()?)])).flatten().collect());
@@ -255,6 +259,7 @@ pub(crate) fn user_of(id: UserId, row: Vec<Value>) -> Result<User> {
         email: text(next()),
         display_name: text(next()),
         bio: text(next()),
+        avatar: text(next()),
         password: text(next()),
         password_rev: tick("when a password was set", next())?,
         created: tick("when a user was made", next())?,

@@ -1,4 +1,4 @@
-//! Users, chats, members, messages, what is a user's alone, and the incarnation.
+//! Users, chats, members, messages and their files, what is a user's alone, and the incarnation.
 
 use sea_orm_migration::{
     prelude::*,
@@ -19,6 +19,7 @@ enum Users {
     DisplayName,
     DisplayFolded,
     Bio,
+    Avatar,
     Password,
     PasswordRev,
     Created,
@@ -32,6 +33,7 @@ enum Chats {
     Kind,
     Name,
     Description,
+    Avatar,
     Blocks,
     Deleted,
     Creator,
@@ -72,6 +74,14 @@ enum Messages {
     Deleted,
     Extras,
     Reactors,
+}
+
+#[derive(DeriveIden)]
+enum Attachments {
+    Table,
+    ChatId,
+    Hash,
+    MessageId,
 }
 
 #[derive(DeriveIden)]
@@ -131,15 +141,20 @@ impl MigrationTrait for Migration {
             // Folding may make three characters of one.
             words(Users::DisplayFolded, 192),
             words(Users::Bio, 1000),
+            words(Users::Avatar, 64),
             words(Users::Password, 255),
             tick(Users::PasswordRev),
             tick(Users::Created),
             tick(Users::Rev),
         ];
         manager.create_table(table(backend, Users::Table, users).primary_key(Index::create().col(Users::Id)).take()).await?;
-        let by_name =
-            [("users_username", Users::UsernameFolded), ("users_email", Users::EmailFolded), ("users_display", Users::DisplayFolded)];
-        for (name, column) in by_name {
+        let indexed = [
+            ("users_username", Users::UsernameFolded),
+            ("users_email", Users::EmailFolded),
+            ("users_display", Users::DisplayFolded),
+            ("users_avatar", Users::Avatar),
+        ];
+        for (name, column) in indexed {
             manager.create_index(Index::create().name(name).table(Users::Table).col(column).take()).await?;
         }
 
@@ -148,6 +163,7 @@ impl MigrationTrait for Migration {
             words(Chats::Kind, 8),
             words(Chats::Name, 128),
             words(Chats::Description, 1000),
+            words(Chats::Avatar, 64),
             words(Chats::Blocks, 128),
             tick(Chats::Deleted),
             id(Chats::Creator),
@@ -158,6 +174,7 @@ impl MigrationTrait for Migration {
             tick(Chats::Rev),
         ];
         manager.create_table(table(backend, Chats::Table, chats).primary_key(Index::create().col(Chats::Id)).take()).await?;
+        manager.create_index(Index::create().name("chats_avatar").table(Chats::Table).col(Chats::Avatar).take()).await?;
 
         let members = vec![
             id(Members::ChatId),
@@ -201,6 +218,10 @@ impl MigrationTrait for Migration {
         let by_key = Index::create().name("messages_client").table(Messages::Table).col(Messages::ChatId).col(Messages::ClientId).take();
         manager.create_index(by_key).await?;
 
+        let attachments = vec![id(Attachments::ChatId), words(Attachments::Hash, 64), tick(Attachments::MessageId)];
+        let key = Index::create().col(Attachments::ChatId).col(Attachments::Hash).col(Attachments::MessageId).take();
+        manager.create_table(table(backend, Attachments::Table, attachments).primary_key(&mut key.clone()).take()).await?;
+
         let mine = vec![
             id(Mine::UserId),
             words(Mine::Kind, 8),
@@ -224,6 +245,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Attachments::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Mine::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Messages::Table).to_owned()).await?;
         manager.drop_table(Table::drop().table(Members::Table).to_owned()).await?;

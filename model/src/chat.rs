@@ -3,7 +3,7 @@
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, MemberView, Message, Preferences, Profile, Role, Tick, UserId};
+use crate::{ChatId, MemberView, Message, Preferences, Profile, Role, Tick, UserId, user::avatar_url};
 
 /// Two people, or a named group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
@@ -42,6 +42,8 @@ pub struct Chat {
     pub name: String,
     /// What a group is about; empty when nobody said.
     pub description: String,
+    /// The name of a group's picture: a SHA-256 in hex; empty when it has none.
+    pub avatar: String,
     /// Who made it.
     pub creator: UserId,
     /// When it was made.
@@ -61,6 +63,11 @@ pub struct Chat {
 }
 
 impl Chat {
+    /// Where its picture is.
+    pub fn avatar_url(&self) -> Option<String> {
+        avatar_url(&format!("/v1/chats/{}", self.id), &self.avatar)
+    }
+
     /// Has it been told what this user's own row of the rev `since`, or a later one, says about blocking the other?
     pub fn knows_block(&self, user: UserId, since: Tick) -> bool {
         let of = |one: &str| {
@@ -84,6 +91,8 @@ pub struct ChatView {
     pub name: Option<String>,
     /// What a group is about.
     pub description: Option<String>,
+    /// Where a group's picture is; it changes with the picture.
+    pub avatar_url: Option<String>,
     /// The tick of the chat's last change.
     pub clock: Tick,
     /// The newest message.

@@ -17,7 +17,10 @@ pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
 pub use clock::Tick;
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
-pub use message::{Draft, Durability, Extras, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, Reply, SentMessage, System, SystemEvent};
+pub use message::{
+    Attachment, Draft, Durability, Extras, MAX_ATTACHMENTS, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, Reply, SentMessage, System,
+    SystemEvent,
+};
 pub use mine::{About, MAX_HIDDEN, Mine, OwnChat, Preferences};
 pub use name::{Name, NameKind, fold};
 pub use reaction::{MAX_REACTIONS, Reaction, Reactors, Stored, reactions_of, split};

@@ -11,6 +11,8 @@ use crate::{ChatId, Reaction, Tick, UserId};
 pub const MAX_BODY: usize = 10_000;
 /// The most characters a subject has.
 pub const MAX_SUBJECT: usize = 200;
+/// The most files that are attached to one message.
+pub const MAX_ATTACHMENTS: usize = 10;
 
 /// Written by a person, or by Carrier itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
@@ -89,9 +91,32 @@ pub struct Extras {
     /// Of one that names members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mentions: Option<Vec<UserId>>,
+    /// Of one with files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<Attachment>>,
     /// Of one that was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<String>,
+}
+
+/// A file that is attached to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Attachment {
+    /// SHA-256 of its bytes, in hex: its name.
+    pub hash: String,
+    /// What its sender calls it.
+    pub name: String,
+    /// In bytes.
+    pub size: i64,
+    /// From its first bytes.
+    pub content_type: String,
+    /// Of an image, in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<i64>,
+    /// Of an image, in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<i64>,
 }
 
 /// What a message answers.
@@ -135,6 +160,8 @@ pub struct Message {
     pub reply_to: Option<Reply>,
     /// Members whom it names; absent when there are none.
     pub mentions: Option<Vec<UserId>>,
+    /// Files; absent when there are none.
+    pub attachments: Option<Vec<Attachment>>,
     /// Reactions, in the order in which each kind came up; absent when there are none.
     pub reactions: Option<Vec<Reaction>>,
     /// When its sender changed it last.
@@ -162,6 +189,7 @@ impl Message {
             system: self.system.as_ref(),
             reply_to: self.reply_to.as_ref(),
             mentions: self.mentions.as_deref().unwrap_or_default(),
+            attachments: self.attachments.as_deref().unwrap_or_default(),
         };
         let (id, seq, at, mut tail) = (self.id, self.seq, &self.created_at, draft.tail());
         tail.pop();
@@ -185,6 +213,7 @@ impl Message {
             body: String::new(),
             reply_to: None,
             mentions: None,
+            attachments: None,
             reactions: None,
             edited_at: None,
             deleted: Some(true),
@@ -194,7 +223,9 @@ impl Message {
 
     /// How it begins, for whoever answers it.
     pub fn preview(&self) -> String {
-        self.body.chars().take(100).collect()
+        let name = self.attachments.iter().flatten().map(|attachment| attachment.name.as_str()).next();
+        let shown = if self.body.is_empty() { name.unwrap_or_default() } else { &self.body };
+        shown.chars().take(100).collect()
     }
 }
 
@@ -224,12 +255,26 @@ pub struct Draft<'a> {
     /// Members whom it names.
     #[serde(skip_serializing_if = "<[UserId]>::is_empty")]
     pub mentions: &'a [UserId],
+    /// Files.
+    #[serde(skip_serializing_if = "<[Attachment]>::is_empty")]
+    pub attachments: &'a [Attachment],
 }
 
 impl<'a> Draft<'a> {
     /// With nothing but a body.
     pub fn new(chat_id: ChatId, sender_id: UserId, kind: MessageKind, body: &'a str) -> Self {
-        Self { chat_id, sender_id, kind, subject: None, body, client_id: None, system: None, reply_to: None, mentions: &[] }
+        Self {
+            chat_id,
+            sender_id,
+            kind,
+            subject: None,
+            body,
+            client_id: None,
+            system: None,
+            reply_to: None,
+            mentions: &[],
+            attachments: &[],
+        }
     }
 
     /// Its JSON without the opening brace: `{"id":…,"seq":…,"rev":…,"created_at":"…",` goes before it.
@@ -304,6 +349,14 @@ mod tests {
             system: None,
             reply_to: Some(Reply { id: Tick(1_763_668_800_123_400), sender_id: UserId::new(), preview: "\"so\"".into() }),
             mentions: Some(vec![UserId::new()]),
+            attachments: Some(vec![Attachment {
+                hash: "ab".into(),
+                name: "a \"b\"".into(),
+                size: 5,
+                content_type: "image/png".into(),
+                width: Some(2),
+                height: None,
+            }]),
             reactions: Some(vec![Reaction { emoji: "👍".into(), count: 1, user_ids: vec![UserId::new()] }]),
             edited_at: Some(Tick(1_763_668_800_123_458).rfc3339()),
             deleted: None,

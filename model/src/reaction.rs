@@ -131,6 +131,7 @@ mod tests {
             system: None,
             reply_to: None,
             mentions: None,
+            attachments: None,
             reactions: None,
             edited_at: None,
             deleted: None,

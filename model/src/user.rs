@@ -18,6 +18,8 @@ pub struct User {
     pub display_name: String,
     /// Empty when there is none.
     pub bio: String,
+    /// The name of their picture: a SHA-256 in hex; empty when they have none.
+    pub avatar: String,
     /// argon2id in PHC form, or the original Carrier's unsalted SHA-256 in hex.
     pub password: String,
     /// When the password was last set; a session made with an older one is void.
@@ -48,6 +50,8 @@ pub struct Account {
     pub display_name: String,
     /// A few words about me.
     pub bio: Option<String>,
+    /// Where my picture is; it changes with the picture.
+    pub avatar_url: Option<String>,
     /// RFC 3339 in UTC.
     pub created_at: String,
 }
@@ -59,6 +63,7 @@ impl From<User> for Account {
             username: user.username,
             email: user.email,
             display_name: user.display_name,
+            avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
             created_at: user.created.rfc3339(),
         }
@@ -77,6 +82,8 @@ pub struct Profile {
     pub display_name: String,
     /// A few words about them.
     pub bio: Option<String>,
+    /// Where their picture is; it changes with the picture.
+    pub avatar_url: Option<String>,
     /// RFC 3339 in UTC.
     pub created_at: String,
 }
@@ -87,10 +94,16 @@ impl From<User> for Profile {
             id: user.id,
             username: user.username,
             display_name: user.display_name,
+            avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
             created_at: user.created.rfc3339(),
         }
     }
+}
+
+/// Where the picture of what is at `path` is: with the beginning of its hash, so that it may be kept for ever.
+pub(crate) fn avatar_url(path: &str, hash: &str) -> Option<String> {
+    Some(format!("{path}/avatar?v={}", hash.get(..12)?))
 }
 
 fn some(text: String) -> Option<String> {

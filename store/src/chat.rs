@@ -42,6 +42,7 @@ impl Store {
                 kind,
                 name: name.to_owned(),
                 description: String::new(),
+                avatar: String::new(),
                 blocks: String::new(),
                 deleted: Tick::NEVER,
                 creator,
@@ -114,6 +115,7 @@ impl Store {
             kind: view.chat.kind,
             name: (view.chat.kind == ChatKind::Group).then(|| view.chat.name.clone()),
             description: (!view.chat.description.is_empty()).then(|| view.chat.description.clone()),
+            avatar_url: view.chat.avatar_url(),
             clock: view.clock,
             last_message,
             unread_count: (view.chat.texts - mine.counted - unread_hidden).max(0),
@@ -144,16 +146,17 @@ impl Store {
         }
     }
 
-    /// Changes a group's name or description; what is `None` stays.
+    /// Changes a group's name, description or picture; what is `None` stays.
     ///
     /// # Errors
     /// [`Error::RoleTooLow`], [`Error::DirectChat`]
-    pub async fn change_chat(&self, own: Own, name: Option<&str>, description: Option<&str>) -> Result<()> {
+    pub async fn change_chat(&self, own: Own, name: Option<&str>, description: Option<&str>, avatar: Option<&str>) -> Result<()> {
         loop {
             let old = self.view_row(own).await?.chat;
             let mut new = old.clone();
             name.unwrap_or(&old.name).clone_into(&mut new.name);
             description.unwrap_or(&old.description).clone_into(&mut new.description);
+            avatar.unwrap_or(&old.avatar).clone_into(&mut new.avatar);
             let event =
                 System { old: Some(old.name.clone()), new: Some(new.name.clone()), ..System::new(SystemEvent::ChatRenamed, own.user) };
             let notice = Draft { system: Some(&event), ..Draft::new(own.chat, own.user, MessageKind::System, "") };
@@ -187,6 +190,24 @@ impl Store {
             futures_util::future::try_join_all(some.iter().map(|user| self.enlist_as_is(own.chat, **user))).await?;
         }
         Ok(())
+    }
+
+    /// May this member change the group?
+    ///
+    /// # Errors
+    /// [`Error::RoleTooLow`], [`Error::DirectChat`]
+    pub async fn may_manage(&self, own: Own) -> Result<()> {
+        let view = self.view_row(own).await?;
+        match view.members.get(&own.user) {
+            _ if view.chat.kind == ChatKind::Direct => Err(Error::DirectChat),
+            Some(member) if member.role.manages() => Ok(()),
+            _ => Err(Error::RoleTooLow),
+        }
+    }
+
+    /// The name of a chat's picture, for its members; empty when it has none.
+    pub async fn chat_avatar(&self, own: Own) -> Result<String> {
+        Ok(self.view_row(own).await?.chat.avatar)
     }
 
     /// All who are in a chat, by the time they joined.

@@ -1,6 +1,7 @@
 //! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names. What both daemons share.
 
 mod again;
+mod attachment;
 mod boxes;
 mod chat;
 mod config;

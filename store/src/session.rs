@@ -43,6 +43,7 @@ impl Store {
             email: Some(email.to_owned()),
             display_name: Some(display_name.to_owned()),
             bio: Some(String::new()),
+            avatar: Some(String::new()),
             password: Some(hash),
             new_password: true,
             created: true,

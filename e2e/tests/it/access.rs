@@ -6,11 +6,27 @@ use e2e::{Api, Client, Sql, Stack, on_both};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+/// What is attached to a message of each chat.
+const FILE: &[u8] = b"a secret file";
+
+fn sha256(bytes: &[u8]) -> String {
+    files::FileHash::of(bytes).to_string()
+}
+
+fn picture() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let picture = image::RgbImage::from_pixel(9, 9, image::Rgb([1, 2, 3]));
+    picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).expect("a picture");
+    bytes
+}
+
 /// A request to a route of a chat, made of the OpenAPI document.
 struct Call {
     method: Method,
     path: String,
     body: Option<Value>,
+    /// What is uploaded, if anything.
+    file: Option<Vec<u8>>,
 }
 
 /// Every operation below `/chats/{...}` of the document that the API itself serves, with every field that its body may have; what deletes comes last.
@@ -33,14 +49,17 @@ async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
                     "user_id" => user,
                     "message_id" => &message.to_string(),
                     "emoji" => "👍",
+                    "hash" => &sha256(FILE),
                     other => panic!("what is the path parameter {other:?} of {path}? tell this test"),
                 };
                 path = path.replace(&format!("{{{name}}}"), value);
             }
             let schema = &operation["requestBody"]["content"]["application/json; charset=utf-8"]["schema"];
-            let body = operation.get("requestBody").map(|_| example(&document, schema, message));
+            let uploads = !operation["requestBody"]["content"]["application/octet-stream"].is_null();
+            let body = operation.get("requestBody").filter(|_| !uploads).map(|_| example(&document, schema, message));
+            let file = uploads.then(picture);
             let method = method.to_uppercase().parse().expect("a method");
-            calls.push(Call { method, path, body });
+            calls.push(Call { method, path, body, file });
         }
     }
     assert!(calls.len() >= 7, "there are more routes than these {}", calls.len());
@@ -73,7 +92,10 @@ fn example(document: &Value, schema: &Value, message: i64) -> Value {
 }
 
 async fn call(client: &Client, call: &Call) -> e2e::Answer {
-    client.request(call.method.clone(), &call.path, call.body.as_ref()).await
+    match &call.file {
+        Some(file) => client.raw(call.method.clone(), &call.path, Some(("image/png", file.clone())), &[]).await.0,
+        None => client.request(call.method.clone(), &call.path, call.body.as_ref()).await,
+    }
 }
 
 on_both!(nobody_but_members_gets_anything_from_any_route_of_a_chat);
@@ -84,8 +106,14 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
     let (eve, dora) = (api.register("eve").await, api.register("dora").await);
     let group = ann.create_group("Friends", &["bob", "carl", "dora"]).await.expect(201)["id"].as_str().expect("an id").to_owned();
     let direct = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
-    let said = async |chat| ann.send(chat, "a secret").await.expect(201)["id"].as_i64().expect("an id");
+    let said = async |chat: &String| {
+        let path = format!("/v1/chats/{chat}");
+        ann.raw(Method::POST, &format!("{path}/attachments?name=x"), Some(("text/plain", FILE.to_vec())), &[]).await.0.expect(201);
+        let secret = json!({ "body": "a secret", "attachments": [{ "hash": sha256(FILE) }] });
+        ann.post(&format!("{path}/messages"), secret).await.expect(201)["id"].as_i64().expect("an id")
+    };
     let (in_group, in_direct) = (said(&group).await, said(&direct).await);
+    ann.raw(Method::PUT, &format!("/v1/chats/{group}/avatar"), Some(("image/png", picture())), &[]).await.0.expect(200);
     dora.remove_member(&group, &dora.id).await.expect(204);
     let nobody = api.client();
     let mut liar = api.client();

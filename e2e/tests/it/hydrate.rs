@@ -174,6 +174,7 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             kind: ChatKind::Direct,
             name: String::new(),
             description: String::new(),
+            avatar: String::new(),
             blocks: String::new(),
             deleted: Tick::NEVER,
             creator: ann,

@@ -7,6 +7,7 @@ mod clock;
 mod directory;
 mod edit;
 mod expiry;
+mod files;
 mod flush_stops;
 mod flushers;
 mod full;

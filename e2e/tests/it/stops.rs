@@ -251,7 +251,7 @@ async fn a_group_is_renamed_and_handed_over_whole(sql: Sql) {
     stack
         .at_each_step(Verb::ChangeChat, made, async |ledger| {
             let own = Own { chat: ledger.chat, user: ann };
-            insist(async || stack.store.change_chat(own, Some("Enemies"), Some("Of late")).await).await;
+            insist(async || stack.store.change_chat(own, Some("Enemies"), Some("Of late"), None).await).await;
             assert_eq!(told(&stack, &ledger, "chat_renamed").await, 1);
             renamed.push(ledger);
         })

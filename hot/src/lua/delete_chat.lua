@@ -28,7 +28,7 @@ for i = 1, #records, 2 do
 end
 becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[4]))
 redis.call('ZADD', KEYS[5], unpack(dirty))
-redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'deleted', rev, 'name', '', 'description', '')
+redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'deleted', rev, 'name', '', 'description', '', 'avatar', '')
 wipe(keys, rev)
 redis.call('DEL', KEYS[2], KEYS[8])
 return found

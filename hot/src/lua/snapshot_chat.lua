@@ -7,7 +7,7 @@ if not mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3], changed = K
   redis.call('ZREM', KEYS[5], ARGV[1])
   return { 'GONE' }
 end
-local row = redis.call('HMGET', KEYS[1], 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts', 'rev', 'description', 'blocks', 'deleted')
+local row = redis.call('HMGET', KEYS[1], 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts', 'rev', 'description', 'avatar', 'blocks', 'deleted')
 local now, room = micros(), tonumber(ARGV[3])
 redis.call('ZADD', KEYS[5], text(math.floor(now / 1000) + tonumber(ARGV[5])), ARGV[1])
 local age = tonumber(ARGV[4])
