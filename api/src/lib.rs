@@ -17,6 +17,7 @@ mod page;
 mod problem;
 mod raw;
 mod reaction;
+mod search;
 mod session;
 mod sweep;
 mod user;
@@ -111,6 +112,7 @@ type Apis = (
     reaction::ReactionApi,
     attachment::AttachmentApi,
     avatar::AvatarApi,
+    search::SearchApi,
 );
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
@@ -125,6 +127,7 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
         reaction::ReactionApi,
         attachment::AttachmentApi,
         avatar::AvatarApi,
+        search::SearchApi,
     );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(

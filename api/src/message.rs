@@ -259,7 +259,7 @@ impl MessageApi {
             BoxName::Sent => MessageBox::Sent,
         };
         let (items, next) = caller.state.store.message_box(caller.user(), which, before, cursor::limit(limit.0)?).await?;
-        let next = next.map(|(id, chat)| format!(r#","next":"{}""#, cursor::write(&format!("{id} {chat}")))).unwrap_or_default();
+        let next = next.map(|place| format!(r#","next":"{}""#, write_place(place))).unwrap_or_default();
         Ok(RawJson::new(format!(r#"{{"items":[{}]{next}}}"#, items.join(","))))
     }
 
@@ -399,14 +399,19 @@ async fn are_members(caller: &Caller, chat: ChatId, users: &[UserId]) -> Result<
     rules.done()
 }
 
-fn read_place(text: &str) -> Option<BoxPlace> {
+/// The cursor of a message's place among those of all chats.
+pub(crate) fn write_place((id, chat): BoxPlace) -> String {
+    cursor::write(&format!("{id} {chat}"))
+}
+
+pub(crate) fn read_place(text: &str) -> Option<BoxPlace> {
     let (id, chat) = text.split_once(' ')?;
     let id = id.parse().ok().filter(|id| (1..1 << 53).contains(id))?;
     Some((Tick(id), chat.parse().ok()?))
 }
 
 /// An id or a point in time: positive, and exact in JavaScript.
-fn place(given: Option<Tick>) -> Result<Tick, Problem> {
+pub(crate) fn place(given: Option<Tick>) -> Result<Tick, Problem> {
     match given {
         Some(Tick(place)) if !(1..1 << 53).contains(&place) => Err(Problem::malformed("an id is between 1 and 2^53")),
         given => Ok(given.unwrap_or_default()),

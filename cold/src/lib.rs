@@ -3,12 +3,14 @@
 mod chats;
 mod connect;
 mod rows;
+mod search;
 mod server;
 mod users;
 
 pub use chats::ColdChat;
 pub use connect::{Cold, connect, options};
 pub use sea_orm::{DatabaseConnection, DbErr};
+pub use search::Where;
 pub use server::{Fact, engine};
 
 /// What every call here returns.

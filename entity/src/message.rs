@@ -24,6 +24,8 @@ pub struct Model {
     pub deleted: bool,
     /// JSON of what few messages have.
     pub extras: Option<String>,
+    /// What it is searched by: see `model::indexed`.
+    pub terms: String,
     /// JSON of all who reacted.
     pub reactors: Option<String>,
 }

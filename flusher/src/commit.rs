@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use entity::{attachment, chat, member, message, mine, user};
 use hot::Row;
-use model::{About, Chat, ChatId, Extras, Member, Mine, Stored, User, UserId, fold};
+use model::{About, Chat, ChatId, Extras, Member, Mine, Stored, User, UserId, fold, indexed};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel, Iterable,
@@ -14,7 +14,7 @@ use sea_orm::{
     sqlx,
 };
 
-/// How many rows go into one statement. The widest table has 12 columns, SQLite takes 32,766 placeholders and MySQL 65,535.
+/// How many rows go into one statement. The widest table has 13 columns, SQLite takes 32,766 placeholders and MySQL 65,535.
 const STATEMENT_ROWS: usize = 1000;
 /// About how many bytes: well under the 16 MiB of MariaDB's default `max_allowed_packet`.
 const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
@@ -61,7 +61,7 @@ impl SqlRow {
         match self {
             Self::Message(row) => {
                 let reactors = row.reactors.iter().map(|one| 50 + one.users.len() * 40).sum::<usize>();
-                row.message.body.len() + row.message.subject.as_ref().map_or(0, String::len) + reactors + 100
+                3 * row.message.body.len() + row.message.subject.as_ref().map_or(0, String::len) + reactors + 100
             }
             Self::Mine(_, row) => row.value.len() + 100,
             _ => 500,
@@ -340,6 +340,7 @@ fn message_row(stored: &Stored) -> Result<message::ActiveModel, DbErr> {
         client_id: Set(row.client_id.as_ref().map(|key| key.as_bytes().to_vec())),
         deleted: Set(row.deleted == Some(true)),
         extras: Set(extras),
+        terms: Set(indexed(row)),
         reactors: Set(reactors),
     })
 }

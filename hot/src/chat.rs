@@ -319,6 +319,17 @@ impl Hot {
         Ok(Ok((clock, (!message.is_empty()).then_some(message))))
     }
 
+    /// Records of the messages that SQL does not have as they are: all from the oldest such on, at most the newest `limit`, and older ones that changed.
+    pub async fn unsaved(&self, own: Own, limit: usize) -> Result<std::result::Result<Vec<String>, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let keys = vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.changed(), keys.parked()];
+        let reply = self.run(Verb::Unsaved, keys, vec![arg(own.user), arg(limit)]).await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        Ok(Ok(reply.rest(1).map(text).collect()))
+    }
+
     /// The record of a hot message to which a file is attached. `user`: who asks; nobody in particular is refused nothing.
     pub async fn attached(&self, chat: ChatId, user: Option<UserId>, hash: &str) -> Result<std::result::Result<Option<String>, Refusal>> {
         let keys = ChatKeys::new(chat);

@@ -59,6 +59,8 @@ verbs! {
     Replace "replace" "" [clock list member follow];
     /// One hot message.
     Message "message" "no-writes" [list member];
+    /// What SQL does not have as it is.
+    Unsaved "unsaved" "no-writes" [list member];
     /// A hot message that has a file.
     Attached "attached" "no-writes" [list member];
     /// A page of hot messages.

@@ -73,6 +73,7 @@ enum Messages {
     ClientId,
     Deleted,
     Extras,
+    Terms,
     Reactors,
 }
 
@@ -125,6 +126,42 @@ fn table(backend: DbBackend, name: impl IntoTableRef, columns: Vec<ColumnDef>) -
         _ => table.extra("WITHOUT ROWID"),
     };
     table
+}
+
+/// What is more than MySQL's TEXT holds.
+fn long_text(backend: DbBackend, column: impl IntoIden) -> ColumnDef {
+    let mut column = ColumnDef::new(column);
+    match backend {
+        DbBackend::MySql => column.custom(Alias::new("MEDIUMTEXT")),
+        _ => column.text(),
+    };
+    column
+}
+
+/// The full-text index over `messages.terms`. SQLite has it in a table of its own, which keeps no text and knows numbers only, so triggers number the messages that
+/// have terms. (No `OR IGNORE` in them: the conflict clause of the statement that fires a trigger is used instead of its own.)
+fn search_index(backend: DbBackend) -> &'static [&'static str] {
+    match backend {
+        DbBackend::MySql => &["CREATE FULLTEXT INDEX messages_terms ON messages (terms)"],
+        _ => &[
+            "CREATE TABLE message_rows (rowid INTEGER PRIMARY KEY, chat_id BLOB NOT NULL, message_id INTEGER NOT NULL, UNIQUE (chat_id, message_id))",
+            "CREATE VIRTUAL TABLE message_terms USING fts5(terms, content='', contentless_delete=1, detail=none, tokenize='ascii')",
+            "CREATE TRIGGER messages_inserted AFTER INSERT ON messages WHEN new.terms <> '' BEGIN
+                INSERT INTO message_rows (chat_id, message_id) VALUES (new.chat_id, new.id);
+                INSERT INTO message_terms (rowid, terms) SELECT rowid, new.terms FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id;
+            END",
+            "CREATE TRIGGER messages_updated AFTER UPDATE OF terms ON messages WHEN new.terms <> old.terms BEGIN
+                INSERT INTO message_rows (chat_id, message_id) SELECT new.chat_id, new.id
+                    WHERE NOT EXISTS (SELECT 1 FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id);
+                DELETE FROM message_terms WHERE rowid = (SELECT rowid FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id);
+                INSERT INTO message_terms (rowid, terms) SELECT rowid, new.terms FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id;
+            END",
+            "CREATE TRIGGER messages_deleted AFTER DELETE ON messages BEGIN
+                DELETE FROM message_terms WHERE rowid = (SELECT rowid FROM message_rows WHERE chat_id = old.chat_id AND message_id = old.id);
+                DELETE FROM message_rows WHERE chat_id = old.chat_id AND message_id = old.id;
+            END",
+        ],
+    }
 }
 
 #[async_trait::async_trait]
@@ -207,11 +244,9 @@ impl MigrationTrait for Migration {
             ColumnDef::new(Messages::ClientId).var_binary(256).take(),
             ColumnDef::new(Messages::Deleted).boolean().not_null().take(),
             ColumnDef::new(Messages::Extras).text().take(),
-            // 20 kinds by 1,000 members are more than TEXT holds on MySQL.
-            match backend {
-                DbBackend::MySql => ColumnDef::new(Messages::Reactors).custom(Alias::new("MEDIUMTEXT")).take(),
-                _ => ColumnDef::new(Messages::Reactors).text().take(),
-            },
+            long_text(backend, Messages::Terms).not_null().take(),
+            // 20 kinds by 1,000 members.
+            long_text(backend, Messages::Reactors),
         ];
         let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
         manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;
@@ -232,6 +267,10 @@ impl MigrationTrait for Migration {
         ];
         let key = Index::create().col(Mine::UserId).col(Mine::Kind).col(Mine::Target).take();
         manager.create_table(table(backend, Mine::Table, mine).primary_key(&mut key.clone()).take()).await?;
+
+        for statement in search_index(backend) {
+            manager.get_connection().execute_unprepared(statement).await?;
+        }
 
         let meta = vec![words(Meta::Name, 64), words(Meta::Value, 255)];
         manager.create_table(table(backend, Meta::Table, meta).primary_key(Index::create().col(Meta::Name)).take()).await?;

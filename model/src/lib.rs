@@ -10,6 +10,7 @@ mod message;
 mod mine;
 mod name;
 mod reaction;
+mod search;
 mod session;
 mod user;
 
@@ -24,5 +25,6 @@ pub use message::{
 pub use mine::{About, MAX_HIDDEN, Mine, OwnChat, Preferences};
 pub use name::{Name, NameKind, fold};
 pub use reaction::{MAX_REACTIONS, Reaction, Reactors, Stored, reactions_of, split};
+pub use search::{Segment, Terms, indexed};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};

@@ -15,6 +15,7 @@ mod message;
 mod mine;
 mod name;
 mod password;
+mod search;
 mod session;
 mod user;
 
@@ -33,6 +34,7 @@ pub use hot::{Error as HotError, Own, UserChange};
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;
+pub use search::{Hit, Search};
 pub use session::Entered;
 
 /// What every call here returns.

@@ -23,5 +23,6 @@ mod password;
 mod poison;
 mod react;
 mod retry;
+mod search;
 mod stops;
 mod storm;
