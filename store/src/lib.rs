@@ -6,6 +6,7 @@ mod config;
 mod edit;
 mod error;
 mod hydrate;
+mod limit;
 mod list;
 mod member;
 mod message;
@@ -23,7 +24,7 @@ use model::Durability;
 pub use config::Config;
 pub use edit::Edit;
 pub use error::Error;
-pub use hot::{Error as HotError, Own, UserChange};
+pub use hot::{Error as HotError, Own, Rate, UserChange, Verdict};
 pub use message::{MessagePage, Sent};
 pub use session::Entered;
 
