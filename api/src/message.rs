@@ -9,7 +9,15 @@ use poem_openapi::{
 };
 use store::{Edit, Error};
 
-use crate::{auth::Caller, problem::Problem, raw::RawJson, session::Done, user::kept, validate::Rules};
+use crate::{
+    auth::{Caller, Limited},
+    problem::Problem,
+    quota::Sends,
+    raw::RawJson,
+    session::Done,
+    user::kept,
+    validate::Rules,
+};
 
 pub(crate) struct MessageApi;
 
@@ -114,7 +122,7 @@ impl MessageApi {
     ///
     /// Answered when it is safe as `durability` says. With a `client_id` it may be sent again until it is answered.
     #[oai(path = "/chats/:chat_id/messages", method = "post", operation_id = "sendMessage")]
-    async fn send(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
+    async fn send(&self, caller: Limited<Sends>, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
         let body = body.0;
         let mut rules = Rules::default();
         rules.body(&body.body);
