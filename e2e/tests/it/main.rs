@@ -14,6 +14,7 @@ mod harness;
 mod history;
 mod hydrate;
 mod kill;
+mod limits;
 mod load;
 mod names;
 mod password;
