@@ -11,10 +11,11 @@ use poem_openapi::{
 use store::Error;
 
 use crate::{
-    auth::Caller,
+    auth::{Caller, Limited},
     avatar::bytes,
     download::{Download, Wanted},
     problem::Problem,
+    quota::Uploads,
     validate::Rules,
 };
 
@@ -57,7 +58,7 @@ impl AttachmentApi {
     #[oai(path = "/chats/:chat_id/attachments", method = "post", operation_id = "uploadAttachment")]
     async fn upload(
         &self,
-        caller: Caller,
+        caller: Limited<Uploads>,
         chat_id: Path<ChatId>,
         /// What to call it, 1 to 255 characters.
         name: Query<String>,

@@ -1,6 +1,6 @@
 //! Who asks: a bearer token, or the cookie of our own page.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use model::{ChatId, Session, Token, UserId};
 use poem::{
@@ -13,7 +13,11 @@ use poem_openapi::{
 };
 use store::Own;
 
-use crate::{State, problem::Problem};
+use crate::{
+    State,
+    problem::Problem,
+    quota::{self, Quota},
+};
 
 /// The name of the cookie that register and login set.
 pub(crate) const COOKIE: &str = "carrier_session";
@@ -31,6 +35,20 @@ impl Caller {
 
     pub(crate) fn own(&self, chat: ChatId) -> Own {
         Own { chat, user: self.session.user }
+    }
+}
+
+/// The same of an operation that an account may ask for only so often: `caller: Limited<Sends>`.
+pub(crate) struct Limited<Q> {
+    caller: Caller,
+    quota: PhantomData<Q>,
+}
+
+impl<Q> Deref for Limited<Q> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -70,6 +88,31 @@ impl<'a> ApiExtractor<'a> for Caller {
         let token = token(request).ok_or_else(Problem::unauthorized)?;
         let session = state.store.authenticate(&token).await.map_err(Problem::from)?;
         Ok(Self { session, state })
+    }
+}
+
+impl<'a, Q: Quota> ApiExtractor<'a> for Limited<Q> {
+    const TYPES: &'static [ApiExtractorType] = Caller::TYPES;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Caller::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Caller::security_schemes()
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, options: ExtractParamOptions<()>) -> poem::Result<Self> {
+        let state = state(request);
+        let Some(rate) = Q::limit(&state.config).rate() else {
+            return Ok(Self { caller: Caller::from_request(request, body, options).await?, quota: PhantomData });
+        };
+        let token = token(request).ok_or_else(Problem::unauthorized)?;
+        let (session, verdict) = state.store.admit(&token, Q::NAME, rate).await.map_err(Problem::from)?;
+        quota::tell(request, Q::NAME, rate, verdict)?;
+        Ok(Self { caller: Caller { session, state }, quota: PhantomData })
     }
 }
 

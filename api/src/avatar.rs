@@ -12,9 +12,10 @@ use poem_openapi::{
 use store::UserChange;
 
 use crate::{
-    auth::Caller,
+    auth::{Caller, Limited},
     download::{Download, Wanted},
     problem::Problem,
+    quota::Uploads,
 };
 
 pub(crate) struct AvatarApi;
@@ -25,7 +26,7 @@ impl AvatarApi {
     ///
     /// The bytes of a PNG, JPEG, WebP or GIF of up to 5 MiB. The square in its middle is kept, without what the camera wrote into it.
     #[oai(path = "/users/me/avatar", method = "put", operation_id = "setMyAvatar")]
-    async fn set_mine(&self, caller: Caller, image: Binary<Body>) -> Result<Json<Account>, Problem> {
+    async fn set_mine(&self, caller: Limited<Uploads>, image: Binary<Body>) -> Result<Json<Account>, Problem> {
         let hash = caller.state.files.put_avatar(bytes(image)).await?;
         self.change_mine(&caller, hash.to_string()).await
     }
@@ -59,7 +60,7 @@ impl AvatarApi {
     ///
     /// For its owner and admins; as with one's own.
     #[oai(path = "/chats/:chat_id/avatar", method = "put", operation_id = "setChatAvatar")]
-    async fn set_chats(&self, caller: Caller, chat_id: Path<ChatId>, image: Binary<Body>) -> Result<Json<ChatView>, Problem> {
+    async fn set_chats(&self, caller: Limited<Uploads>, chat_id: Path<ChatId>, image: Binary<Body>) -> Result<Json<ChatView>, Problem> {
         caller.state.store.may_manage(caller.own(chat_id.0)).await?;
         let hash = caller.state.files.put_avatar(bytes(image)).await?;
         self.change_chats(&caller, chat_id.0, &hash.to_string()).await

@@ -2,6 +2,19 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use ipnet::IpNet;
+
+use crate::{Limit, address};
+
+/// A guess every six seconds, and a burst for whoever mistypes.
+const LIMIT_LOGIN: Limit = Limit::new(10, 60);
+/// A class of pupils behind one address, or nearly.
+const LIMIT_REGISTER: Limit = Limit::new(20, 3600);
+/// Ten a second: more than anybody types, less than a flood.
+const LIMIT_SEND: Limit = Limit::new(600, 60);
+const LIMIT_UPLOAD: Limit = Limit::new(60, 60);
+const LIMIT_SEARCH: Limit = Limit::new(60, 60);
+
 /// Whether strangers may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Registration {
@@ -33,6 +46,32 @@ pub struct Config {
     /// Origins of other sites whose pages may call the API, separated by commas
     #[arg(long, env = "CARRIER_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
+    /// Proxies before the API, as addresses or ranges (10.0.0.0/8) separated by commas: their X-Forwarded-For tells who asks
+    #[arg(long, env = "CARRIER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = address::parse_proxy)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often a name may try to log in, as COUNT/DURATION or off; an address may ten times as often
+    #[arg(long, env = "CARRIER_LIMIT_LOGIN", default_value_t = LIMIT_LOGIN)]
+    pub limit_login: Limit,
+    /// How often an address may try to register
+    #[arg(long, env = "CARRIER_LIMIT_REGISTER", default_value_t = LIMIT_REGISTER)]
+    pub limit_register: Limit,
+    /// How often an account may send a message
+    #[arg(long, env = "CARRIER_LIMIT_SEND", default_value_t = LIMIT_SEND)]
+    pub limit_send: Limit,
+    /// How often an account may upload a file
+    #[arg(long, env = "CARRIER_LIMIT_UPLOAD", default_value_t = LIMIT_UPLOAD)]
+    pub limit_upload: Limit,
+    /// How often an account may search
+    #[arg(long, env = "CARRIER_LIMIT_SEARCH", default_value_t = LIMIT_SEARCH)]
+    pub limit_search: Limit,
+}
+
+impl Config {
+    /// Without any limit on how often something may be done.
+    pub fn unlimited(self) -> Self {
+        let off = Limit::OFF;
+        Self { limit_login: off, limit_register: off, limit_send: off, limit_upload: off, limit_search: off, ..self }
+    }
 }
 
 impl Default for Config {
@@ -44,6 +83,12 @@ impl Default for Config {
             max_upload: 25 << 20,
             files_sweep: Duration::from_secs(3600),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            limit_login: LIMIT_LOGIN,
+            limit_register: LIMIT_REGISTER,
+            limit_send: LIMIT_SEND,
+            limit_upload: LIMIT_UPLOAD,
+            limit_search: LIMIT_SEARCH,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every request passes: an id, a bound on its body, and a problem for whatever goes wrong.
+//! What every request passes: an id, a bound on its body, a problem for whatever goes wrong, and what is left of its limits.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -10,7 +10,7 @@ use poem::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, quota::Told};
 
 /// 10,000 characters of up to 12 bytes each as JSON escapes them, with room for the rest.
 const MAX_BODY: usize = 256 * 1024;
@@ -19,6 +19,8 @@ const MAX_BODY: usize = 256 * 1024;
 pub(crate) async fn guard<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
     let id = request_id(&request);
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
+    let told = Told::default();
+    request.set_data(told.clone());
     let work = async {
         bound_body(&mut request).await?;
         Ok::<_, poem::Error>(endpoint.call(request).await?.into_response())
@@ -35,6 +37,7 @@ pub(crate) async fn guard<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -
     };
     let headers = response.headers_mut();
     headers.insert("x-request-id", HeaderValue::from_str(&id).expect("a request id is visible ASCII"));
+    told.write(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! The HTTP API over the store: REST, its OpenAPI document and Swagger UI.
 
+mod address;
 mod attachment;
 mod auth;
 mod avatar;
@@ -11,10 +12,12 @@ mod directory;
 mod download;
 mod edge;
 mod health;
+mod limit;
 mod member;
 mod message;
 mod page;
 mod problem;
+mod quota;
 mod raw;
 mod reaction;
 mod search;
@@ -37,6 +40,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Registration};
+pub use limit::{Limit, NotALimit};
 
 /// How long requests under way may take to finish at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -95,7 +99,7 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
 }
 
 fn cors(origins: &[String]) -> Cors {
-    let exposed = ["x-request-id", "retry-after", "idempotency-replayed", "location"];
+    let exposed = ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed", "location"];
     let cors = Cors::new().allow_credentials(false).expose_headers(exposed);
     cors.allow_origins(origins.iter().map(String::as_str))
 }
@@ -132,7 +136,8 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
             "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \
-             `Authorization: Bearer`. Every error is `application/problem+json` with a stable `code`.",
+             `Authorization: Bearer`. Every error is `application/problem+json` with a stable `code`. What is limited tells in \
+             `RateLimit` how much is left.",
         )
         .server("/v1")
 }

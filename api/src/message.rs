@@ -13,9 +13,10 @@ use store::{BoxPlace, Edit, Error, MessageBox};
 
 use crate::{
     attachment::{Attached, attach},
-    auth::Caller,
+    auth::{Caller, Limited},
     cursor,
     problem::Problem,
+    quota::Sends,
     raw::RawJson,
     session::Done,
     user::kept,
@@ -151,7 +152,7 @@ impl MessageApi {
     ///
     /// Answered when it is safe as `durability` says. With a `client_id` it may be sent again until it is answered.
     #[oai(path = "/chats/:chat_id/messages", method = "post", operation_id = "sendMessage")]
-    async fn send(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
+    async fn send(&self, caller: Limited<Sends>, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
         let body = body.0;
         let mut rules = Rules::default();
         if body.attachments.is_empty() || !body.body.is_empty() {

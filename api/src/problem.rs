@@ -82,6 +82,11 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
     }
 
+    /// 429: too often.
+    pub(crate) fn rate_limited(detail: impl Into<String>, retry_after: u32) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail) }
+    }
+
     pub(crate) fn not_found(detail: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
@@ -267,6 +272,7 @@ impl ApiResponse for Problem {
             (413, "The body is too large."),
             (415, "The body is not JSON."),
             (422, "A field breaks a rule."),
+            (429, "Too often; try again after `Retry-After` seconds."),
             (503, "Not now; try again after `Retry-After` seconds."),
         ];
         MetaResponses { responses: all.into_iter().map(response).collect() }

@@ -4,7 +4,7 @@ use model::{ChatId, Message, Segment, Terms, Tick, UserId};
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use store::Search;
 
-use crate::{auth::Caller, cursor, message, problem::Problem};
+use crate::{auth::Limited, cursor, message, problem::Problem, quota::Searches};
 
 pub(crate) struct SearchApi;
 
@@ -40,7 +40,7 @@ impl SearchApi {
     #[oai(path = "/search", method = "get", operation_id = "searchMessages")]
     async fn search(
         &self,
-        caller: Caller,
+        caller: Limited<Searches>,
         /// What to look for, 1 to 200 characters with a letter or a digit among them.
         q: Query<String>,
         /// Only in this chat.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Account, SessionId, SessionView};
+use model::{Account, SessionId, SessionView, fold};
 use poem::Request;
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
 use store::{Entered, Error};
@@ -11,6 +11,7 @@ use crate::{
     Registration, State,
     auth::{COOKIE, Caller, state},
     problem::Problem,
+    quota,
     validate::Rules,
 };
 
@@ -123,6 +124,7 @@ impl SessionApi {
         if state.config.registration == Registration::Closed {
             return Err(Problem::new(poem::http::StatusCode::FORBIDDEN, "registration_closed", "Nobody can register here."));
         }
+        quota::by_address(request, "register", state.config.limit_register).await?;
         let display_name = body.display_name.as_deref().unwrap_or(&body.username).trim();
         let device = body.device.as_deref().unwrap_or_default();
         let mut rules = Rules::default();
@@ -145,11 +147,14 @@ impl SessionApi {
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn login(&self, request: &Request, body: Json<Login>) -> Result<LoggedIn, Problem> {
         let (state, body) = (state(request), body.0);
+        quota::by_address(request, "login-address", state.config.limit_login.times(10)).await?;
         let device = body.device.as_deref().unwrap_or_default();
         let mut rules = Rules::default();
         rules.device(device);
+        rules.require(body.login.len() <= 254, "login", "length", "is longer than any username or e-mail address");
         rules.require(body.password.chars().count() <= 256, "password", "length", "must have at most 256 characters");
         rules.done()?;
+        quota::by(request, "login", &fold(&body.login), state.config.limit_login).await?;
         let entered = state.store.login(&body.login, &body.password, device).await?;
         let cookie = cookie(request, &state, Some(entered.token.reveal()));
         Ok(LoggedIn::Ok(Json(opened(entered)), cookie))

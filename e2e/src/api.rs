@@ -7,6 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Client, Stack};
 
+/// The settings of how often something may be done.
+const LIMITS: [&str; 5] =
+    ["CARRIER_LIMIT_LOGIN", "CARRIER_LIMIT_REGISTER", "CARRIER_LIMIT_SEND", "CARRIER_LIMIT_UPLOAD", "CARRIER_LIMIT_SEARCH"];
+
 /// An API. It stops when this is dropped.
 pub struct Api {
     /// Where it is, as `http://127.0.0.1:4711`.
@@ -16,9 +20,9 @@ pub struct Api {
 }
 
 impl Stack {
-    /// Starts an API with the default settings.
+    /// Starts an API with the default settings, and no limits: a test is quicker than any person.
     pub async fn start_api(&self) -> Api {
-        self.start_api_with(api::Config::default(), &self.redis.url()).await
+        self.start_api_with(api::Config::default().unlimited(), &self.redis.url()).await
     }
 
     /// Starts an API with these settings, on this Redis or a proxy before it.
@@ -52,8 +56,10 @@ impl Stack {
             ("CARRIER_SWEEP", ms(options.sweep)),
             ("CARRIER_LEASE", ms(options.lease)),
         ]
+        .into_iter()
+        .chain(LIMITS.map(|name| (name, "off".to_owned())))
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .collect()
     }
 }
 

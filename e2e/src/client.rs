@@ -1,6 +1,9 @@
 //! The API as a program sees it.
 
-use reqwest::{Method, header::HeaderMap};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use serde_json::{Value, json};
 
 /// The password of everybody.
@@ -71,6 +74,14 @@ impl Client {
     /// The same person and session at another API.
     pub fn at(&self, base: impl Into<String>) -> Self {
         Self { base: base.into(), http: http(), ..self.clone() }
+    }
+
+    /// The same person and session, through something that adds this header to each request.
+    pub fn with_header(&self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).expect("a value of a header");
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
+        let http = reqwest::Client::builder().default_headers(headers).build().expect("a client");
+        Self { http, ..self.clone() }
     }
 
     /// One request.

@@ -55,6 +55,17 @@ impl Error {
         Self::Corrupt { what, detail: detail.to_string() }
     }
 
+    /// True when Redis answers, and can be read, but takes no writes now.
+    pub fn refuses_writes(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Unavailable(error) => {
+                ["MISCONF", "NOREPLICAS", "READONLY"].contains(&error.details().split(' ').next().unwrap_or_default())
+            }
+            _ => false,
+        }
+    }
+
     /// True when the same call may succeed later.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full | Self::Skewed | Self::Hydrating(_))

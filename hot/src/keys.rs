@@ -120,6 +120,11 @@ pub(crate) fn dead(kind: Kind, partition: Partition) -> String {
     format!("dead:{{{}{partition}}}", kind.tag())
 }
 
+/// How the keys of the users of this partition begin.
+pub(crate) fn user_prefix(partition: Partition) -> String {
+    format!("user:{{u{partition}}}:")
+}
+
 pub(crate) fn session(partition: Partition, hash: &str) -> String {
     format!("session:{{u{partition}}}:{hash}")
 }
@@ -130,6 +135,15 @@ pub(crate) fn claim(name: &Name) -> String {
 
 /// Users who changed their names and are not saved yet.
 pub(crate) const FRESH: &str = "fresh";
+/// How often an address or a name did something.
+pub(crate) fn limit(what: &str, who: &str) -> String {
+    format!("limit:{{l{}}}:{what}:{who}", Partition::of_text(who))
+}
+
+/// How the keys begin that say how often a user of this partition did something; the user's id is what follows.
+pub(crate) fn user_limit(partition: Partition, what: &str) -> String {
+    format!("limit:{{u{partition}}}:{what}:")
+}
 
 /// Users who just logged in: a hint for the flusher.
 pub(crate) const HYDRATE: &str = "hydrate";
@@ -167,5 +181,6 @@ mod tests {
         assert_eq!(expired(&ChatKeys::new(chat).hydrating()), None);
         assert_eq!(expired(&session(Partition(203), "ab")), Some(Expired::Session(Partition(203))));
         assert_eq!(expired("claim:{n3}:username:bob"), None);
+        assert_eq!(expired(&limit("login", "bob")), None);
     }
 }

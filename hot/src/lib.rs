@@ -2,7 +2,7 @@
 //!
 //! # What is in Redis
 //!
-//! Chats, users and names are spread over 256 partitions each; the partition is the hash tag of the key (`{c17}`, `{u203}`, `{n5}`), so all that one
+//! Chats, users, names and limits are spread over 256 partitions each; the partition is the hash tag of the key (`{c17}`, `{u203}`, `{n5}`, `{l9}`), so all that one
 //! script touches is in one slot and the same code runs on one Redis or on a cluster.
 //!
 //! | key | type | holds |
@@ -26,6 +26,8 @@
 //! | `session:{u203}:SHA256` | hash with a TTL | user, device, created, seen, password_rev |
 //! | `claim:{n5}:username:NAME` | string | `owner nonce time_ms`, while the row that uses the name is unsaved |
 //! | `fresh` | sorted set, capped | users who changed their names and are not saved yet, by when |
+//! | `limit:{u203}:WHAT:ID` | string with a TTL | when the account's next WHAT is due at an even pace (µs); not in the AOF: losing it harms nobody |
+//! | `limit:{l9}:WHAT:WHO` | string with a TTL | the same of an address or a login name |
 //! | `hydrate` | list, capped | users who just logged in |
 //! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
 //!
@@ -42,6 +44,7 @@ mod error;
 mod events;
 mod flush;
 mod keys;
+mod limit;
 mod mine;
 mod name;
 mod reply;
@@ -59,10 +62,11 @@ pub use error::Error;
 pub use events::{Expiries, Hint};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
 pub use keys::{Expired, Kind};
+pub use limit::{Rate, Verdict};
 pub use name::ClaimValue;
 pub use scripts::{Scripts, Verb};
 pub use server::{Belongs, FORMAT, Facts};
-pub use session::Opened;
+pub use session::{Known, Opened};
 pub use user::{Begun, Listed, Loaded, UserChange, UserRecord};
 
 /// What every call here returns.

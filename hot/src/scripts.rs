@@ -39,6 +39,12 @@ macro_rules! prelude {
     (follow) => {
         include_str!("lua/prelude_follow.lua")
     };
+    (session) => {
+        include_str!("lua/prelude_session.lua")
+    };
+    (limit) => {
+        include_str!("lua/prelude_limit.lua")
+    };
 }
 
 // `allow-oom`: what empties a full Redis, or ends something, must run when it is full. `no-writes` implies it.
@@ -110,7 +116,12 @@ verbs! {
     /// A session begins.
     OpenSession "open_session" "" [clock];
     /// Whose session is this, and is it still good?
-    Authenticate "authenticate" "no-writes" [];
+    Authenticate "authenticate" "no-writes" [session];
+    /// The same, and one more of what its user may do only so often. Its mark is small and goes by itself, so a full Redis has room for it; and it
+    /// could not tell whose the session is if it were refused.
+    Admit "admit" "allow-oom" [clock session limit];
+    /// One more of what an address or a name may do only so often. Guessing must not become free when Redis is full.
+    Limit "limit" "allow-oom" [clock limit];
     /// A session was used.
     TouchSession "touch_session" "allow-oom" [clock];
     /// A session ends.

@@ -4,10 +4,10 @@ use fred::types::Value;
 use model::{Partition, Session, Tick, Token, UserId};
 
 use crate::{
-    Hot, Refusal, Result, Verb,
+    Hot, Rate, Refusal, Result, Verb, Verdict,
     client::{arg, ms},
     keys::{self, UserKeys},
-    reply::{number, parse, text},
+    reply::{Reply, number, parse, text},
 };
 
 /// A session that was opened.
@@ -15,6 +15,17 @@ use crate::{
 pub struct Opened {
     /// When it ends unless it is used.
     pub expires: Tick,
+}
+
+/// A session, as it was found.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The session.
+    pub session: Session,
+    /// The rev of its user's password as it is now; `None` when the user is not resident. It must be the session's own.
+    pub password_rev: Option<Tick>,
+    /// How the user stands to the limit that was asked for; `None` when nothing was counted.
+    pub verdict: Option<Verdict>,
 }
 
 impl Hot {
@@ -42,13 +53,25 @@ impl Hot {
         }
     }
 
-    /// The session of a token, with the rev of its user's password as it is now (`None`: the user is not resident).
-    pub async fn authenticate(&self, partition: Partition, hash: &str) -> Result<Option<(Session, Option<Tick>)>> {
-        let prefix = arg(format_args!("user:{{u{partition}}}:"));
-        let reply = self.run(Verb::Authenticate, vec![keys::session(partition, hash)], vec![prefix]).await?;
+    /// The session of a token; `None`: there is none.
+    pub async fn authenticate(&self, partition: Partition, hash: &str) -> Result<Option<Known>> {
+        let reply = self.run(Verb::Authenticate, vec![keys::session(partition, hash)], vec![arg(keys::user_prefix(partition))]).await?;
+        self.known(hash, reply)
+    }
+
+    /// The same, and if the session is good its user does `what` once more.
+    pub async fn admit(&self, partition: Partition, hash: &str, what: &str, rate: Rate) -> Result<Option<Known>> {
+        let mut args = vec![arg(keys::user_prefix(partition)), arg(keys::user_limit(partition, what))];
+        args.extend(rate.args());
+        let reply = self.run(Verb::Admit, vec![keys::session(partition, hash)], args).await?;
+        self.known(hash, reply)
+    }
+
+    fn known(&self, hash: &str, reply: Reply) -> Result<Option<Known>> {
         let mut row: Vec<Value> = reply.rest(0).collect();
-        let current = row.pop().and_then(|rev| rev.as_i64()).map(Tick);
-        Ok(session_of(hash, row, self.options.session_ttl)?.map(|session| (session, current)))
+        let verdict = Verdict::of(row.split_off(row.len().min(6)).into_iter())?;
+        let password_rev = row.pop().and_then(|rev| rev.as_i64()).map(Tick);
+        Ok(session_of(hash, row, self.options.session_ttl)?.map(|session| Known { session, password_rev, verdict }))
     }
 
     async fn session(&self, partition: Partition, hash: &str) -> Result<Option<Session>> {
@@ -56,11 +79,6 @@ impl Hot {
         let args = std::iter::once(arg(keys::session(partition, hash))).chain(fields.map(arg)).collect();
         let row = self.command("HMGET", args).await?.into_array();
         session_of(hash, row, self.options.session_ttl)
-    }
-
-    /// The rev of a user's password; `None` when the user is not resident.
-    pub async fn password_rev(&self, user: UserId) -> Result<Option<Tick>> {
-        Ok(self.command("HGET", vec![arg(UserKeys::new(user).row()), arg("password_rev")]).await?.as_i64().map(Tick))
     }
 
     /// A session was used: its end moves on.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hot::UserChange;
+use hot::{Known, Rate, UserChange, Verdict};
 use model::{Name, NameKind, Session, SessionId, SessionView, Tick, Token, User, UserId};
 use uuid::Uuid;
 
@@ -91,11 +91,38 @@ impl Store {
     /// [`Error::NoSession`] when it has ended, or the password was changed since.
     pub async fn authenticate(&self, token: &Token) -> Result<Session> {
         let hash = token.hash();
-        let (session, mut password_rev) = again(|| self.hot.authenticate(token.partition(), &hash)).await?.ok_or(Error::NoSession)?;
-        if password_rev.is_none() && self.hydrate_user(session.user).await? {
-            password_rev = self.hot.password_rev(session.user).await?;
+        Ok(self.good(|| self.hot.authenticate(token.partition(), &hash)).await?.session)
+    }
+
+    /// Whose token this is, and they do `what` once more. No verdict: it was not counted, since Redis takes no writes, or only the limiter is broken. That
+    /// must not keep anybody from reading; what they write is refused by itself.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] as in [`Store::authenticate`]; then nothing is counted.
+    pub async fn admit(&self, token: &Token, what: &str, rate: Rate) -> Result<(Session, Option<Verdict>)> {
+        let (partition, hash) = (token.partition(), token.hash());
+        // What is tried again for a lost answer may count twice, which costs less than to remember what was counted.
+        let admit = || async {
+            match self.hot.admit(partition, &hash, what, rate).await {
+                Err(error) if error.refuses_writes() || !error.is_outage() => {
+                    tracing::warn!(%error, limit = what, "not limited");
+                    self.hot.authenticate(partition, &hash).await
+                }
+                other => other,
+            }
+        };
+        let known = self.good(admit).await?;
+        Ok((known.session, known.verdict))
+    }
+
+    /// The session that `ask` finds, if it is good.
+    async fn good<F: Future<Output = hot::Result<Option<Known>>>>(&self, ask: impl Fn() -> F) -> Result<Known> {
+        let mut known = again(&ask).await?.ok_or(Error::NoSession)?;
+        if known.password_rev.is_none() && self.hydrate_user(known.session.user).await? {
+            known = again(&ask).await?.ok_or(Error::NoSession)?;
         }
-        if password_rev != Some(session.password_rev) {
+        let session = &known.session;
+        if known.password_rev != Some(session.password_rev) {
             return Err(Error::NoSession);
         }
         if session.seen < Tick::now().earlier(SEEN_EVERY.min(self.hot.options().session_ttl / 4)) {
@@ -106,7 +133,7 @@ impl Store {
                 }
             });
         }
-        Ok(session)
+        Ok(known)
     }
 
     /// Sets a new password; every other session ends.

@@ -88,7 +88,7 @@ async fn a_file_is_sent_and_downloaded_for_as_long_as_its_message_lives(sql: Sql
 on_both!(bad_files_are_refused_and_say_why);
 async fn bad_files_are_refused_and_say_why(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let config = api::Config { max_upload: 1000, ..api::Config::default() };
+    let config = api::Config { max_upload: 1000, ..api::Config::default().unlimited() };
     let api = stack.start_api_with(config, &stack.redis.url()).await;
     let (ann, bob) = (api.register("ann").await, api.register("bob").await);
     let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
@@ -159,7 +159,7 @@ async fn people_and_groups_have_pictures(sql: Sql) {
 on_both!(files_that_nobody_refers_to_are_collected_in_time);
 async fn files_that_nobody_refers_to_are_collected_in_time(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let config = api::Config { files_sweep: Duration::from_millis(100), ..api::Config::default() };
+    let config = api::Config { files_sweep: Duration::from_millis(100), ..api::Config::default().unlimited() };
     let api = stack.start_api_with(config, &stack.redis.url()).await;
     let (mut ann, _bob) = (api.register("ann").await, api.register("bob").await);
     let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();

@@ -16,6 +16,7 @@ mod harness;
 mod history;
 mod hydrate;
 mod kill;
+mod limits;
 mod load;
 mod mine;
 mod names;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::{Ledger, Options, PASSWORD, Sql, Stack, audit, audit_sql, eventually, history, on_both, say};
 use hot::{ClaimValue, Listed, UserChange, Verb};
 use model::{About, ChatId, Name, NameKind, Role, Tick, UserId};
-use store::{Edit, Error, HotError, Own, Result};
+use store::{Edit, Error, HotError, Own, Rate, Result};
 use uuid::Uuid;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -367,6 +367,37 @@ async fn a_session_is_used_and_ended(sql: Sql) {
                 insist(async || stack.store.logout(ann, &entered.token.hash()).await).await;
                 assert!(matches!(stack.store.authenticate(&entered.token).await, Err(Error::NoSession)));
                 stack.store.authenticate(&kept.token).await.expect("the other session is not touched");
+            },
+        )
+        .await;
+}
+
+on_both!(a_count_that_is_stopped_has_counted_nothing_and_keeps_nobody_out);
+async fn a_count_that_is_stopped_has_counted_nothing_and_keeps_nobody_out(sql: Sql) {
+    let stack = stack(sql).await;
+    let ann = stack.person("ann").await;
+    let token = stack.store.login("ann", PASSWORD, "e2e").await.expect("she is in").token;
+    let rate = Rate { most: 100, period: 3600 * SECOND };
+    stack
+        .at_each_step(
+            Verb::Admit,
+            async |step| format!("send{step}"),
+            async |what| {
+                let (session, first) = stack.store.admit(&token, &what, rate).await.expect("she is known");
+                assert_eq!(session.user, ann);
+                let (_, second) = stack.store.admit(&token, &what, rate).await.expect("she is known");
+                assert_eq!(second.map(|verdict| verdict.left), Some(if first.is_some() { 98 } else { 99 }));
+            },
+        )
+        .await;
+    stack
+        .at_each_step(
+            Verb::Limit,
+            async |step| format!("192.0.2.{step}"),
+            async |who| {
+                let first = stack.store.limit("login", &who, rate).await.expect("Redis answers");
+                let second = stack.store.limit("login", &who, rate).await.expect("Redis answers");
+                assert_eq!(second.map(|verdict| verdict.left), Some(if first.is_some() { 98 } else { 99 }));
             },
         )
         .await;
