@@ -11,6 +11,7 @@ mod cursor;
 mod directory;
 mod download;
 mod edge;
+mod export;
 mod health;
 mod limit;
 mod member;
@@ -117,6 +118,7 @@ type Apis = (
     attachment::AttachmentApi,
     avatar::AvatarApi,
     search::SearchApi,
+    export::ExportApi,
 );
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
@@ -132,6 +134,7 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
         attachment::AttachmentApi,
         avatar::AvatarApi,
         search::SearchApi,
+        export::ExportApi,
     );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(

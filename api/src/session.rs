@@ -71,7 +71,7 @@ enum LoggedIn {
 }
 
 #[derive(ApiResponse)]
-enum LoggedOut {
+pub(crate) enum LoggedOut {
     /// The session has ended.
     #[oai(status = 204)]
     Done(#[oai(header = "Set-Cookie")] String),
@@ -209,7 +209,7 @@ fn opened(entered: Entered) -> Opened {
 }
 
 /// The cookie of our own page: no script reads it, no other site sends it. Without a token: it is cleared.
-fn cookie(request: &Request, state: &Arc<State>, token: Option<&str>) -> String {
+pub(crate) fn cookie(request: &Request, state: &Arc<State>, token: Option<&str>) -> String {
     let host = request.header("host").unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let local = ["localhost", "127.0.0.1", "[::1]"].contains(&name) || name.ends_with(".localhost");

@@ -1,13 +1,14 @@
 //! My account, and others' profiles.
 
 use model::{Account, Profile, UserId};
+use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::MaybeUndefined};
 use store::{Error, UserChange};
 
 use crate::{
     auth::Caller,
     problem::{FieldError, Problem},
-    session::Done,
+    session::{Done, LoggedOut, cookie},
     validate::Rules,
 };
 
@@ -29,6 +30,14 @@ struct PatchAccount {
     /// Up to 1000 characters; null clears it.
     #[oai(nullable)]
     bio: MaybeUndefined<String>,
+}
+
+/// That it is really me.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+struct Erase {
+    /// My password.
+    password: String,
 }
 
 /// A new password.
@@ -84,14 +93,22 @@ impl UserApi {
         rules.require(body.0.current_password.chars().count() <= 256, "current_password", "length", "must have at most 256 characters");
         rules.password("new_password", &body.0.new_password);
         rules.done()?;
-        match caller.state.store.change_password(&caller.session, &body.0.current_password, &body.0.new_password).await {
-            Err(Error::WrongPassword) => Err(Problem::invalid(vec![FieldError {
-                field: "current_password".into(),
-                code: "wrong".into(),
-                detail: "is not your password".into(),
-            }])),
-            other => Ok(other.map(|()| Done::Done)?),
-        }
+        let changed = caller.state.store.change_password(&caller.session, &body.0.current_password, &body.0.new_password).await;
+        or_wrong(changed, "current_password")?;
+        Ok(Done::Done)
+    }
+
+    /// Erase my account
+    ///
+    /// For good: my data is gone, my names are free, my groups are handed over, and my messages are those of a user who is no more.
+    #[oai(path = "/users/me/erase", method = "post", operation_id = "eraseMe")]
+    async fn erase(&self, request: &Request, caller: Caller, body: Json<Erase>) -> Result<LoggedOut, Problem> {
+        let mut rules = Rules::default();
+        rules.require(body.0.password.chars().count() <= 256, "password", "length", "must have at most 256 characters");
+        rules.done()?;
+        let erased = caller.state.store.erase(&caller.session, &body.0.password).await;
+        or_wrong(erased, "password")?;
+        Ok(LoggedOut::Done(cookie(request, &caller.state, None)))
     }
 
     /// Somebody's profile
@@ -99,6 +116,16 @@ impl UserApi {
     async fn get(&self, caller: Caller, user_id: Path<UserId>) -> Result<Json<Profile>, Problem> {
         let user = caller.state.store.user(user_id.0).await?;
         Ok(Json(user.ok_or_else(|| Problem::not_found("There is no such user."))?.into()))
+    }
+}
+
+/// A password that is not the one is a field that breaks a rule: the session itself is good.
+fn or_wrong(outcome: store::Result<()>, field: &str) -> Result<(), Problem> {
+    match outcome {
+        Err(Error::WrongPassword) => {
+            Err(Problem::invalid(vec![FieldError { field: field.into(), code: "wrong".into(), detail: "is not your password".into() }]))
+        }
+        other => Ok(other?),
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn user(row: user::Model) -> User {
         password: row.password,
         password_rev: Tick(row.password_rev),
         created: Tick(row.created),
+        erased: Tick(row.erased),
         rev: Tick(row.rev),
     }
 }

@@ -22,6 +22,8 @@ pub struct Model {
     pub password: String,
     pub password_rev: i64,
     pub created: i64,
+    /// When they were erased, or 0.
+    pub erased: i64,
     pub rev: i64,
 }
 

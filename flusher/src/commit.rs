@@ -121,6 +121,7 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         password: String::new(),
         password_rev: model::Tick::NEVER,
         created: model::Tick::NEVER,
+        erased: model::Tick::NEVER,
         rev: model::Tick::NEVER,
     };
     let transaction = sql.begin().await?;
@@ -279,6 +280,7 @@ fn user_row(row: &User) -> user::ActiveModel {
         password: Set(row.password.clone()),
         password_rev: Set(row.password_rev.0),
         created: Set(row.created.0),
+        erased: Set(row.erased.0),
         rev: Set(row.rev.0),
     }
 }

@@ -164,6 +164,12 @@ impl Flusher {
         let id = snapshot.user;
         self.park_user_rows(snapshot, errors).await?;
         self.heal_user(snapshot).await;
+        if snapshot.row.as_ref().is_some_and(|user| user.erased.happened())
+            && let Err(error) = self.store.finish_erasure(id).await
+        {
+            tracing::debug!(%error, user.id = %id, "an erasure is finished at the next flush");
+            snapshot.row = None;
+        }
         let mut committed: Vec<_> = snapshot.mine.iter().map(|(entry, rev, _)| (entry.clone(), *rev)).collect();
         if let Some(user) = &snapshot.row {
             // The names are in SQL: from now on it tells that they are taken, and the old ones that they are free.

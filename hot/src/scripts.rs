@@ -107,6 +107,8 @@ verbs! {
     ChangeMine "change_mine" "" [clock];
     /// One of a direct chat's two blocks the other.
     Block "block" "allow-oom" [clock list member follow];
+    /// A user is erased.
+    EraseUser "erase_user" "allow-oom" [clock];
     /// Somebody changes what the directory finds them by.
     Announce "announce" "allow-oom" [clock];
     /// That is saved.

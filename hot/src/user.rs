@@ -88,7 +88,7 @@ pub struct UserChange {
     pub claims: Vec<(Name, String)>,
 }
 
-const FIELDS: [&str; 9] = ["username", "email", "display_name", "bio", "avatar", "password", "password_rev", "created", "rev"];
+const FIELDS: [&str; 10] = ["username", "email", "display_name", "bio", "avatar", "password", "password_rev", "created", "erased", "rev"];
 
 impl Hot {
     /// A user's row.
@@ -166,6 +166,7 @@ impl Hot {
                 arg(&user.password),
                 arg(user.password_rev),
                 arg(user.created),
+                arg(user.erased),
                 arg(user.rev),
             ];
             fields.extend(FIELDS.into_iter().zip(values).flat_map(|(field, value)| [arg(field), value]));
@@ -221,6 +222,21 @@ impl Hot {
         }
     }
 
+    /// Erases a user; the tick at which they were.
+    pub async fn erase_user(&self, user: UserId) -> Result<std::result::Result<Tick, Refusal>> {
+        let keys = UserKeys::new(user);
+        let keys = vec![keys.row(), keys.mine(), keys.dirty(), keys.due(), keys.sessions()];
+        let sessions = arg(crate::keys::session(user.partition(), ""));
+        let args = vec![arg(Tick::now()), arg(user), ms(self.options.flush_after), sessions];
+        let mut reply = self.run(Verb::EraseUser, keys, args).await?;
+        match reply.word() {
+            "OK" => Ok(Ok(reply.tick(1)?)),
+            "COLD" => Ok(Err(Refusal::Cold)),
+            "SKEW" => Err(crate::Error::Skewed),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
     /// Writes down that a user wants a name, before it is claimed.
     pub async fn want(&self, user: UserId, name: &Name, nonce: &str) -> Result<std::result::Result<(), Refusal>> {
         let keys = UserKeys::new(user);
@@ -263,6 +279,7 @@ pub(crate) fn user_of(id: UserId, row: Vec<Value>) -> Result<User> {
         password: text(next()),
         password_rev: tick("when a password was set", next())?,
         created: tick("when a user was made", next())?,
+        erased: Tick(next().as_i64().unwrap_or_default()),
         rev: tick("a user's rev", next())?,
     })
 }

@@ -23,6 +23,7 @@ enum Users {
     Password,
     PasswordRev,
     Created,
+    Erased,
     Rev,
 }
 
@@ -182,6 +183,7 @@ impl MigrationTrait for Migration {
             words(Users::Password, 255),
             tick(Users::PasswordRev),
             tick(Users::Created),
+            tick(Users::Erased),
             tick(Users::Rev),
         ];
         manager.create_table(table(backend, Users::Table, users).primary_key(Index::create().col(Users::Id)).take()).await?;

@@ -26,6 +26,8 @@ pub struct User {
     pub password_rev: Tick,
     /// When the account was made.
     pub created: Tick,
+    /// When it was erased, or `NEVER`: then nothing else is left of it.
+    pub erased: Tick,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }

@@ -30,7 +30,9 @@ impl Store {
         let (fresh, cold) = join(self.hot.users(&fresh), self.cold.directory(&prefix, place_of, limit as u64 + 1)).await;
         let (fresh, cold) = (fresh?, cold?);
         let newer: HashMap<UserId, User> = fresh.into_iter().filter_map(known).map(|user| (user.id, user)).collect();
-        let finds = |user: &User| fold(&user.username).starts_with(&prefix) || fold(&user.display_name).starts_with(&prefix);
+        let finds = |user: &User| {
+            !user.erased.happened() && (fold(&user.username).starts_with(&prefix) || fold(&user.display_name).starts_with(&prefix))
+        };
         let more = cold.len() > limit;
         // When SQL has more, whoever sorts behind its last is for the next page.
         let end = cold.last().filter(|_| more).map(place);
@@ -57,7 +59,8 @@ impl Store {
             found.extend(self.cold.users(&cold).await?.into_iter().map(|user| (user.id, user)));
         }
         let mut seen = HashSet::new();
-        Ok(ids.iter().filter(|id| seen.insert(**id)).filter_map(|id| found.get(id).cloned()).collect())
+        let there = ids.iter().filter(|id| seen.insert(**id)).filter_map(|id| found.get(id));
+        Ok(there.filter(|user| !user.erased.happened()).cloned().collect())
     }
 }
 

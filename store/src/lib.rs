@@ -7,6 +7,7 @@ mod chat;
 mod config;
 mod directory;
 mod edit;
+mod erase;
 mod error;
 mod hydrate;
 mod limit;

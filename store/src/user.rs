@@ -10,7 +10,7 @@ impl Store {
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         loop {
             match again(|| self.hot.user(id)).await? {
-                UserRecord::Known(user) => return Ok(Some(*user)),
+                UserRecord::Known(user) => return Ok((!user.erased.happened()).then_some(*user)),
                 UserRecord::Nameless => return Ok(None),
                 UserRecord::Cold if self.hydrate_user(id).await? => {}
                 UserRecord::Cold => return Ok(None),

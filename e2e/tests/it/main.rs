@@ -6,6 +6,7 @@ mod arrows;
 mod clock;
 mod directory;
 mod edit;
+mod erase;
 mod expiry;
 mod files;
 mod flush_stops;

@@ -1,9 +1,9 @@
 -- A user's rows that SQL does not have: theirs, and those that are theirs alone. It renews the lease, as `snapshot_chat` does.
 -- KEYS user dirty due mine
 -- ARGV user_id rows age_us lease_ms
--- returns {'GONE'} | {'OK', rev of the user's row or '' when SQL has it, {username email display_name bio avatar password password_rev created}, claims,
+-- returns {'GONE'} | {'OK', rev of the user's row or '' when SQL has it, {username email display_name bio avatar password password_rev created erased}, claims,
 --       {entry, rev, 'rev value' or ''} ...}
-local row = redis.call('HMGET', KEYS[1], 'username', 'email', 'display_name', 'bio', 'avatar', 'password', 'password_rev', 'created', 'claims')
+local row = redis.call('HMGET', KEYS[1], 'username', 'email', 'display_name', 'bio', 'avatar', 'password', 'password_rev', 'created', 'erased', 'claims')
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
   return { 'GONE' }
