@@ -24,6 +24,7 @@ mod reaction;
 mod search;
 mod session;
 mod sweep;
+mod sync;
 mod user;
 mod validate;
 
@@ -119,6 +120,7 @@ type Apis = (
     avatar::AvatarApi,
     search::SearchApi,
     export::ExportApi,
+    sync::SyncApi,
 );
 
 fn service((): ()) -> OpenApiService<Apis, ()> {
@@ -135,6 +137,7 @@ fn service((): ()) -> OpenApiService<Apis, ()> {
         avatar::AvatarApi,
         search::SearchApi,
         export::ExportApi,
+        sync::SyncApi,
     );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(

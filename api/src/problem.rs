@@ -296,4 +296,6 @@ pub(crate) enum Tags {
     Messages,
     /// Attachments and pictures.
     Files,
+    /// What changed.
+    Sync,
 }

@@ -68,6 +68,46 @@ impl Cold {
         Ok(texts.count(&self.db).await? as i64)
     }
 
+    /// Which of these chats, their members or messages have a rev above `since`.
+    pub async fn changed_since(&self, ids: &[ChatId], since: Tick) -> Result<Vec<ChatId>> {
+        let mut found: Vec<sea_orm::prelude::Uuid> = Vec::new();
+        for some in ids.chunks(1000) {
+            let among = || some.iter().map(|id| id.0);
+            // Whatever happens to a message, the chat's own row tells of it.
+            let chats = chat::Entity::find().select_only().column(chat::Column::Id);
+            found.extend(
+                chats
+                    .filter(chat::Column::Id.is_in(among()))
+                    .filter(chat::Column::Rev.gt(since.0))
+                    .into_tuple::<sea_orm::prelude::Uuid>()
+                    .all(&self.db)
+                    .await?,
+            );
+            let members = member::Entity::find().select_only().column(member::Column::ChatId).distinct();
+            found.extend(
+                members
+                    .filter(member::Column::ChatId.is_in(among()))
+                    .filter(member::Column::Rev.gt(since.0))
+                    .into_tuple::<sea_orm::prelude::Uuid>()
+                    .all(&self.db)
+                    .await?,
+            );
+        }
+        found.sort();
+        found.dedup();
+        Ok(found.into_iter().map(ChatId).collect())
+    }
+
+    /// The first `limit` messages with a rev above `since`, by rev.
+    pub async fn messages_changed(&self, chat: ChatId, since: Tick, limit: u64) -> Result<Vec<Stored>> {
+        let query = message::Entity::find()
+            .filter(message::Column::ChatId.eq(chat.0))
+            .filter(message::Column::Rev.gt(since.0))
+            .order_by_asc(message::Column::Rev)
+            .limit(limit);
+        query.all(&self.db).await?.into_iter().map(rows::message).collect()
+    }
+
     /// One message.
     pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<Stored>> {
         message::Entity::find_by_id((chat.0, id.0)).one(&self.db).await?.map(rows::message).transpose()

@@ -145,6 +145,21 @@ pub struct HotPage {
     pub complete: bool,
 }
 
+/// What of a chat is newer than somebody knows.
+#[derive(Clone, Debug)]
+pub struct HotChanges {
+    /// The tick of the chat's last change.
+    pub clock: Tick,
+    /// The id of the oldest message in the list; `NEVER` when there is none.
+    pub oldest: Tick,
+    /// The oldest hot message is the chat's first, or there is none at all: SQL has nothing to add.
+    pub complete: bool,
+    /// All members who changed, those who left too.
+    pub members: HashMap<UserId, Member>,
+    /// Records of the hot messages that changed.
+    pub messages: Vec<String>,
+}
+
 /// A chat and its members, as one of them may see it.
 #[derive(Clone, Debug)]
 pub struct HotView {
@@ -317,6 +332,26 @@ impl Hot {
         }
         let (clock, message) = (reply.tick(1)?, reply.text(2)?);
         Ok(Ok((clock, (!message.is_empty()).then_some(message))))
+    }
+
+    /// What of a chat has a rev above `since`.
+    pub async fn changes(&self, own: Own, since: Tick) -> Result<std::result::Result<HotChanges, Refusal>> {
+        let keys = ChatKeys::new(own.chat);
+        let keys = vec![keys.row(), keys.messages(), keys.members(), keys.changed()];
+        let mut reply = self.run(Verb::Changes, keys, vec![arg(own.user), arg(since)]).await?;
+        if reply.word() != "OK" {
+            return refusal(&reply);
+        }
+        let (clock, oldest, complete) = (reply.tick(1)?, reply.tick(2)?, reply.number(3)? == 1);
+        let members = members(reply.list(4))?;
+        Ok(Ok(HotChanges { clock, oldest, complete, members, messages: reply.rest(5).map(text).collect() }))
+    }
+
+    /// The clock of each of these chats; `None` for one that is not resident.
+    pub async fn clocks(&self, chats: &[ChatId]) -> Result<Vec<Option<Tick>>> {
+        let ask = chats.iter().map(|chat| self.command("HGET", vec![arg(ChatKeys::new(*chat).row()), arg("clock")]));
+        let answers = futures_util::future::try_join_all(ask).await?;
+        Ok(answers.into_iter().map(|value| value.as_i64().map(Tick)).collect())
     }
 
     /// Records of the messages that SQL does not have as they are: all from the oldest such on, at most the newest `limit`, and older ones that changed.

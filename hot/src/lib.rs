@@ -54,8 +54,8 @@ mod session;
 mod user;
 
 pub use chat::{
-    Appended, ChatChange, ChatRows, Counted, HotPage, HotView, MemberAct, MemberChange, MessageAct, NewMessage, Own, Refusal, Replaced,
-    Replacement,
+    Appended, ChatChange, ChatRows, Counted, HotChanges, HotPage, HotView, MemberAct, MemberChange, MessageAct, NewMessage, Own, Refusal,
+    Replaced, Replacement,
 };
 pub use client::{Hot, Options};
 pub use error::Error;

@@ -65,6 +65,8 @@ verbs! {
     Replace "replace" "" [clock list member follow];
     /// One hot message.
     Message "message" "no-writes" [list member];
+    /// What changed since.
+    Changes "changes" "no-writes" [clock list member];
     /// What SQL does not have as it is.
     Unsaved "unsaved" "no-writes" [list member];
     /// A hot message that has a file.

@@ -60,12 +60,10 @@ impl Hot {
     pub async fn facts(&self) -> Result<Facts> {
         let info = text(self.command("INFO", vec![]).await?);
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
-        let time = self.command("TIME", vec![]).await?.into_array();
-        let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
         let mut facts = Facts {
             version: field("redis_version").unwrap_or_default().to_owned(),
             replicas: field("connected_slaves").and_then(|count| count.parse().ok()).unwrap_or_default(),
-            time: Tick(part(0) * 1_000_000 + part(1)),
+            time: self.now().await?,
             events: self.config("notify-keyspace-events").await?,
             eviction: self.config("maxmemory-policy").await?,
             aof: self.config("appendonly").await?.map(|value| value == "yes"),
@@ -74,6 +72,13 @@ impl Hot {
         };
         facts.wait_aof = facts.release() >= (7, 2) && facts.aof != Some(false);
         Ok(facts)
+    }
+
+    /// What Redis' clock says.
+    pub async fn now(&self) -> Result<Tick> {
+        let time = self.command("TIME", vec![]).await?.into_array();
+        let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
+        Ok(Tick(part(0) * 1_000_000 + part(1)))
     }
 
     async fn config(&self, name: &'static str) -> Result<Option<String>> {

@@ -252,6 +252,8 @@ impl MigrationTrait for Migration {
         ];
         let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
         manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;
+        let by_rev = Index::create().name("messages_rev").table(Messages::Table).col(Messages::ChatId).col(Messages::Rev).take();
+        manager.create_index(by_rev).await?;
         let by_key = Index::create().name("messages_client").table(Messages::Table).col(Messages::ChatId).col(Messages::ClientId).take();
         manager.create_index(by_key).await?;
 

@@ -4,6 +4,7 @@
 
 mod chat;
 mod clock;
+mod event;
 mod id;
 mod member;
 mod message;
@@ -16,6 +17,9 @@ mod user;
 
 pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
 pub use clock::Tick;
+pub use event::{
+    ChatCreated, ChatRemoved, ChatUpdated, MeUpdated, MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, ServerEvent,
+};
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
 pub use message::{

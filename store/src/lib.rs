@@ -19,6 +19,7 @@ mod name;
 mod password;
 mod search;
 mod session;
+mod sync;
 mod user;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;
 pub use search::{Hit, Search};
 pub use session::Entered;
+pub use sync::{Changes, Cursor, Within};
 
 /// What every call here returns.
 pub type Result<T> = std::result::Result<T, Error>;

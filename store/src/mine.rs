@@ -170,7 +170,7 @@ impl Store {
         Ok((users.into_iter().flatten().collect(), next))
     }
 
-    async fn all_mine(&self, user: UserId) -> Result<Vec<model::Mine>> {
+    pub(crate) async fn all_mine(&self, user: UserId) -> Result<Vec<model::Mine>> {
         loop {
             match again(|| self.hot.all_mine(user)).await? {
                 Ok(rows) => return Ok(rows),

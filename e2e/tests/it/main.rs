@@ -28,3 +28,4 @@ mod retry;
 mod search;
 mod stops;
 mod storm;
+mod sync;
