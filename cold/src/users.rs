@@ -2,7 +2,7 @@
 
 use entity::{member, mine, user};
 use model::{ChatId, Mine, Name, NameKind, Tick, User, UserId};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Query};
 
 use crate::{Cold, Result, rows};
 
@@ -33,6 +33,21 @@ impl Cold {
             query = query.filter(Condition::any().add(UsernameFolded.gt(name)).add(same));
         }
         let rows = query.order_by_asc(UsernameFolded).order_by_asc(Id).limit(limit).all(&self.db).await?;
+        Ok(rows.into_iter().map(rows::user).collect())
+    }
+
+    /// Up to `limit` users, not erased, who have a rev above `since` and share a chat with this one.
+    pub async fn changed_companions(&self, id: UserId, since: Tick, limit: u64) -> Result<Vec<User>> {
+        use member::Column::{ChatId as Chat, LeftAt, UserId as Member};
+        let mine = Query::select().column(Chat).from(member::Entity).and_where(Member.eq(id.0)).and_where(LeftAt.eq(0)).take();
+        let companions =
+            Query::select().column(Member).from(member::Entity).and_where(LeftAt.eq(0)).and_where(Chat.in_subquery(mine)).take();
+        let changed = user::Entity::find()
+            .filter(user::Column::Rev.gt(since.0))
+            .filter(user::Column::Erased.eq(0))
+            .filter(user::Column::Id.ne(id.0))
+            .filter(user::Column::Id.in_subquery(companions));
+        let rows = changed.order_by_asc(user::Column::Rev).limit(limit).all(&self.db).await?;
         Ok(rows.into_iter().map(rows::user).collect())
     }
 

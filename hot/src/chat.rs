@@ -1,14 +1,15 @@
-//! Chats: append, read, mark, change members, load.
+//! Chats: see one, change it, delete it, what changed, load.
 
 use std::collections::HashMap;
 
 use fred::types::Value;
-use model::{Chat, ChatId, ChatKind, Draft, Member, Role, Stored, Tick, UserId};
+use model::{Chat, ChatId, ChatKind, Draft, Member, Tick, UserId};
 
 use crate::{
     Error, Hot, Loaded, Result, Verb,
     client::{arg, ms},
     keys::ChatKeys,
+    member::members,
     reply::{Reply, number, parse, text},
 };
 
@@ -23,26 +24,6 @@ pub enum Refusal {
     Blocked,
 }
 
-/// What an append made of a message; the JSON is what everybody will read.
-#[derive(Clone, Debug)]
-pub enum Appended {
-    /// It is in the chat.
-    New(String),
-    /// Its key was used before: this is the first message, still hot.
-    Again(String),
-    /// Its key was used before: the message of that id, which only SQL has by now.
-    Saved(Tick),
-}
-
-/// A message to append. Whatever is sent again with the same `key` is not appended again.
-#[derive(Clone, Debug)]
-pub struct NewMessage<'a> {
-    /// Chat, sender and content.
-    pub draft: Draft<'a>,
-    /// The idempotency key: the client's own id, or one that was made for it.
-    pub key: &'a str,
-}
-
 /// How a change of a group went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatChange {
@@ -54,95 +35,6 @@ pub enum ChatChange {
     Role,
     /// Not a group.
     Direct,
-}
-
-/// What is done to a message that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageAct {
-    /// Its text changes.
-    Edit,
-    /// Only its place is left.
-    Delete,
-    /// Somebody reacts, or no longer does.
-    React,
-}
-
-/// A message as it shall be.
-#[derive(Clone, Debug)]
-pub struct Replacement<'a> {
-    /// With the rev that it was made from.
-    pub stored: &'a Stored,
-    /// What is done to it.
-    pub act: MessageAct,
-    /// Who changes it.
-    pub actor: UserId,
-    /// The chat's clock before the message was read.
-    pub noted: Tick,
-}
-
-/// How a replacement went.
-#[derive(Clone, Debug)]
-pub enum Replaced {
-    /// Its record now.
-    Done(String),
-    /// It has changed since it was read: read it again.
-    Stale,
-    /// The actor may not.
-    Role,
-}
-
-/// How a mark went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// It stands, or something further did.
-    Done,
-    /// How many texts SQL has after the mark and before this id must be told.
-    Count(Tick),
-}
-
-/// What is done about a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberAct {
-    /// They come.
-    Add,
-    /// They are removed, or leave.
-    Remove,
-    /// They get this role.
-    Become(Role),
-}
-
-/// How a change of membership went.
-#[derive(Clone, Debug)]
-pub enum MemberChange {
-    /// Done.
-    Done(Member),
-    /// Already a member, or one of that role.
-    AlreadyIn(Member),
-    /// No such member.
-    Absent,
-    /// The group has as many as it may.
-    Full,
-    /// The actor's role is too low.
-    Role,
-    /// The owner cannot leave others behind.
-    Owner,
-    /// Not a group.
-    Direct,
-}
-
-/// The hot part of a page of messages.
-#[derive(Clone, Debug)]
-pub struct HotPage {
-    /// Records, oldest first.
-    pub messages: Vec<String>,
-    /// Records of older messages that SQL does not have as they are.
-    pub changed: Vec<String>,
-    /// The chat's newest seq.
-    pub seq: i64,
-    /// The id of the oldest message that is hot; `NEVER` when there is none.
-    pub oldest: Tick,
-    /// The oldest hot message is the chat's first, or there is none at all: SQL has nothing to add.
-    pub complete: bool,
 }
 
 /// What of a chat is newer than somebody knows.
@@ -198,142 +90,6 @@ pub struct ChatRows {
 }
 
 impl Hot {
-    /// A message to a chat. `forget`: SQL does not have what the chat remembers under this key.
-    pub async fn append(&self, message: &NewMessage<'_>, forget: bool) -> Result<std::result::Result<Appended, Refusal>> {
-        let keys = ChatKeys::new(message.draft.chat_id);
-        let mut reply = self
-            .run(
-                Verb::Append,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.sent(), keys.due(), keys.changed()],
-                vec![
-                    arg(Tick::now()),
-                    arg(message.draft.chat_id),
-                    arg(message.draft.sender_id),
-                    arg(message.key),
-                    arg(message.draft.tail()),
-                    ms(self.options.chat_ttl),
-                    ms(self.options.flush_after),
-                    arg(u8::from(forget)),
-                ],
-            )
-            .await?;
-        Ok(Ok(match reply.word() {
-            "OK" => Appended::New(reply.text(1)?),
-            "AGAIN" => Appended::Again(reply.text(1)?),
-            "SAVED" => Appended::Saved(reply.tick(1)?),
-            _ => return refusal(&reply),
-        }))
-    }
-
-    /// A member has read up to `read`, and received up to `delivered`. `below` and `texts_below`: what [`Counted::Count`] asked for.
-    pub async fn mark_read(
-        &self,
-        own: Own,
-        read: Tick,
-        delivered: Tick,
-        (below, texts_below): (Tick, i64),
-    ) -> Result<std::result::Result<Counted, Refusal>> {
-        let keys = ChatKeys::new(own.chat);
-        let mut reply = self
-            .run(
-                Verb::MarkRead,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
-                vec![
-                    arg(Tick::now()),
-                    arg(own.chat),
-                    arg(own.user),
-                    arg(read),
-                    arg(delivered),
-                    ms(self.options.chat_ttl),
-                    ms(self.options.flush_after),
-                    arg(below),
-                    arg(texts_below),
-                ],
-            )
-            .await?;
-        Ok(Ok(match reply.word() {
-            "OK" => Counted::Done,
-            "COUNT" => Counted::Count(reply.tick(1)?),
-            _ => return refusal(&reply),
-        }))
-    }
-
-    /// What `own.user` does about a member of a group, or about themselves. `notice` is the system message that tells of it.
-    pub async fn change_member(
-        &self,
-        own: Own,
-        user: UserId,
-        act: MemberAct,
-        notice: &Draft<'_>,
-        max_members: usize,
-    ) -> Result<std::result::Result<MemberChange, Refusal>> {
-        let keys = ChatKeys::new(own.chat);
-        let mut reply = self
-            .run(
-                Verb::ChangeMember,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
-                vec![
-                    arg(Tick::now()),
-                    arg(own.chat),
-                    arg(own.user),
-                    arg(user),
-                    arg(match act {
-                        MemberAct::Add => "add",
-                        MemberAct::Remove => "remove",
-                        MemberAct::Become(role) => role.as_str(),
-                    }),
-                    arg(notice.tail()),
-                    arg(max_members),
-                    ms(self.options.chat_ttl),
-                    ms(self.options.flush_after),
-                ],
-            )
-            .await?;
-        Ok(Ok(match reply.word() {
-            "OK" => MemberChange::Done(member(&reply.text(1)?)?),
-            "IN" => MemberChange::AlreadyIn(member(&reply.text(1)?)?),
-            "ABSENT" => MemberChange::Absent,
-            "FULL" => MemberChange::Full,
-            "ROLE" => MemberChange::Role,
-            "OWNER" => MemberChange::Owner,
-            "DIRECT" => MemberChange::Direct,
-            _ => return refusal(&reply),
-        }))
-    }
-
-    /// The hot messages before an id, after one, or (both `NEVER`) the newest; at most `limit`.
-    pub async fn page(&self, own: Own, before: Tick, after: Tick, limit: usize) -> Result<std::result::Result<HotPage, Refusal>> {
-        let keys = ChatKeys::new(own.chat);
-        let mut reply = self
-            .run(
-                Verb::Page,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.changed()],
-                vec![arg(own.user), arg(before), arg(after), arg(limit)],
-            )
-            .await?;
-        if reply.word() != "OK" {
-            return refusal(&reply);
-        }
-        self.stay_warm(own.chat, reply.number(1)?);
-        let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
-        let changed = reply.number(5)? as usize;
-        let mut rest = reply.rest(6).map(text);
-        let changed = rest.by_ref().take(changed).collect();
-        Ok(Ok(HotPage { seq, oldest, complete, changed, messages: rest.collect() }))
-    }
-
-    /// One message, if it is hot, and the chat's clock at that moment.
-    pub async fn message(&self, own: Own, id: Tick) -> Result<std::result::Result<(Tick, Option<String>), Refusal>> {
-        let keys = ChatKeys::new(own.chat);
-        let args = vec![arg(own.user), arg(id)];
-        let mut reply = self.run(Verb::Message, vec![keys.row(), keys.messages(), keys.members(), keys.changed()], args).await?;
-        if reply.word() != "OK" {
-            return refusal(&reply);
-        }
-        let (clock, message) = (reply.tick(1)?, reply.text(2)?);
-        Ok(Ok((clock, (!message.is_empty()).then_some(message))))
-    }
-
     /// What of a chat has a rev above `since`.
     pub async fn changes(&self, own: Own, since: Tick) -> Result<std::result::Result<HotChanges, Refusal>> {
         let keys = ChatKeys::new(own.chat);
@@ -354,29 +110,6 @@ impl Hot {
         Ok(answers.into_iter().map(|value| value.as_i64().map(Tick)).collect())
     }
 
-    /// Records of the messages that SQL does not have as they are: all from the oldest such on, at most the newest `limit`, and older ones that changed.
-    pub async fn unsaved(&self, own: Own, limit: usize) -> Result<std::result::Result<Vec<String>, Refusal>> {
-        let keys = ChatKeys::new(own.chat);
-        let keys = vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.changed(), keys.parked()];
-        let reply = self.run(Verb::Unsaved, keys, vec![arg(own.user), arg(limit)]).await?;
-        if reply.word() != "OK" {
-            return refusal(&reply);
-        }
-        Ok(Ok(reply.rest(1).map(text).collect()))
-    }
-
-    /// The record of a hot message to which a file is attached. `user`: who asks; nobody in particular is refused nothing.
-    pub async fn attached(&self, chat: ChatId, user: Option<UserId>, hash: &str) -> Result<std::result::Result<Option<String>, Refusal>> {
-        let keys = ChatKeys::new(chat);
-        let keys = vec![keys.row(), keys.messages(), keys.members(), keys.changed()];
-        let mut reply = self.run(Verb::Attached, keys, vec![user.map_or_else(|| arg(""), arg), arg(hash)]).await?;
-        if reply.word() != "OK" {
-            return refusal(&reply);
-        }
-        let record = reply.text(1)?;
-        Ok(Ok((!record.is_empty()).then_some(record)))
-    }
-
     /// A group's name, description and picture become what `new` has, if they still are what `old` has. `notice` tells of a new name.
     pub async fn change_chat(
         &self,
@@ -389,7 +122,7 @@ impl Hot {
         let reply = self
             .run(
                 Verb::ChangeChat,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
+                keys.to_change(),
                 vec![
                     arg(Tick::now()),
                     arg(own.chat),
@@ -429,44 +162,6 @@ impl Hot {
         }))
     }
 
-    /// Writes a message anew, if it still has the rev that `new` has.
-    pub async fn replace(&self, new: &Replacement<'_>) -> Result<std::result::Result<Replaced, Refusal>> {
-        let message = &new.stored.message;
-        let keys = ChatKeys::new(message.chat_id);
-        let (head, tail) = message.around_rev();
-        let mut reply = self
-            .run(
-                Verb::Replace,
-                vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
-                vec![
-                    arg(Tick::now()),
-                    arg(message.chat_id),
-                    arg(new.actor),
-                    arg(message.sender_id),
-                    arg(message.id),
-                    arg(message.rev),
-                    arg(new.noted),
-                    arg(head),
-                    arg(tail),
-                    arg(match new.act {
-                        MessageAct::Edit => "edit",
-                        MessageAct::Delete => "delete",
-                        MessageAct::React => "react",
-                    }),
-                    arg(new.stored.beside()),
-                    ms(self.options.chat_ttl),
-                    ms(self.options.flush_after),
-                ],
-            )
-            .await?;
-        Ok(Ok(match reply.word() {
-            "OK" => Replaced::Done(reply.text(1)?),
-            "STALE" => Replaced::Stale,
-            "ROLE" => Replaced::Role,
-            _ => return refusal(&reply),
-        }))
-    }
-
     /// A chat as one of its members sees it.
     pub async fn view(&self, own: Own) -> Result<std::result::Result<HotView, Refusal>> {
         let keys = ChatKeys::new(own.chat);
@@ -481,11 +176,6 @@ impl Hot {
         let members = members(reply.list(3))?;
         let newest = reply.text(4)?;
         Ok(Ok(HotView { chat, clock, members, last_message: (!newest.is_empty()).then_some(newest) }))
-    }
-
-    /// All who are or were members; empty when the chat is not resident.
-    pub async fn members(&self, chat: ChatId) -> Result<HashMap<UserId, Member>> {
-        members(self.command("HGETALL", vec![arg(ChatKeys::new(chat).members())]).await?.into_array())
     }
 
     /// When each chat last had a message; `None` for one that is not resident.
@@ -556,7 +246,7 @@ impl Hot {
     }
 
     /// A reader keeps a chat warm too. It is only a hint, so nobody waits for it; and a token that has expired stays so.
-    fn stay_warm(&self, chat: ChatId, life_ms: i64) {
+    pub(crate) fn stay_warm(&self, chat: ChatId, life_ms: i64) {
         let ttl = self.options.chat_ttl;
         if life_ms > 0 && life_ms < ttl.as_millis() as i64 / 2 {
             let hot = self.clone();
@@ -599,17 +289,4 @@ pub(crate) fn chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         blocks: text(blocks),
         deleted: Tick(number("when a chat was deleted", &deleted)?),
     })
-}
-
-pub(crate) fn member(record: &str) -> Result<Member> {
-    serde_json::from_str(record).map_err(|error| Error::corrupt("a member", error))
-}
-
-fn members(flat: Vec<Value>) -> Result<HashMap<UserId, Member>> {
-    let mut values = flat.into_iter().map(text);
-    let mut members = HashMap::new();
-    while let (Some(user), Some(record)) = (values.next(), values.next()) {
-        members.insert(parse("a member's id", &user)?, member(&record)?);
-    }
-    Ok(members)
 }

@@ -7,9 +7,10 @@ use model::{Chat, ChatId, Member, Mine, Name, Partition, Stored, Tick, User, Use
 
 use crate::{
     Hot, Result, Verb,
-    chat::{chat, member},
+    chat::chat,
     client::{arg, ms, us},
     keys::{ChatKeys, Kind, UserKeys, dead, due},
+    member::member,
     mine::mine_of,
     reply::{number, parse, text},
     user::{claims_of, user_of},

@@ -40,6 +40,10 @@ impl ChatKeys {
     pub(crate) fn changed(&self) -> String {
         self.of("changed")
     }
+    /// What a script needs that changes something of a chat: chat token messages members dirty due changed.
+    pub(crate) fn to_change(&self) -> Vec<String> {
+        vec![self.row(), self.token(), self.messages(), self.members(), self.dirty(), self.due(), self.changed()]
+    }
     pub(crate) fn due(&self) -> String {
         due(Kind::Chat, self.partition)
     }

@@ -45,6 +45,8 @@ mod events;
 mod flush;
 mod keys;
 mod limit;
+mod member;
+mod message;
 mod mine;
 mod name;
 mod reply;
@@ -53,16 +55,15 @@ mod server;
 mod session;
 mod user;
 
-pub use chat::{
-    Appended, ChatChange, ChatRows, Counted, HotChanges, HotPage, HotView, MemberAct, MemberChange, MessageAct, NewMessage, Own, Refusal,
-    Replaced, Replacement,
-};
+pub use chat::{ChatChange, ChatRows, HotChanges, HotView, Own, Refusal};
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
 pub use keys::{Expired, Kind};
 pub use limit::{Rate, Verdict};
+pub use member::{Counted, MemberAct, MemberChange};
+pub use message::{Appended, HotPage, MessageAct, NewMessage, Replaced, Replacement};
 pub use name::ClaimValue;
 pub use scripts::{Scripts, Verb};
 pub use server::{Belongs, FORMAT, Facts};

@@ -57,7 +57,7 @@ impl Hot {
     /// In a direct chat, `own.user` blocks the other or no longer does, as the row of theirs with the rev `since` says.
     pub async fn block(&self, own: Own, since: Tick, blocks: bool) -> Result<std::result::Result<(), Refusal>> {
         let keys = ChatKeys::new(own.chat);
-        let keys = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()];
+        let keys = keys.to_change();
         let args = vec![arg(Tick::now()), arg(own.chat), arg(own.user), arg(since), arg(u8::from(blocks)), ms(self.options.flush_after)];
         let reply = self.run(Verb::Block, keys, args).await?;
         if reply.word() == "OK" { Ok(Ok(())) } else { refusal(&reply) }

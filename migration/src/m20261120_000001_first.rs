@@ -192,6 +192,7 @@ impl MigrationTrait for Migration {
             ("users_email", Users::EmailFolded),
             ("users_display", Users::DisplayFolded),
             ("users_avatar", Users::Avatar),
+            ("users_rev", Users::Rev),
         ];
         for (name, column) in indexed {
             manager.create_index(Index::create().name(name).table(Users::Table).col(column).take()).await?;

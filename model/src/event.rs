@@ -2,7 +2,7 @@
 
 use poem_openapi::{Object, Union};
 
-use crate::{Account, ChatId, ChatView, MemberView, Message, Tick, UserId};
+use crate::{Account, ChatId, ChatView, MemberView, Message, Profile, Tick, UserId};
 
 /// A message is new.
 #[derive(Clone, Debug, Object)]
@@ -88,6 +88,13 @@ pub struct MeUpdated {
     pub account: Account,
 }
 
+/// Somebody with whom I share a chat is not as they were.
+#[derive(Clone, Debug, Object)]
+pub struct UserUpdated {
+    /// As they are now.
+    pub user: Profile,
+}
+
 /// Something changed.
 #[derive(Clone, Debug, Union)]
 #[oai(discriminator_name = "type")]
@@ -109,4 +116,6 @@ pub enum ServerEvent {
     MemberUpdated(MemberUpdated),
     #[oai(mapping = "me.updated")]
     MeUpdated(MeUpdated),
+    #[oai(mapping = "user.updated")]
+    UserUpdated(UserUpdated),
 }

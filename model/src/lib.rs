@@ -19,6 +19,7 @@ pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
 pub use clock::Tick;
 pub use event::{
     ChatCreated, ChatRemoved, ChatUpdated, MeUpdated, MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, ServerEvent,
+    UserUpdated,
 };
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};

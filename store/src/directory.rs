@@ -9,7 +9,7 @@ use model::{User, UserId, fold};
 use crate::{Result, Store, again::again};
 
 /// How many of those whom SQL does not know by their names yet are looked at.
-const FRESH: usize = 1000;
+pub(crate) const FRESH: usize = 1000;
 
 /// Where a page of the directory ends: by folded username, then id.
 pub type DirectoryPlace = (String, UserId);

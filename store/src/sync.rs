@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::{try_join, try_join3};
-use hot::{HotChanges, Own};
+use hot::{HotChanges, Own, UserRecord};
 use model::{
     About, ChatCreated, ChatId, ChatRemoved, ChatUpdated, MeUpdated, MemberUpdated, MemberView, MessageCreated, MessageRemoved,
-    MessageUpdated, OwnChat, ServerEvent, Stored, Tick, UserId,
+    MessageUpdated, OwnChat, ServerEvent, Stored, Tick, UserId, UserUpdated,
 };
 
-use crate::{Error, Result, Store, again::again, message::read_record};
+use crate::{Error, Result, Store, again::again, directory::FRESH, message::read_record};
 
 /// About how many changes one answer has.
 const CHANGES: usize = 500;
@@ -70,6 +70,9 @@ impl Store {
             let account = account.filter(|account| account.rev > since);
             changes.extend(account.map(|account| ServerEvent::MeUpdated(MeUpdated { account: account.into() })));
         }
+        if first_page && only.is_none() {
+            changes.extend(self.changed_companions(user, since, &listed).await?);
+        }
         let (mut chats, mut touched) = (Vec::new(), BTreeSet::new());
         for listed in listed.into_iter().filter(|listed| only.is_none_or(|only| only == listed.chat)) {
             if !listed.left.happened() {
@@ -113,6 +116,26 @@ impl Store {
             }
         }
         Ok(Changes { changes, clocks, cursor: Cursor { since: began, within: None }, more: false })
+    }
+
+    /// The profiles that changed of people with whom a user shares a chat: of those who are not saved yet, and of those who are.
+    async fn changed_companions(&self, user: UserId, since: Tick, listed: &[hot::Listed]) -> Result<Vec<ServerEvent>> {
+        let mine: BTreeSet<ChatId> = listed.iter().filter(|listed| !listed.left.happened()).map(|listed| listed.chat).collect();
+        let fresh = again(|| self.hot.fresh(FRESH)).await?;
+        let mut found = HashMap::new();
+        for record in again(|| self.hot.users(&fresh)).await? {
+            let UserRecord::Known(other) = record else { continue };
+            if other.rev > since && other.id != user && !other.erased.happened() {
+                let theirs = again(|| self.hot.chats_of(other.id)).await?;
+                if theirs.iter().any(|listed| !listed.left.happened() && mine.contains(&listed.chat)) {
+                    found.insert(other.id, *other);
+                }
+            }
+        }
+        for other in self.cold.changed_companions(user, since, FRESH as u64).await? {
+            found.entry(other.id).or_insert(other);
+        }
+        Ok(found.into_values().map(|user| ServerEvent::UserUpdated(UserUpdated { user: user.into() })).collect())
     }
 
     async fn listed(&self, user: UserId) -> Result<Vec<hot::Listed>> {

@@ -62,7 +62,7 @@ impl Store {
 
     /// Makes a change whose names are claimed.
     pub(crate) async fn apply(&self, id: UserId, change: &UserChange) -> Result<()> {
-        if change.username.is_some() || change.display_name.is_some() {
+        if change.username.is_some() || change.display_name.is_some() || change.bio.is_some() || change.avatar.is_some() {
             again(|| self.hot.announce(id)).await?;
         }
         loop {

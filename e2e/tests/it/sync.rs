@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 struct Mirror {
     cursor: String,
     me: Value,
+    people: BTreeMap<String, Value>,
     chats: BTreeMap<String, Value>,
     messages: BTreeMap<(String, i64), Value>,
     members: BTreeMap<(String, String), Value>,
@@ -23,8 +24,8 @@ fn text(value: &Value) -> String {
 impl Mirror {
     /// Knows nothing, and takes the present cursor less the age of the universe.
     async fn new() -> Self {
-        let (chats, messages, members) = Default::default();
-        Self { cursor: URL_SAFE_NO_PAD.encode("0"), me: Value::Null, chats, messages, members }
+        let (people, chats, messages, members) = Default::default();
+        Self { cursor: URL_SAFE_NO_PAD.encode("0"), me: Value::Null, people, chats, messages, members }
     }
 
     /// Catches up; how many answers it took.
@@ -79,6 +80,13 @@ impl Mirror {
                 }
             }
             "me.updated" => self.me = event["account"].clone(),
+            "user.updated" => {
+                let user = &event["user"];
+                for chat in self.chats.values_mut().filter(|chat| chat["peer"]["id"] == user["id"]) {
+                    chat["peer"] = user.clone();
+                }
+                self.people.insert(text(&user["id"]), user.clone());
+            }
             other => panic!("what is {other}?"),
         }
     }
@@ -88,6 +96,9 @@ impl Mirror {
         assert_eq!(self.me, who.get("/v1/users/me").await.expect(200), "{when}");
         let chats: BTreeMap<_, _> = who.chats().await.into_iter().map(|chat| (text(&chat["id"]), chat)).collect();
         assert_eq!(self.chats, chats, "{when}");
+        for (id, user) in &self.people {
+            assert_eq!(*user, who.get(&format!("/v1/users/{id}")).await.expect(200), "{when}");
+        }
         let (mut messages, mut members) = (BTreeMap::new(), BTreeMap::new());
         for chat in chats.keys() {
             for message in who.history(chat, 200, true).await {
@@ -150,6 +161,7 @@ async fn whoever_was_away_is_told_of_every_kind_of_change(sql: Sql) {
             ("somebody leaves", &carl, Method::DELETE, format!("{path}/members/{}", carl.id), Value::Null),
             ("a preference changes", &bob, Method::PATCH, format!("{path}/preferences"), json!({ "archived": round % 2 == 0 })),
             ("I am renamed", &bob, Method::PATCH, "/v1/users/me".into(), json!({ "display_name": format!("Bob {round}") })),
+            ("somebody else is renamed", &ann, Method::PATCH, "/v1/users/me".into(), json!({ "display_name": format!("Ann {round}") })),
             ("a chat is new", &ann, Method::POST, "/v1/chats".into(), json!({ "kind": "group", "name": "New", "members": ["bob"] })),
         ];
         for (what, who, method, path, body) in changes {
@@ -168,8 +180,12 @@ async fn whoever_was_away_is_told_of_every_kind_of_change(sql: Sql) {
             mirror.is_as_seen_by(&bob, "from SQL").await;
         }
     }
+    let eve = api.register("eve").await;
+    eve.patch("/v1/users/me", json!({ "bio": "a stranger" })).await.expect(200);
     ann.remove_member(&group, &bob.id).await.expect(204);
     mirror.catch_up(&bob).await;
+    let people: Vec<&str> = mirror.people.keys().map(String::as_str).collect();
+    assert!(people.contains(&&*ann.id) && !people.contains(&&*eve.id) && !people.contains(&&*bob.id), "{people:?}");
     mirror.is_as_seen_by(&bob, "removed").await;
     assert!(!mirror.chats.contains_key(&group));
 
