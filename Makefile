@@ -1,4 +1,4 @@
-.PHONY: help run test openapi bench
+.PHONY: help run test openapi fuzz bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -20,6 +20,11 @@ test: ## format, lints and every test, on real servers
 openapi: ## write api/openapi.json anew
 	cargo run -q -p carrier -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+
+fuzz: export PATH := $(PATH):/usr/sbin:/usr/libexec
+fuzz: ## some minutes of made-up requests against the API
+	@scripts/setup --tests
+	CARRIER_FUZZ_EXAMPLES=200 cargo test -p e2e --test it -- fuzz:: --nocapture
 
 bench: ## sends per second, against an empty handler
 	@scripts/setup

@@ -12,6 +12,7 @@ mod files;
 mod flush_stops;
 mod flushers;
 mod full;
+mod fuzz;
 mod group;
 mod harness;
 mod history;
