@@ -9,6 +9,7 @@ mod chat;
 mod config;
 mod cursor;
 mod directory;
+mod document;
 mod download;
 mod edge;
 mod export;
@@ -36,12 +37,12 @@ use std::{
 
 use files::Files;
 use poem::{Endpoint, EndpointExt, Route, Server, get, listener::TcpAcceptor, middleware::Cors};
-use poem_openapi::OpenApiService;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Registration};
+pub use document::openapi;
 pub use limit::{Limit, NotALimit};
 
 /// How long requests under way may take to finish at shutdown.
@@ -73,17 +74,8 @@ pub async fn run(config: Config, store: Store, files: Files, listener: TcpListen
     Ok(())
 }
 
-/// The OpenAPI document, as it is committed in `openapi.json`.
-pub fn openapi() -> String {
-    // serde_json keeps no order of its own, so the text is the same at every run.
-    let document: serde_json::Value = serde_json::from_str(&service(()).spec()).expect("the document is JSON");
-    let mut text = serde_json::to_string_pretty(&document).expect("JSON can be printed");
-    text.push('\n');
-    text
-}
-
 fn endpoint(state: Arc<State>) -> impl Endpoint {
-    let service = service(());
+    let service = document::service();
     let routes = Route::new()
         .at("/", get(page::landing))
         .at("/healthz", get(health::healthz))
@@ -104,56 +96,4 @@ fn cors(origins: &[String]) -> Cors {
     let exposed = ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed", "location"];
     let cors = Cors::new().allow_credentials(false).expose_headers(exposed);
     cors.allow_origins(origins.iter().map(String::as_str))
-}
-
-/// One for each noun of the API.
-type Apis = (
-    session::SessionApi,
-    user::UserApi,
-    directory::DirectoryApi,
-    block::BlockApi,
-    chat::ChatApi,
-    member::MemberApi,
-    message::MessageApi,
-    reaction::ReactionApi,
-    attachment::AttachmentApi,
-    avatar::AvatarApi,
-    search::SearchApi,
-    export::ExportApi,
-    sync::SyncApi,
-);
-
-fn service((): ()) -> OpenApiService<Apis, ()> {
-    let apis: Apis = (
-        session::SessionApi,
-        user::UserApi,
-        directory::DirectoryApi,
-        block::BlockApi,
-        chat::ChatApi,
-        member::MemberApi,
-        message::MessageApi,
-        reaction::ReactionApi,
-        attachment::AttachmentApi,
-        avatar::AvatarApi,
-        search::SearchApi,
-        export::ExportApi,
-        sync::SyncApi,
-    );
-    OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
-        .description(
-            "A self-hosted messaging backend that answers from memory and loses nothing.\n\nRegister or log in, then send the token as \
-             `Authorization: Bearer`. Every error is `application/problem+json` with a stable `code`. What is limited tells in \
-             `RateLimit` how much is left.",
-        )
-        .server("/v1")
-}
-
-#[cfg(test)]
-mod tests {
-    /// `make openapi` writes it anew; a change of the contract shows in the diff.
-    #[test]
-    fn the_committed_document_is_the_one_we_serve() {
-        let committed = include_str!("../openapi.json");
-        assert!(committed == super::openapi(), "api/openapi.json is out of date; run `make openapi`");
-    }
 }

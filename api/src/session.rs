@@ -194,13 +194,13 @@ impl SessionApi {
 
     /// What this server allows
     #[oai(path = "/meta", method = "get", operation_id = "getMeta")]
-    async fn meta(&self, request: &Request) -> Json<Meta> {
+    async fn meta(&self, request: &Request) -> Result<Json<Meta>, Problem> {
         let open = state(request).config.registration == Registration::Open;
-        Json(Meta {
+        Ok(Json(Meta {
             version: env!("CARGO_PKG_VERSION").into(),
             registration: if open { "open" } else { "closed" }.into(),
             limits: Limits { body: model::MAX_BODY, subject: model::MAX_SUBJECT, members: store::MAX_MEMBERS },
-        })
+        }))
     }
 }
 
