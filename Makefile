@@ -17,9 +17,10 @@ test: ## format, lints and every test, on real servers
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
-openapi: ## write api/openapi.json anew
+openapi: ## write api/openapi.json and the TypeScript client's types anew
 	cargo run -q -p carrier -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+	@[ ! -d clients/typescript/node_modules ] || npm --prefix clients/typescript run --silent generate
 
 fuzz: export PATH := $(PATH):/usr/sbin:/usr/libexec
 fuzz: ## some minutes of made-up requests against the API

@@ -30,3 +30,4 @@ mod search;
 mod stops;
 mod storm;
 mod sync;
+mod typescript;

@@ -1,0 +1,61 @@
+/** The main flow, against a running server: CARRIER_URL says where. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Carrier, CarrierError, value } from "../src/index.js";
+
+const baseUrl = process.env["CARRIER_URL"];
+const password = "a long enough password";
+
+async function person(username: string): Promise<{ carrier: Carrier; id: string }> {
+  assert(baseUrl, "CARRIER_URL is not set");
+  const carrier = new Carrier({ baseUrl });
+  const { id } = await carrier.register({ username, email: `${username}@example.org`, password });
+  return { carrier, id };
+}
+
+test("two people register, talk, send a picture and find what they said", async () => {
+  const [ann, bob] = [await person("ts_ann"), await person("ts_bob")];
+  const chat = value(await ann.carrier.api.POST("/chats", { body: { kind: "direct", members: ["ts_bob"] } }));
+  assert.equal(chat.peer?.id, bob.id);
+  const path = { chat_id: chat.id };
+
+  const first = await ann.carrier.send(chat.id, { body: "Hello Bob", client_id: "k1" });
+  const again = await ann.carrier.send(chat.id, { body: "Hello Bob", client_id: "k1" });
+  assert.equal(again.id, first.id);
+  const reply = await bob.carrier.send(chat.id, { body: "Hello Ann", reply_to: first.id });
+  assert.equal(reply.reply_to?.preview, "Hello Bob");
+
+  const page = value(await ann.carrier.api.GET("/chats/{chat_id}/messages", { params: { path, query: { limit: 10 } } }));
+  assert.deepEqual(page.items.map((message) => message.body), ["Hello Bob", "Hello Ann"]);
+  value(await ann.carrier.api.PUT("/chats/{chat_id}/receipts", { params: { path }, body: { read: reply.id } }));
+  const seen = value(await bob.carrier.api.GET("/chats/{chat_id}", { params: { path } }));
+  assert.equal(seen.others.read_min, reply.id);
+
+  const message = { params: { path: { ...path, message_id: first.id } } };
+  const edited = value(await ann.carrier.api.PATCH("/chats/{chat_id}/messages/{message_id}", { ...message, body: { body: "Hello, Bob!" } }));
+  assert(edited.edited_at !== undefined);
+  const thumb = { params: { path: { ...path, message_id: first.id, emoji: "👍" } } };
+  value(await bob.carrier.api.PUT("/chats/{chat_id}/messages/{message_id}/reactions/{emoji}", thumb));
+  const now = value(await ann.carrier.api.GET("/chats/{chat_id}/messages/{message_id}", message));
+  assert.deepEqual(now.reactions, [{ emoji: "👍", count: 1, user_ids: [bob.id] }]);
+
+  const bytes = new Blob(["a file"], { type: "text/plain" });
+  const file = await ann.carrier.upload(chat.id, bytes, "Grüße.txt");
+  await ann.carrier.send(chat.id, { body: "", attachments: [file] });
+  assert.equal(await (await bob.carrier.download(chat.id, file.hash)).text(), "a file");
+  await assert.rejects(bob.carrier.download(chat.id, "0".repeat(64)), (error) => error instanceof CarrierError && error.problem.status === 404);
+
+  const hits = value(await bob.carrier.api.GET("/search", { params: { query: { q: "grüße" } } }));
+  assert.equal(hits.items[0]?.message.attachments?.[0]?.name, "Grüße.txt");
+  const { cursor } = value(await bob.carrier.api.GET("/sync"));
+  await ann.carrier.send(chat.id, { body: "later" });
+  const told = value(await bob.carrier.api.GET("/sync", { params: { query: { since: cursor } } }));
+  const bodies = told.changes.flatMap((change) => (change.type === "message.created" ? [change.message.body] : []));
+  assert(bodies.includes("later"));
+
+  value(await ann.carrier.api.POST("/auth/logout"));
+  const refused = await ann.carrier.api.GET("/users/me");
+  assert.equal((refused.error as { code?: string } | undefined)?.code, "unauthorized");
+});
