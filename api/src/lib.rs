@@ -5,6 +5,8 @@ mod attachment;
 mod auth;
 mod avatar;
 mod block;
+#[cfg(test)]
+mod breaking;
 mod chat;
 mod config;
 mod cursor;
