@@ -1,101 +1,17 @@
 //! A chat is nobody's business but its members', on every route there is.
 
-use std::cmp::Reverse;
-
-use e2e::{Api, Client, Sql, Stack, on_both};
+use e2e::{Sql, Stack, on_both};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// What is attached to a message of each chat.
-const FILE: &[u8] = b"a secret file";
+use crate::calls::{Call, FILE, Place, call, calls, picture, sha256};
 
-fn sha256(bytes: &[u8]) -> String {
-    files::FileHash::of(bytes).to_string()
-}
-
-fn picture() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let picture = image::RgbImage::from_pixel(9, 9, image::Rgb([1, 2, 3]));
-    picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).expect("a picture");
-    bytes
-}
-
-/// A request to a route of a chat, made of the OpenAPI document.
-struct Call {
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    /// What is uploaded, if anything.
-    file: Option<Vec<u8>>,
-}
-
-/// Every operation below `/chats/{...}` of the document that the API itself serves, with every field that its body may have; what deletes comes last.
-async fn calls(api: &Api, chat: &str, user: &str, message: i64) -> Vec<Call> {
-    let document = api.client().get("/openapi.json").await.expect(200);
-    let server = document["servers"][0]["url"].as_str().expect("a server").to_owned();
-    let mut calls = Vec::new();
-    for (path, operations) in document["paths"].as_object().expect("paths").iter().filter(|(path, _)| path.contains("/chats/{")) {
-        for (method, operation) in operations.as_object().expect("operations") {
-            let mut path = format!("{server}{path}");
-            for parameter in operation["parameters"].as_array().expect("parameters").iter().filter(|one| one["required"] == true) {
-                let name = parameter["name"].as_str().expect("a name");
-                if parameter["in"] == "query" {
-                    let value = example(&document, &parameter["schema"], message);
-                    path = format!("{path}?{name}={}", value.to_string().trim_matches('"'));
-                    continue;
-                }
-                let value = match name {
-                    "chat_id" => chat,
-                    "user_id" => user,
-                    "message_id" => &message.to_string(),
-                    "emoji" => "👍",
-                    "hash" => &sha256(FILE),
-                    other => panic!("what is the path parameter {other:?} of {path}? tell this test"),
-                };
-                path = path.replace(&format!("{{{name}}}"), value);
-            }
-            let schema = &operation["requestBody"]["content"]["application/json; charset=utf-8"]["schema"];
-            let uploads = !operation["requestBody"]["content"]["application/octet-stream"].is_null();
-            let body = operation.get("requestBody").filter(|_| !uploads).map(|_| example(&document, schema, message));
-            let file = uploads.then(picture);
-            let method = method.to_uppercase().parse().expect("a method");
-            calls.push(Call { method, path, body, file });
-        }
-    }
-    assert!(calls.len() >= 7, "there are more routes than these {}", calls.len());
-    calls.sort_by_key(|call| (call.method == Method::DELETE, Reverse(call.path.len()))); // the chat itself last of all
+/// Those on a chat.
+async fn chat_calls(api: &e2e::Api, place: &Place<'_>) -> Vec<Call> {
+    let mut calls = calls(api, place).await;
+    calls.retain(|call| call.path.starts_with("/v1/chats/"));
+    assert!(calls.len() >= 20, "there are more routes than these {}", calls.len());
     calls
-}
-
-/// The least that fits a schema; a number is the id of this message, of several words it is the last: roles fall from owner to member.
-fn example(document: &Value, schema: &Value, message: i64) -> Value {
-    if let Some(pointer) = schema["$ref"].as_str() {
-        let schema = document.pointer(pointer.trim_start_matches('#')).expect("the document has what it refers to");
-        return example(document, schema, message);
-    }
-    if let Some(one) = schema["allOf"].as_array().or(schema["anyOf"].as_array()).or(schema["oneOf"].as_array()) {
-        return example(document, &one[0], message);
-    }
-    match (schema["type"].as_str(), schema["enum"].as_array()) {
-        (_, Some(values)) => values.last().expect("a value").clone(),
-        (Some("object"), _) => {
-            let fields = schema["properties"].as_object().expect("an object has properties");
-            fields.iter().map(|(name, field)| (name.clone(), example(document, field, message))).collect()
-        }
-        (Some("string"), _) if schema["format"] == "date-time" => "2031-01-02T03:04:05Z".into(),
-        (Some("string"), _) => "x".into(),
-        (Some("integer"), _) => message.into(),
-        (Some("boolean"), _) => true.into(),
-        (Some("array"), _) => json!([]),
-        other => panic!("what fits {other:?}? tell this test: {schema}"),
-    }
-}
-
-async fn call(client: &Client, call: &Call) -> e2e::Answer {
-    match &call.file {
-        Some(file) => client.raw(call.method.clone(), &call.path, Some(("image/png", file.clone())), &[]).await.0,
-        None => client.request(call.method.clone(), &call.path, call.body.as_ref()).await,
-    }
 }
 
 on_both!(nobody_but_members_gets_anything_from_any_route_of_a_chat);
@@ -128,11 +44,11 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
                 stack.evicted(chat.parse().expect("an id")).await;
             }
             let absent = uuid::Uuid::now_v7().to_string();
-            for ((there, not_there), own) in calls(&api, chat, &bob.id, said)
+            for ((there, not_there), own) in chat_calls(&api, &Place { chat, user: &bob.id, message: said })
                 .await
                 .iter()
-                .zip(calls(&api, &absent, &bob.id, said).await)
-                .zip(calls(&api, chat, &eve.id, said).await)
+                .zip(chat_calls(&api, &Place { chat: &absent, user: &bob.id, message: said }).await)
+                .zip(chat_calls(&api, &Place { chat, user: &eve.id, message: said }).await)
             {
                 let what = format!("{} {}", there.method, there.path);
                 println!("{what}");
@@ -164,7 +80,7 @@ async fn nobody_but_members_gets_anything_from_any_route_of_a_chat(sql: Sql) {
     assert_eq!(ann.members(&group).await.expect(200)["items"].as_array().expect("items").len(), 3);
 
     // The same requests are good ones: whoever may make them is granted them.
-    for there in calls(&api, &group, &bob.id, in_group).await {
+    for there in chat_calls(&api, &Place { chat: &group, user: &bob.id, message: in_group }).await {
         let answer = call(&ann, &there).await;
         assert!((200..300).contains(&answer.status), "{} {} by the owner: {}", there.method, there.path, answer.text);
     }

@@ -3,6 +3,8 @@
 
 mod access;
 mod arrows;
+mod authorization;
+mod calls;
 mod clock;
 mod directory;
 mod edit;
