@@ -48,6 +48,21 @@ pub(crate) fn service() -> OpenApiService<Apis, ()> {
         .server("/v1")
 }
 
+/// By the name of a schema; `$Name` stands for the example of another.
+const EXAMPLES: &str = include_str!("examples.json");
+
+fn filled_in(examples: &Value, example: &Value) -> Value {
+    match example {
+        Value::String(text) => match text.strip_prefix('$') {
+            Some(name) => filled_in(examples, &examples[name]),
+            None => example.clone(),
+        },
+        Value::Array(items) => items.iter().map(|item| filled_in(examples, item)).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), filled_in(examples, field))).collect(),
+        other => other.clone(),
+    }
+}
+
 /// The document, as it is committed in `openapi.json`.
 pub fn openapi() -> String {
     // serde_json keeps no order of its own, so the text is the same at every run.
@@ -60,6 +75,12 @@ pub fn openapi() -> String {
             }
         }
     }
+    let examples: Value = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        if let Some(example) = examples.get(name) {
+            schema["example"] = filled_in(&examples, example);
+        }
+    }
     let mut text = serde_json::to_string_pretty(&document).expect("JSON can be printed");
     text.push('\n');
     text
@@ -67,10 +88,69 @@ pub fn openapi() -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     /// `make openapi` writes it anew; a change of the contract shows in the diff.
     #[test]
     fn the_committed_document_is_the_one_we_serve() {
         let committed = include_str!("../openapi.json");
         assert!(committed == super::openapi(), "api/openapi.json is out of date; run `make openapi`");
+    }
+
+    fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+        schema["$ref"].as_str().map_or(schema, |pointer| document.pointer(pointer.trim_start_matches('#')).expect("it is there"))
+    }
+
+    /// Whether an example has what its schema needs, and nothing that it does not know.
+    fn check(document: &Value, name: &str, schema: &Value, example: &Value) {
+        let schema = resolve(document, schema);
+        match example {
+            Value::Object(fields) if schema["properties"].is_object() => {
+                for (field, value) in fields {
+                    let known = &schema["properties"][field];
+                    assert!(!known.is_null(), "{name} has no {field}");
+                    check(document, &format!("{name}, {field}"), known, value);
+                }
+                for field in schema["required"].as_array().into_iter().flatten() {
+                    assert!(fields.contains_key(field.as_str().expect("a name")), "the example of {name} lacks {field}");
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| check(document, name, &schema["items"], item)),
+            _ => {}
+        }
+        let kind = match example {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Bool(_) => "boolean",
+            _ => "integer",
+        };
+        assert!(schema["type"].is_null() || schema["type"] == kind, "the example of {name} is of the type {kind}");
+    }
+
+    #[test]
+    fn every_body_and_every_answer_has_an_example_that_fits() {
+        let document: Value = serde_json::from_str(&super::openapi()).expect("the document is JSON");
+        let mut missing = Vec::new();
+        for (path, operations) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in operations.as_object().expect("operations") {
+                let responses = operation["responses"].as_object().expect("responses").values();
+                for body in responses.chain([&operation["requestBody"]]) {
+                    for (kind, content) in body["content"].as_object().into_iter().flatten().filter(|(kind, _)| kind.contains("json;")) {
+                        let schema = &content["schema"];
+                        let name = schema["$ref"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+                        let example = match name {
+                            "SentMessage" => continue, // a Message, and one word more
+                            _ => &resolve(&document, schema)["example"],
+                        };
+                        match example {
+                            Value::Null => missing.push(format!("{name} ({kind} of {method} {path})")),
+                            example => check(&document, name, schema, example),
+                        }
+                    }
+                }
+            }
+        }
+        assert!(missing.is_empty(), "examples.json has none of {missing:#?}");
     }
 }

@@ -133,5 +133,32 @@ mod tests {
         assert_eq!(broken(|rules| rules.body(&"é".repeat(MAX_BODY))), [""; 0]);
         assert_eq!(broken(|rules| rules.body(&"é".repeat(MAX_BODY + 1))), ["length"]);
         assert_eq!(broken(|rules| rules.body("")), ["length"]);
+        assert_eq!(broken(|rules| rules.password("password", &"Zq8~".repeat(64))), [""; 0]);
+        assert_eq!(broken(|rules| rules.password("password", &format!("{}!", "Zq8~".repeat(64)))), ["length"]);
+        assert_eq!(broken(|rules| rules.password("password", "x9$kQ2p!")), [""; 0]);
+        assert_eq!(broken(|rules| rules.email(&format!("{}@{}.{}", "n".repeat(64), "d".repeat(63), "e".repeat(63)))), [""; 0]);
+        assert_eq!(broken(|rules| rules.email(&format!("{}@example.org", "n".repeat(65)))), ["email"]);
+        type Rule = fn(&mut Rules, &str);
+        let bounded: [(Rule, usize, usize); 8] = [
+            (|rules, text| rules.display_name(text), 1, 64),
+            (|rules, text| rules.bio(text), 0, 1000),
+            (|rules, text| rules.device(text), 0, 100),
+            (|rules, text| rules.group_name(text), 1, 128),
+            (|rules, text| rules.description(text), 0, 1000),
+            (|rules, text| rules.subject(text), 1, MAX_SUBJECT),
+            (|rules, text| rules.client_id(text), 1, 64),
+            (|rules, text| rules.file_name("name", text), 1, 255),
+        ];
+        for (at, (rule, least, most)) in bounded.into_iter().enumerate() {
+            for good in [least, most] {
+                assert_eq!(broken(|rules| rule(rules, &"n".repeat(good))), [""; 0], "rule {at}, {good}");
+            }
+            assert_eq!(broken(|rules| rule(rules, &"n".repeat(most + 1))), ["length"], "rule {at}");
+            if least > 0 {
+                assert_eq!(broken(|rules| rule(rules, "")), ["length"], "rule {at}");
+            }
+        }
+        assert_eq!(broken(|rules| rules.display_name("   ")), ["length"], "spaces are no name");
+        assert_eq!(broken(|rules| rules.client_id("a b")), ["characters"]);
     }
 }

@@ -693,6 +693,13 @@ export interface components {
         /**
          * Account
          * @description My own account.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:50.000Z",
+         *       "display_name": "Ann",
+         *       "email": "ann@example.org",
+         *       "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "username": "ann"
+         *     }
          */
         Account: {
             /** @description Where my picture is; it changes with the picture. */
@@ -727,6 +734,14 @@ export interface components {
         /**
          * Attachment
          * @description A file that is attached to a message.
+         * @example {
+         *       "content_type": "image/png",
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "height": 480,
+         *       "name": "boat.png",
+         *       "size": 48213,
+         *       "width": 640
+         *     }
          */
         Attachment: {
             /** @description From its first bytes. */
@@ -762,6 +777,16 @@ export interface components {
         /**
          * Blocked
          * @description People, the latest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-21T02:33:51.000Z",
+         *           "display_name": "Bob",
+         *           "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *           "username": "bob"
+         *         }
+         *       ]
+         *     }
          */
         Blocked: {
             /** @description The latest first. */
@@ -866,6 +891,55 @@ export interface components {
         /**
          * ChatView
          * @description A chat, as one of its members sees it.
+         * @example {
+         *       "clock": 1795228433991237,
+         *       "created_at": "2026-11-21T02:33:52.000Z",
+         *       "id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *       "kind": "direct",
+         *       "last_message": {
+         *         "body": "Hello Bob",
+         *         "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *         "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *         "created_at": "2026-11-21T02:33:53.991Z",
+         *         "id": 1795228433991237,
+         *         "kind": "text",
+         *         "rev": 1795228433991237,
+         *         "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *         "seq": 1
+         *       },
+         *       "member_count": 2,
+         *       "members": [
+         *         {
+         *           "delivered": 1795228433991237,
+         *           "joined_at": "2026-11-21T02:33:52.000Z",
+         *           "read": 1795228433991237,
+         *           "role": "member",
+         *           "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *         }
+         *       ],
+         *       "my": {
+         *         "delivered": 0,
+         *         "read": 0,
+         *         "role": "member"
+         *       },
+         *       "others": {
+         *         "delivered_min": 1795228433991237,
+         *         "read_min": 1795228433991237
+         *       },
+         *       "peer": {
+         *         "created_at": "2026-11-21T02:33:51.000Z",
+         *         "display_name": "Bob",
+         *         "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *         "username": "bob"
+         *       },
+         *       "preferences": {
+         *         "archived": false,
+         *         "marked_unread": false,
+         *         "pinned": false
+         *       },
+         *       "unread_count": 1,
+         *       "unread_mentions": 0
+         *     }
          */
         ChatView: {
             /** @description Where a group's picture is; it changes with the picture. */
@@ -921,6 +995,59 @@ export interface components {
         /**
          * Chats
          * @description Chats, newest activity first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "clock": 1795228433991237,
+         *           "created_at": "2026-11-21T02:33:52.000Z",
+         *           "id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "kind": "direct",
+         *           "last_message": {
+         *             "body": "Hello Bob",
+         *             "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *             "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *             "created_at": "2026-11-21T02:33:53.991Z",
+         *             "id": 1795228433991237,
+         *             "kind": "text",
+         *             "rev": 1795228433991237,
+         *             "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *             "seq": 1
+         *           },
+         *           "member_count": 2,
+         *           "members": [
+         *             {
+         *               "delivered": 1795228433991237,
+         *               "joined_at": "2026-11-21T02:33:52.000Z",
+         *               "read": 1795228433991237,
+         *               "role": "member",
+         *               "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *             }
+         *           ],
+         *           "my": {
+         *             "delivered": 0,
+         *             "read": 0,
+         *             "role": "member"
+         *           },
+         *           "others": {
+         *             "delivered_min": 1795228433991237,
+         *             "read_min": 1795228433991237
+         *           },
+         *           "peer": {
+         *             "created_at": "2026-11-21T02:33:51.000Z",
+         *             "display_name": "Bob",
+         *             "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *             "username": "bob"
+         *           },
+         *           "preferences": {
+         *             "archived": false,
+         *             "marked_unread": false,
+         *             "pinned": false
+         *           },
+         *           "unread_count": 1,
+         *           "unread_mentions": 0
+         *         }
+         *       ]
+         *     }
          */
         Chats: {
             /** @description Newest activity first. */
@@ -952,6 +1079,9 @@ export interface components {
         /**
          * Erase
          * @description That it is really me.
+         * @example {
+         *       "password": "tugboat-salad-7"
+         *     }
          */
         Erase: {
             /** @description My password. */
@@ -1026,6 +1156,33 @@ export interface components {
         /**
          * Hits
          * @description Messages that were found.
+         * @example {
+         *       "items": [
+         *         {
+         *           "message": {
+         *             "body": "Hello Bob",
+         *             "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *             "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *             "created_at": "2026-11-21T02:33:53.991Z",
+         *             "id": 1795228433991237,
+         *             "kind": "text",
+         *             "rev": 1795228433991237,
+         *             "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *             "seq": 1
+         *           },
+         *           "segments": [
+         *             {
+         *               "hit": true,
+         *               "text": "Hello"
+         *             },
+         *             {
+         *               "hit": false,
+         *               "text": " Bob"
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Hits: {
             /** @description Newest first. */
@@ -1057,6 +1214,10 @@ export interface components {
         /**
          * Login
          * @description A login.
+         * @example {
+         *       "login": "ann",
+         *       "password": "tugboat-salad-7"
+         *     }
          */
         Login: {
             /** @description What to call this session in the list of sessions. */
@@ -1101,6 +1262,15 @@ export interface components {
         /**
          * MemberReceipts
          * @description How far all members are.
+         * @example {
+         *       "items": [
+         *         {
+         *           "delivered": 1795228433991237,
+         *           "read": 1795228433991237,
+         *           "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *         }
+         *       ]
+         *     }
          */
         MemberReceipts: {
             /** @description By the time they joined. */
@@ -1135,6 +1305,13 @@ export interface components {
         /**
          * MemberView
          * @description A member, as the others see them.
+         * @example {
+         *       "delivered": 1795228433991237,
+         *       "joined_at": "2026-11-21T02:33:52.000Z",
+         *       "read": 1795228433991237,
+         *       "role": "member",
+         *       "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *     }
          */
         MemberView: {
             /**
@@ -1163,6 +1340,17 @@ export interface components {
         /**
          * Members
          * @description Members, by the time they joined.
+         * @example {
+         *       "items": [
+         *         {
+         *           "delivered": 1795228433991237,
+         *           "joined_at": "2026-11-21T02:33:52.000Z",
+         *           "read": 1795228433991237,
+         *           "role": "member",
+         *           "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *         }
+         *       ]
+         *     }
          */
         Members: {
             /** @description By the time they joined. */
@@ -1171,6 +1359,17 @@ export interface components {
         /**
          * Message
          * @description A message.
+         * @example {
+         *       "body": "Hello Bob",
+         *       "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *       "created_at": "2026-11-21T02:33:53.991Z",
+         *       "id": 1795228433991237,
+         *       "kind": "text",
+         *       "rev": 1795228433991237,
+         *       "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "seq": 1
+         *     }
          */
         Message: {
             /** @description Files; absent when there are none. */
@@ -1303,6 +1502,21 @@ export interface components {
         /**
          * Messages
          * @description Messages, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "body": "Hello Bob",
+         *           "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *           "created_at": "2026-11-21T02:33:53.991Z",
+         *           "id": 1795228433991237,
+         *           "kind": "text",
+         *           "rev": 1795228433991237,
+         *           "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *           "seq": 1
+         *         }
+         *       ]
+         *     }
          */
         Messages: {
             /** @description Newest first. */
@@ -1313,6 +1527,15 @@ export interface components {
         /**
          * Meta
          * @description What this server allows.
+         * @example {
+         *       "limits": {
+         *         "body": 10000,
+         *         "members": 1000,
+         *         "subject": 200
+         *       },
+         *       "registration": "open",
+         *       "version": "0.1.0"
+         *     }
          */
         Meta: {
             /** @description The bounds of what can be sent. */
@@ -1352,6 +1575,14 @@ export interface components {
         /**
          * NewChat
          * @description A new chat.
+         * @example {
+         *       "kind": "group",
+         *       "members": [
+         *         "bob",
+         *         "carl@example.org"
+         *       ],
+         *       "name": "Friends"
+         *     }
          */
         NewChat: {
             /** @description Two people, or a named group. */
@@ -1364,6 +1595,10 @@ export interface components {
         /**
          * NewMessage
          * @description A message to send.
+         * @example {
+         *       "body": "Hello Bob",
+         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11"
+         *     }
          */
         NewMessage: {
             /**
@@ -1395,6 +1630,10 @@ export interface components {
         /**
          * NewPassword
          * @description A new password.
+         * @example {
+         *       "current_password": "tugboat-salad-7",
+         *       "new_password": "sailboat-soup-8"
+         *     }
          */
         NewPassword: {
             /** @description The one that holds now. */
@@ -1419,6 +1658,17 @@ export interface components {
         /**
          * Opened
          * @description A session that was opened.
+         * @example {
+         *       "expires_at": "2026-11-28T02:33:50.000Z",
+         *       "token": "8e0318711b92bb67c53343962890b2a69ea3cf78aa8f4f837d3067d38fa1818e52",
+         *       "user": {
+         *         "created_at": "2026-11-21T02:33:50.000Z",
+         *         "display_name": "Ann",
+         *         "email": "ann@example.org",
+         *         "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *         "username": "ann"
+         *       }
+         *     }
          */
         Opened: {
             /** @description RFC 3339 in UTC; slides with use. */
@@ -1469,6 +1719,22 @@ export interface components {
         /**
          * Page
          * @description A page of messages, oldest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "body": "Hello Bob",
+         *           "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *           "created_at": "2026-11-21T02:33:53.991Z",
+         *           "id": 1795228433991237,
+         *           "kind": "text",
+         *           "rev": 1795228433991237,
+         *           "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *           "seq": 1
+         *         }
+         *       ],
+         *       "prev": 1795228433991237
+         *     }
          */
         Page: {
             /** @description Oldest first. A short page is not the end; an absent `prev` or `next` is. */
@@ -1493,6 +1759,10 @@ export interface components {
         /**
          * PatchAccount
          * @description What to change of my account; what is absent stays.
+         * @example {
+         *       "bio": "I like boats.",
+         *       "display_name": "Ann B."
+         *     }
          */
         PatchAccount: {
             /** @description Up to 1000 characters; null clears it. */
@@ -1507,6 +1777,10 @@ export interface components {
         /**
          * PatchChat
          * @description What to change of a group; what is absent stays.
+         * @example {
+         *       "description": "Of old",
+         *       "name": "Best friends"
+         *     }
          */
         PatchChat: {
             /** @description Up to 1000 characters; null clears it. */
@@ -1517,6 +1791,9 @@ export interface components {
         /**
          * PatchMember
          * @description What to change of a member.
+         * @example {
+         *       "role": "admin"
+         *     }
          */
         PatchMember: {
             /** @description What they may do from now on. */
@@ -1525,6 +1802,9 @@ export interface components {
         /**
          * PatchMessage
          * @description What to change of a message of mine; what is absent stays.
+         * @example {
+         *       "body": "Hello, Bob!"
+         *     }
          */
         PatchMessage: {
             /** @description 1 to 10,000 characters of plain text. */
@@ -1535,6 +1815,10 @@ export interface components {
         /**
          * PatchPreferences
          * @description How I want a chat to be shown; what is absent stays.
+         * @example {
+         *       "muted_until": "2031-01-02T03:04:05Z",
+         *       "pinned": true
+         *     }
          */
         PatchPreferences: {
             /** @description Put away. */
@@ -1552,6 +1836,12 @@ export interface components {
         /**
          * Preferences
          * @description How I want a chat to be shown; nobody else sees it.
+         * @example {
+         *       "archived": false,
+         *       "marked_unread": false,
+         *       "muted_until": "2031-01-02T03:04:05.000Z",
+         *       "pinned": true
+         *     }
          */
         Preferences: {
             /** @description Put away. */
@@ -1566,6 +1856,21 @@ export interface components {
         /**
          * Problem
          * @description An error (RFC 9457).
+         * @example {
+         *       "code": "invalid",
+         *       "detail": "body: must have 1 to 10000 characters, has 0",
+         *       "errors": [
+         *         {
+         *           "code": "length",
+         *           "detail": "must have 1 to 10000 characters, has 0",
+         *           "field": "body"
+         *         }
+         *       ],
+         *       "request_id": "01a1fbf4-5f0a-7bb2-8a5c-2d7e1c9b4e10",
+         *       "status": 422,
+         *       "title": "Unprocessable Entity",
+         *       "type": "about:blank"
+         *     }
          */
         Problem: {
             /** @description A stable word to branch on. */
@@ -1589,6 +1894,12 @@ export interface components {
         /**
          * Profile
          * @description What anybody who is logged in may see of a user.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:51.000Z",
+         *       "display_name": "Bob",
+         *       "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *       "username": "bob"
+         *     }
          */
         Profile: {
             /** @description Where their picture is; it changes with the picture. */
@@ -1611,6 +1922,16 @@ export interface components {
         /**
          * Profiles
          * @description People.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-21T02:33:51.000Z",
+         *           "display_name": "Bob",
+         *           "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *           "username": "bob"
+         *         }
+         *       ]
+         *     }
          */
         Profiles: {
             /** @description In the order of their usernames; those asked for by id in the order of the ids, without those who do not exist. */
@@ -1636,6 +1957,14 @@ export interface components {
         /**
          * Reactions
          * @description Reactions, by the first of each kind.
+         * @example {
+         *       "items": [
+         *         {
+         *           "emoji": "👍",
+         *           "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *         }
+         *       ]
+         *     }
          */
         Reactions: {
             /** @description By the first of each kind, and then by time. */
@@ -1646,6 +1975,9 @@ export interface components {
         /**
          * Receipt
          * @description How far I am.
+         * @example {
+         *       "read": 1795228433991237
+         *     }
          */
         Receipt: {
             /**
@@ -1664,6 +1996,14 @@ export interface components {
         /**
          * Receipts
          * @description How far I am in many chats.
+         * @example {
+         *       "items": [
+         *         {
+         *           "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "read": 1795228433991237
+         *         }
+         *       ]
+         *     }
          */
         Receipts: {
             /** @description 1 to 100. */
@@ -1672,6 +2012,13 @@ export interface components {
         /**
          * Register
          * @description A new account.
+         * @example {
+         *       "device": "Firefox on Linux",
+         *       "display_name": "Ann",
+         *       "email": "ann@example.org",
+         *       "password": "tugboat-salad-7",
+         *       "username": "ann"
+         *     }
          */
         Register: {
             /** @description What to call this session in the list of sessions. */
@@ -1880,6 +2227,18 @@ export interface components {
         /**
          * Sessions
          * @description Open sessions.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-21T02:33:50.000Z",
+         *           "current": true,
+         *           "device": "Firefox on Linux",
+         *           "expires_at": "2026-11-28T02:40:00.000Z",
+         *           "id": "6f7a2b1c-90de-4f11-a2b3-c4d5e6f70812",
+         *           "last_seen_at": "2026-11-21T02:40:00.000Z"
+         *         }
+         *       ]
+         *     }
          */
         Sessions: {
             /** @description The oldest first. */
@@ -1888,6 +2247,31 @@ export interface components {
         /**
          * Sync
          * @description What changed.
+         * @example {
+         *       "changes": [
+         *         {
+         *           "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "clock": 1795228433991237,
+         *           "message": {
+         *             "body": "Hello Bob",
+         *             "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *             "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *             "created_at": "2026-11-21T02:33:53.991Z",
+         *             "id": 1795228433991237,
+         *             "kind": "text",
+         *             "rev": 1795228433991237,
+         *             "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *             "seq": 1
+         *           },
+         *           "type": "message.created"
+         *         }
+         *       ],
+         *       "clocks": {
+         *         "15c46b80-9038-8dc1-9eda-a7dddb1472d7": 1795228433991237
+         *       },
+         *       "cursor": "MTc5NTIyODM3Mzk5MTIzNw",
+         *       "more": false
+         *     }
          */
         Sync: {
             /** @description Chat by chat, in each by the tick of the change. What you have already may be among them: take a row if its `rev` is higher than yours. */

@@ -4,6 +4,7 @@
 mod access;
 mod arrows;
 mod authorization;
+mod bounds;
 mod calls;
 mod clock;
 mod directory;
