@@ -3,7 +3,7 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
-use crate::{attachment, avatar, block, chat, directory, export, member, message, reaction, search, session, sync, user};
+use crate::{attachment, avatar, block, boxes, chat, directory, export, member, message, reaction, receipt, search, session, sync, user};
 
 /// One for each noun of the API.
 pub(crate) type Apis = (
@@ -14,6 +14,8 @@ pub(crate) type Apis = (
     chat::ChatApi,
     member::MemberApi,
     message::MessageApi,
+    receipt::ReceiptApi,
+    boxes::BoxApi,
     reaction::ReactionApi,
     attachment::AttachmentApi,
     avatar::AvatarApi,
@@ -31,6 +33,8 @@ pub(crate) fn service() -> OpenApiService<Apis, ()> {
         chat::ChatApi,
         member::MemberApi,
         message::MessageApi,
+        receipt::ReceiptApi,
+        boxes::BoxApi,
         reaction::ReactionApi,
         attachment::AttachmentApi,
         avatar::AvatarApi,

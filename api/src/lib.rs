@@ -5,6 +5,7 @@ mod attachment;
 mod auth;
 mod avatar;
 mod block;
+mod boxes;
 #[cfg(test)]
 mod breaking;
 mod chat;
@@ -24,6 +25,7 @@ mod problem;
 mod quota;
 mod raw;
 mod reaction;
+mod receipt;
 mod search;
 mod session;
 mod sweep;

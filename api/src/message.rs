@@ -1,4 +1,4 @@
-//! Messages, and how far they are read.
+//! Messages.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,11 @@ use poem_openapi::{
     payload::Json,
     types::MaybeUndefined,
 };
-use store::{BoxPlace, Edit, Error, MessageBox};
+use store::{Edit, Error};
 
 use crate::{
     attachment::{Attached, attach},
     auth::{Caller, Limited},
-    cursor,
     problem::Problem,
     quota::Sends,
     raw::RawJson,
@@ -58,26 +57,6 @@ struct PatchMessage {
     subject: MaybeUndefined<String>,
 }
 
-/// Which of my messages.
-#[derive(Enum)]
-#[oai(rename_all = "snake_case")]
-enum BoxName {
-    /// Texts of others.
-    Received,
-    /// My own.
-    Sent,
-}
-
-/// Messages, newest first.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
-struct Messages {
-    /// Newest first.
-    items: Vec<Message>,
-    /// For `cursor`: more follow.
-    next: Option<String>,
-}
-
 /// For whom a message is deleted.
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
@@ -96,54 +75,6 @@ enum Sent {
     /// You sent it before under this `client_id`: this is that one.
     #[oai(status = 200)]
     Replayed(RawJson<SentMessage>, #[oai(header = "Idempotency-Replayed")] bool),
-}
-
-/// How far I am.
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-struct Receipt {
-    /// The id of the newest message I have read.
-    read: Option<Tick>,
-    /// The id of the newest message that reached me.
-    delivered: Option<Tick>,
-}
-
-/// How far I am in a chat.
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-struct ChatReceipt {
-    /// Which chat.
-    chat_id: ChatId,
-    /// The id of the newest message I have read.
-    read: Option<Tick>,
-    /// The id of the newest message that reached me.
-    delivered: Option<Tick>,
-}
-
-/// How far I am in many chats.
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-struct Receipts {
-    /// 1 to 100.
-    items: Vec<ChatReceipt>,
-}
-
-/// How far a member is.
-#[derive(Object)]
-struct MemberReceipt {
-    /// Who.
-    user_id: UserId,
-    /// The id of the newest message they have read.
-    read: Tick,
-    /// The id of the newest message that reached one of their devices.
-    delivered: Tick,
-}
-
-/// How far all members are.
-#[derive(Object)]
-struct MemberReceipts {
-    /// By the time they joined.
-    items: Vec<MemberReceipt>,
 }
 
 #[OpenApi(tag = "crate::problem::Tags::Messages")]
@@ -239,31 +170,6 @@ impl MessageApi {
         Ok(RawJson::new(json))
     }
 
-    /// My messages over all chats
-    ///
-    /// Newest first. A short page is not the end, an absent `next` is.
-    #[oai(path = "/messages", method = "get", operation_id = "listMyMessages")]
-    async fn list_box(
-        &self,
-        caller: Caller,
-        /// Texts of others, or my own.
-        #[oai(name = "box")]
-        which: Query<BoxName>,
-        /// `next` of the page before.
-        cursor: Query<Option<String>>,
-        /// 1 to 100; 50 when absent.
-        limit: Query<Option<usize>>,
-    ) -> Result<RawJson<Messages>, Problem> {
-        let before = cursor.0.as_deref().map(|text| cursor::read(text, read_place)).transpose()?;
-        let which = match which.0 {
-            BoxName::Received => MessageBox::Received,
-            BoxName::Sent => MessageBox::Sent,
-        };
-        let (items, next) = caller.state.store.message_box(caller.user(), which, before, cursor::limit(limit.0)?).await?;
-        let next = next.map(|place| format!(r#","next":"{}""#, write_place(place))).unwrap_or_default();
-        Ok(RawJson::new(format!(r#"{{"items":[{}]{next}}}"#, items.join(","))))
-    }
-
     /// One message
     #[oai(path = "/chats/:chat_id/messages/:message_id", method = "get", operation_id = "getMessage")]
     async fn get(&self, caller: Caller, chat_id: Path<ChatId>, message_id: Path<Tick>) -> Result<Json<Message>, Problem> {
@@ -332,49 +238,6 @@ impl MessageApi {
         caller.state.store.clear(caller.own(chat_id.0), place(Some(before.0))?).await?;
         Ok(Done::Done)
     }
-
-    /// Tell how far I am
-    ///
-    /// Only ever forward; what is read is delivered too.
-    #[oai(path = "/chats/:chat_id/receipts", method = "put", operation_id = "putReceipt")]
-    async fn receipt(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<Receipt>) -> Result<Done, Problem> {
-        let (read, delivered) = marks(body.0.read, body.0.delivered)?;
-        caller.state.store.mark(caller.own(chat_id.0), read, delivered).await?;
-        Ok(Done::Done)
-    }
-
-    /// Tell how far I am in many chats
-    ///
-    /// Up to 100 at once. A chat that is not mine is a 404, after the ones before it were marked.
-    #[oai(path = "/receipts", method = "put", operation_id = "putReceipts")]
-    async fn receipts(&self, caller: Caller, body: Json<Receipts>) -> Result<Done, Problem> {
-        let mut rules = Rules::default();
-        rules.require((1..=100).contains(&body.0.items.len()), "items", "length", "give 1 to 100 receipts");
-        rules.done()?;
-        for item in body.0.items {
-            let (read, delivered) = marks(item.read, item.delivered)?;
-            caller.state.store.mark(caller.own(item.chat_id), read, delivered).await?;
-        }
-        Ok(Done::Done)
-    }
-
-    /// How far each member is
-    #[oai(path = "/chats/:chat_id/receipts", method = "get", operation_id = "listReceipts")]
-    async fn list_receipts(&self, caller: Caller, chat_id: Path<ChatId>) -> Result<Json<MemberReceipts>, Problem> {
-        let members = caller.state.store.members(caller.own(chat_id.0)).await?;
-        let items =
-            members.into_iter().map(|member| MemberReceipt { user_id: member.user_id, read: member.read, delivered: member.delivered });
-        Ok(Json(MemberReceipts { items: items.collect() }))
-    }
-}
-
-fn marks(read: Option<Tick>, delivered: Option<Tick>) -> Result<(Tick, Tick), Problem> {
-    let mut rules = Rules::default();
-    rules.require(read.is_some() || delivered.is_some(), "read", "required", "give `read`, `delivered` or both");
-    let (read, delivered) = (read.unwrap_or_default(), delivered.unwrap_or_default());
-    rules.require(read.0 >= 0 && delivered.0 >= 0, "read", "range", "an id of a message is positive");
-    rules.done()?;
-    Ok((read, delivered))
 }
 
 /// The message that is answered.
@@ -398,17 +261,6 @@ async fn are_members(caller: &Caller, chat: ChatId, users: &[UserId]) -> Result<
         rules.require(is_in, "mentions", "unknown", &format!("{user} is no member of this chat"));
     }
     rules.done()
-}
-
-/// The cursor of a message's place among those of all chats.
-pub(crate) fn write_place((id, chat): BoxPlace) -> String {
-    cursor::write(&format!("{id} {chat}"))
-}
-
-pub(crate) fn read_place(text: &str) -> Option<BoxPlace> {
-    let (id, chat) = text.split_once(' ')?;
-    let id = id.parse().ok().filter(|id| (1..1 << 53).contains(id))?;
-    Some((Tick(id), chat.parse().ok()?))
 }
 
 /// An id or a point in time: positive, and exact in JavaScript.

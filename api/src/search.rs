@@ -4,7 +4,7 @@ use model::{ChatId, Message, Segment, Terms, Tick, UserId};
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use store::Search;
 
-use crate::{auth::Limited, cursor, message, problem::Problem, quota::Searches};
+use crate::{auth::Limited, boxes, cursor, message, problem::Problem, quota::Searches};
 
 pub(crate) struct SearchApi;
 
@@ -62,13 +62,13 @@ impl SearchApi {
         let terms = Terms::of(&q.0).ok_or_else(|| Problem::malformed("q must have a letter or a digit to look for"))?;
         let (after, before) = (message::place(after.0)?, message::place(before.0)?);
         let search = Search { terms, chat: chat_id.0, from: from.0, after, before };
-        let last = cursor.0.as_deref().map(|text| cursor::read(text, message::read_place)).transpose()?;
+        let last = cursor.0.as_deref().map(|text| cursor::read(text, boxes::read_place)).transpose()?;
         let (hits, next) = caller.state.store.search(caller.user(), &search, last, cursor::limit(limit.0)?).await?;
         let item = |hit: store::Hit| Hit {
             message: hit.message,
             segments: hit.segments,
             my_reactions: (!hit.my_reactions.is_empty()).then_some(hit.my_reactions),
         };
-        Ok(Json(Hits { items: hits.into_iter().map(item).collect(), next: next.map(message::write_place) }))
+        Ok(Json(Hits { items: hits.into_iter().map(item).collect(), next: next.map(boxes::write_place) }))
     }
 }
