@@ -90,6 +90,16 @@ pub fn openapi() -> String {
     text
 }
 
+/// Swagger UI, with all that it needs, over the same document.
+pub(crate) fn docs() -> String {
+    let service = service();
+    // A token that was given stays over a reload, and what can be tried is ready to be.
+    let options = "filter: true,\n        persistAuthorization: true,\n        tryItOutEnabled: true,";
+    let head = "<title>Carrier API</title>\n    <link rel=\"icon\" href=\"data:,\">";
+    let page = service.swagger_ui_html().replace(&service.spec(), &openapi().replace('<', "\\u003c"));
+    format!("<!doctype html>{}", page.replacen("filter: false,", options, 1).replacen("<title>Swagger UI</title>", head, 1))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -99,6 +109,15 @@ mod tests {
     fn the_committed_document_is_the_one_we_serve() {
         let committed = include_str!("../openapi.json");
         assert!(committed == super::openapi(), "api/openapi.json is out of date; run `make openapi`");
+    }
+
+    #[test]
+    fn the_docs_show_the_same_document() {
+        let page = super::docs();
+        let spec =
+            page.split_once("let spec = ").and_then(|(_, rest)| rest.split_once(";\n    let oauth2RedirectUrl")).expect("it is in there").0;
+        assert_eq!(serde_json::from_str::<Value>(spec).expect("JSON"), serde_json::from_str::<Value>(&super::openapi()).expect("JSON"));
+        assert!(page.contains("tryItOutEnabled: true") && page.contains("<title>Carrier API</title>"));
     }
 
     fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {

@@ -85,7 +85,7 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/openapi.json", get(page::Fixed::json(openapi())))
-        .at("/docs", get(page::Fixed::html(service.swagger_ui_html())))
+        .at("/docs", get(page::Fixed::html(document::docs())))
         .nest("/v1", service);
     let origins = state.config.allowed_origins.clone();
     let routes = routes.data(state).around(edge::guard);
