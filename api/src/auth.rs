@@ -116,7 +116,8 @@ impl<'a, Q: Quota> ApiExtractor<'a> for Limited<Q> {
     }
 }
 
-fn token(request: &Request) -> Option<Token> {
+/// The token that a request shows.
+pub(crate) fn token(request: &Request) -> Option<Token> {
     if let Some(value) = request.header(header::AUTHORIZATION) {
         let (scheme, token) = value.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().parse().ok())?;
@@ -127,7 +128,7 @@ fn token(request: &Request) -> Option<Token> {
 }
 
 /// A browser sends the cookie with whatever any page makes it send; only our own may change something with it.
-fn is_our_own_page(request: &Request) -> bool {
+pub(crate) fn is_our_own_page(request: &Request) -> bool {
     if let Some(site) = request.header("sec-fetch-site") {
         return site == "same-origin";
     }

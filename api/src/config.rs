@@ -43,6 +43,12 @@ pub struct Config {
     /// How often files that nobody refers to are looked for
     #[arg(long, env = "CARRIER_FILES_SWEEP", default_value = "1h", value_parser = humantime::parse_duration)]
     pub files_sweep: Duration,
+    /// How many bytes of events may wait, in total, for clients that read slowly
+    #[arg(long, env = "CARRIER_MAX_WAITING", default_value_t = 256 << 20)]
+    pub max_waiting: usize,
+    /// How often a connection is told that it lives
+    #[arg(long, env = "CARRIER_HEARTBEAT", default_value = "25s", value_parser = humantime::parse_duration)]
+    pub heartbeat: Duration,
     /// Origins of other sites whose pages may call the API, separated by commas
     #[arg(long, env = "CARRIER_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
@@ -82,6 +88,8 @@ impl Default for Config {
             files: None,
             max_upload: 25 << 20,
             files_sweep: Duration::from_secs(3600),
+            max_waiting: 256 << 20,
+            heartbeat: Duration::from_secs(25),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             limit_login: LIMIT_LOGIN,

@@ -40,12 +40,7 @@ impl DirectoryApi {
             if query.0.is_some() || cursor.0.is_some() {
                 return Err(Problem::malformed("give `ids` alone"));
             }
-            let ids = ids.split(',').map(str::parse).collect::<Result<Vec<UserId>, _>>();
-            let ids = ids
-                .ok()
-                .filter(|ids| ids.len() <= 100)
-                .ok_or_else(|| Problem::malformed("ids must be 1 to 100 UUIDs with commas between them"))?;
-            let items = store.users(&ids).await?.into_iter().map(Into::into).collect();
+            let items = store.users(&read_ids("ids", &ids)?).await?.into_iter().map(Into::into).collect();
             return Ok(Json(Profiles { items, next: None }));
         }
         let prefix = query.0.unwrap_or_default();
@@ -62,4 +57,12 @@ impl DirectoryApi {
         let next = next.map(|(name, id)| cursor::write(&format!("{id} {name}")));
         Ok(Json(Profiles { items: users.into_iter().map(Into::into).collect(), next }))
     }
+}
+
+/// Up to 100 ids with commas between them.
+pub(crate) fn read_ids(name: &str, text: &str) -> Result<Vec<UserId>, Problem> {
+    let ids = text.split(',').map(str::parse).collect::<Result<Vec<UserId>, _>>();
+    ids.ok()
+        .filter(|ids| ids.len() <= 100)
+        .ok_or_else(|| Problem::malformed(format!("{name} must be 1 to 100 UUIDs with commas between them")))
 }

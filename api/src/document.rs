@@ -3,7 +3,9 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Value, json};
 
-use crate::{attachment, avatar, block, boxes, chat, directory, export, member, message, reaction, receipt, search, session, sync, user};
+use crate::{
+    attachment, avatar, block, boxes, chat, directory, export, live, member, message, reaction, receipt, search, session, sync, user,
+};
 
 /// One for each noun of the API.
 pub(crate) type Apis = (
@@ -22,6 +24,7 @@ pub(crate) type Apis = (
     search::SearchApi,
     export::ExportApi,
     sync::SyncApi,
+    live::Apis,
 );
 
 pub(crate) fn service() -> OpenApiService<Apis, ()> {
@@ -41,6 +44,7 @@ pub(crate) fn service() -> OpenApiService<Apis, ()> {
         search::SearchApi,
         export::ExportApi,
         sync::SyncApi,
+        live::APIS,
     );
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
@@ -78,6 +82,12 @@ pub fn openapi() -> String {
                 operation["security"] = json!([]);
             }
         }
+    }
+    // What is said on a WebSocket is in no operation.
+    let frames = OpenApiService::new(live::Frames, "", "").spec();
+    let frames: Value = serde_json::from_str(&frames).expect("the document is JSON");
+    if let (Some(all), Some(more)) = (document["components"]["schemas"].as_object_mut(), frames["components"]["schemas"].as_object()) {
+        all.extend(more.clone());
     }
     let examples: Value = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {

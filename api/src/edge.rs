@@ -10,7 +10,7 @@ use poem::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{problem::Problem, quota::Told};
+use crate::{auth, problem::Problem, quota::Told};
 
 /// 10,000 characters of up to 12 bytes each as JSON escapes them, with room for the rest.
 const MAX_BODY: usize = 256 * 1024;
@@ -40,6 +40,20 @@ pub(crate) async fn guard<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -
     told.write(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// Pages of our own need no permission; those of other origins do.
+pub(crate) struct ByOrigin<O, T> {
+    pub(crate) own: O,
+    pub(crate) others: T,
+}
+
+impl<O: Endpoint<Output = Response>, T: Endpoint<Output = Response>> Endpoint for ByOrigin<O, T> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if auth::is_our_own_page(&request) { self.own.call(request).await } else { self.others.call(request).await }
+    }
 }
 
 /// What is refused before it gets to [`guard`].

@@ -1,6 +1,7 @@
 //! The HTTP API over the store: REST, its OpenAPI document and Swagger UI.
 
 mod address;
+mod asyncapi;
 mod attachment;
 mod auth;
 mod avatar;
@@ -18,6 +19,7 @@ mod edge;
 mod export;
 mod health;
 mod limit;
+mod live;
 mod member;
 mod message;
 mod page;
@@ -40,6 +42,7 @@ use std::{
 };
 
 use files::Files;
+use live::Live;
 use poem::{Endpoint, EndpointExt, Route, Server, get, listener::TcpAcceptor, middleware::Cors};
 use store::Store;
 use tokio::net::TcpListener;
@@ -57,6 +60,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) config: Config,
+    pub(crate) live: Live,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -68,12 +72,23 @@ pub async fn run(config: Config, store: Store, files: Files, listener: TcpListen
     LazyLock::force(&validate::WARM);
     let acceptor = TcpAcceptor::from_tokio(listener)?;
     let sweep = tokio::spawn(sweep::run(files.clone(), store.clone(), config.files_sweep, shutdown.clone()));
-    let state = Arc::new(State { store, files, config, shutdown: shutdown.clone() });
+    let live = Live::start(store.clone(), config.max_waiting, config.heartbeat).await.map_err(io::Error::other)?;
+    let state = Arc::new(State { store: store.clone(), files, config, live: live.clone(), shutdown: shutdown.clone() });
+    // While the last requests are answered, those who listen are sent elsewhere.
+    let close = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move {
+            shutdown.cancelled().await;
+            live.close().await;
+        }
+    });
     Server::new_with_acceptor(acceptor)
         .name("carrier")
         .idle_timeout(Duration::from_secs(90))
         .run_with_graceful_shutdown(endpoint(state), shutdown.cancelled_owned(), Some(DRAIN))
         .await?;
+    tokio::time::timeout(DRAIN, close).await.ok();
+    tokio::time::timeout(DRAIN, store.told()).await.ok();
     sweep.abort(); // whatever it has deleted, nobody referred to
     Ok(())
 }
@@ -85,6 +100,7 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/openapi.json", get(page::Fixed::json(openapi())))
+        .at("/asyncapi.json", get(page::Fixed::json(asyncapi::asyncapi())))
         .at("/docs", get(page::Fixed::html(document::docs())))
         .nest("/v1", service);
     let origins = state.config.allowed_origins.clone();
@@ -92,7 +108,11 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
     match origins.is_empty() {
         true => routes.boxed(),
         // Outside, so that problems carry its headers too; what it refuses itself is made a problem outside of it.
-        false => routes.with(cors(&origins)).catch_all_error(edge::refuse).boxed(),
+        false => {
+            let own = Arc::new(routes.map_to_response());
+            let others = Arc::clone(&own).with(cors(&origins)).catch_all_error(edge::refuse);
+            edge::ByOrigin { own, others }.boxed()
+        }
     }
 }
 

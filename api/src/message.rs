@@ -27,7 +27,7 @@ pub(crate) struct MessageApi;
 /// A message to send.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
-struct NewMessage {
+pub(crate) struct NewMessage {
     /// 1 to 10,000 characters of plain text; it may be absent when there are attachments.
     #[oai(default)]
     body: String,
@@ -84,38 +84,8 @@ impl MessageApi {
     /// Answered when it is safe as `durability` says. With a `client_id` it may be sent again until it is answered.
     #[oai(path = "/chats/:chat_id/messages", method = "post", operation_id = "sendMessage")]
     async fn send(&self, caller: Limited<Sends>, chat_id: Path<ChatId>, body: Json<NewMessage>) -> Result<Sent, Problem> {
-        let body = body.0;
-        let mut rules = Rules::default();
-        if body.attachments.is_empty() || !body.body.is_empty() {
-            rules.body(&body.body);
-        }
-        body.subject.iter().for_each(|text| rules.subject(text));
-        body.client_id.iter().for_each(|text| rules.client_id(text));
-        rules.require(body.mentions.len() <= 50, "mentions", "length", "a message names at most 50 members");
-        rules.done()?;
-        let reply_to = match body.reply_to {
-            Some(id) => Some(answered(&caller, chat_id.0, id).await?),
-            None => None,
-        };
-        if !body.mentions.is_empty() {
-            are_members(&caller, chat_id.0, &body.mentions).await?;
-        }
-        let attachments = attach(&caller, chat_id.0, body.attachments).await?;
-        let draft = Draft {
-            attachments: &attachments,
-            subject: body.subject.as_deref(),
-            client_id: body.client_id.as_deref(),
-            reply_to: reply_to.as_ref(),
-            mentions: &body.mentions,
-            ..Draft::new(chat_id.0, caller.user(), MessageKind::Text, &body.body)
-        };
-        let sent = caller.state.store.send(draft).await?;
-        let mut json = sent.json;
-        json.pop();
-        json.push_str(r#","durability":""#);
-        json.push_str(caller.state.store.durability().as_str());
-        json.push_str(r#""}"#);
-        Ok(if sent.replayed { Sent::Replayed(RawJson::new(json), true) } else { Sent::Created(RawJson::new(json)) })
+        let (json, replayed) = send(&caller, chat_id.0, body.0).await?;
+        Ok(if replayed { Sent::Replayed(RawJson::new(json), true) } else { Sent::Created(RawJson::new(json)) })
     }
 
     /// A page of messages
@@ -238,6 +208,41 @@ impl MessageApi {
         caller.state.store.clear(caller.own(chat_id.0), place(Some(before.0))?).await?;
         Ok(Done::Done)
     }
+}
+
+/// Sends a message; its JSON, and whether it had been sent before.
+pub(crate) async fn send(caller: &Caller, chat: ChatId, body: NewMessage) -> Result<(String, bool), Problem> {
+    let mut rules = Rules::default();
+    if body.attachments.is_empty() || !body.body.is_empty() {
+        rules.body(&body.body);
+    }
+    body.subject.iter().for_each(|text| rules.subject(text));
+    body.client_id.iter().for_each(|text| rules.client_id(text));
+    rules.require(body.mentions.len() <= 50, "mentions", "length", "a message names at most 50 members");
+    rules.done()?;
+    let reply_to = match body.reply_to {
+        Some(id) => Some(answered(caller, chat, id).await?),
+        None => None,
+    };
+    if !body.mentions.is_empty() {
+        are_members(caller, chat, &body.mentions).await?;
+    }
+    let attachments = attach(caller, chat, body.attachments).await?;
+    let draft = Draft {
+        attachments: &attachments,
+        subject: body.subject.as_deref(),
+        client_id: body.client_id.as_deref(),
+        reply_to: reply_to.as_ref(),
+        mentions: &body.mentions,
+        ..Draft::new(chat, caller.user(), MessageKind::Text, &body.body)
+    };
+    let sent = caller.state.store.send(draft).await?;
+    let mut json = sent.json;
+    json.pop();
+    json.push_str(r#","durability":""#);
+    json.push_str(caller.state.store.durability().as_str());
+    json.push_str(r#""}"#);
+    Ok((json, sent.replayed))
 }
 
 /// The message that is answered.

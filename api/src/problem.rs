@@ -2,49 +2,17 @@
 
 use std::fmt;
 
-use model::NameKind;
+use model::{FieldError, NameKind, Problem as ProblemBody};
 use poem::{
     Body, Response,
     error::ResponseError,
     http::{StatusCode, header},
 };
 use poem_openapi::{
-    ApiResponse, Object,
+    ApiResponse,
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::{ToJSON, Type},
 };
-
-/// A field that breaks a rule.
-#[derive(Clone, Debug, Object)]
-pub(crate) struct FieldError {
-    /// Which field.
-    pub(crate) field: String,
-    /// A stable word.
-    pub(crate) code: String,
-    /// What is wrong, and what would be right.
-    pub(crate) detail: String,
-}
-
-/// An error (RFC 9457).
-#[derive(Clone, Debug, Object)]
-#[oai(rename = "Problem", skip_serializing_if_is_none)]
-struct ProblemBody {
-    /// A URI for the kind of problem.
-    #[oai(rename = "type")]
-    kind: String,
-    /// The status in words.
-    title: String,
-    /// The status.
-    status: u16,
-    /// What went wrong, and what would be right.
-    detail: String,
-    /// A stable word to branch on.
-    code: String,
-    /// The `X-Request-Id` of this answer.
-    request_id: String,
-    /// The fields that break a rule.
-    errors: Option<Vec<FieldError>>,
-}
 
 /// What an operation fails with.
 #[derive(Clone, Debug)]
@@ -69,6 +37,10 @@ impl Problem {
     /// 401: no session, or one that has ended.
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Log in, and send the token as `Authorization: Bearer`.")
+    }
+
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
     }
 
     /// 422: fields break a rule.
@@ -96,9 +68,9 @@ impl Problem {
         vec![MetaMediaType { content_type: "application/problem+json", schema: ProblemBody::schema_ref() }]
     }
 
-    /// The answer, with the id of the request.
-    pub(crate) fn response(&self, request_id: &str) -> Response {
-        let body = ProblemBody {
+    /// What is told of it.
+    pub(crate) fn body(&self, request_id: &str) -> ProblemBody {
+        ProblemBody {
             kind: "about:blank".into(),
             title: self.status.canonical_reason().unwrap_or("Error").into(),
             status: self.status.as_u16(),
@@ -106,7 +78,12 @@ impl Problem {
             code: self.code.into(),
             request_id: request_id.into(),
             errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
-        };
+        }
+    }
+
+    /// The answer, with the id of the request.
+    pub(crate) fn response(&self, request_id: &str) -> Response {
+        let body = self.body(request_id);
         let mut response = Response::builder().status(self.status).content_type("application/problem+json");
         if let Some(seconds) = self.retry_after {
             response = response.header(header::RETRY_AFTER, seconds);
@@ -298,4 +275,6 @@ pub(crate) enum Tags {
     Files,
     /// What changed.
     Sync,
+    /// What happens now.
+    Live,
 }

@@ -70,6 +70,14 @@ pub(crate) fn tell(request: &Request, what: &'static str, rate: Rate, verdict: O
     let Some(verdict) = verdict else { return Ok(()) };
     let told = request.data::<Told>().expect("the edge has put it there");
     told.0.lock().unwrap_or_else(PoisonError::into_inner).push(Count { what, rate, verdict });
+    judge(what, rate, verdict)
+}
+
+/// May it be done?
+///
+/// # Errors
+/// 429 when it was once too often.
+pub(crate) fn judge(what: &str, rate: Rate, verdict: Verdict) -> Result<(), Problem> {
     if verdict.allowed {
         return Ok(());
     }

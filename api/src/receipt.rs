@@ -62,8 +62,7 @@ impl ReceiptApi {
     /// Only ever forward; what is read is delivered too.
     #[oai(path = "/chats/:chat_id/receipts", method = "put", operation_id = "putReceipt")]
     async fn receipt(&self, caller: Caller, chat_id: Path<ChatId>, body: Json<Receipt>) -> Result<Done, Problem> {
-        let (read, delivered) = marks(body.0.read, body.0.delivered)?;
-        caller.state.store.mark(caller.own(chat_id.0), read, delivered).await?;
+        mark(&caller, chat_id.0, body.0.read, body.0.delivered).await?;
         Ok(Done::Done)
     }
 
@@ -76,8 +75,7 @@ impl ReceiptApi {
         rules.require((1..=100).contains(&body.0.items.len()), "items", "length", "give 1 to 100 receipts");
         rules.done()?;
         for item in body.0.items {
-            let (read, delivered) = marks(item.read, item.delivered)?;
-            caller.state.store.mark(caller.own(item.chat_id), read, delivered).await?;
+            mark(&caller, item.chat_id, item.read, item.delivered).await?;
         }
         Ok(Done::Done)
     }
@@ -92,11 +90,12 @@ impl ReceiptApi {
     }
 }
 
-fn marks(read: Option<Tick>, delivered: Option<Tick>) -> Result<(Tick, Tick), Problem> {
+/// A member is so far.
+pub(crate) async fn mark(caller: &Caller, chat: ChatId, read: Option<Tick>, delivered: Option<Tick>) -> Result<(), Problem> {
     let mut rules = Rules::default();
     rules.require(read.is_some() || delivered.is_some(), "read", "required", "give `read`, `delivered` or both");
     let (read, delivered) = (read.unwrap_or_default(), delivered.unwrap_or_default());
     rules.require(read.0 >= 0 && delivered.0 >= 0, "read", "range", "an id of a message is positive");
     rules.done()?;
-    Ok((read, delivered))
+    Ok(caller.state.store.mark(caller.own(chat), read, delivered).await?)
 }

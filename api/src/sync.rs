@@ -51,14 +51,14 @@ impl SyncApi {
     }
 }
 
-fn write(cursor: Cursor) -> String {
+pub(crate) fn write(cursor: Cursor) -> String {
     cursor::write(&match cursor.within {
         Some(Within { began, chat, rev }) => format!("{} {began} {chat} {rev}", cursor.since),
         None => cursor.since.to_string(),
     })
 }
 
-fn read(text: &str) -> Option<Cursor> {
+pub(crate) fn read(text: &str) -> Option<Cursor> {
     let mut words = text.split(' ');
     let tick = |word: &str| word.parse().ok().filter(|tick| (0..1 << 53).contains(tick)).map(Tick);
     let since = tick(words.next()?)?;

@@ -1,13 +1,13 @@
 //! My account, and others' profiles.
 
-use model::{Account, Profile, UserId};
+use model::{Account, FieldError, Profile, UserId};
 use poem::Request;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::MaybeUndefined};
 use store::{Error, UserChange};
 
 use crate::{
     auth::Caller,
-    problem::{FieldError, Problem},
+    problem::Problem,
     session::{Done, LoggedOut, cookie},
     validate::Rules,
 };

@@ -3,9 +3,9 @@
 use std::{str::FromStr, sync::LazyLock};
 
 use chrono::{DateTime, Utc};
-use model::{MAX_BODY, MAX_SUBJECT, Tick};
+use model::{FieldError, MAX_BODY, MAX_SUBJECT, Tick};
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::Problem;
 
 /// Collects what is wrong, so that a form is told all at once.
 #[derive(Default)]

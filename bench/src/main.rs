@@ -1,6 +1,7 @@
 //! How fast are sends? Against the floor of an empty handler, in the same run on the same machine; a ratio says more than a time.
 
 mod http;
+mod live;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -32,15 +33,32 @@ enum Role {
     /// The floor: a server whose handler does nothing
     #[command(hide = true)]
     Empty,
+    /// What a connection that only listens costs, and how soon messages are where they are going
+    Live {
+        /// How many listen
+        #[arg(long, default_value_t = 10_000)]
+        idle: usize,
+        /// Messages a second
+        #[arg(long, default_value_t = 2_000)]
+        rate: u32,
+    },
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Role::Empty) = cli.role {
-        return server::serve_empty().await;
-    }
     let time = Duration::from_secs(cli.seconds);
+    match cli.role {
+        Some(Role::Empty) => return server::serve_empty().await,
+        Some(Role::Live { idle, rate }) => {
+            live::idle(idle).await?;
+            for fsync in ["everysec", "always"] {
+                live::delivery(rate, time, fsync).await?;
+            }
+            return Ok(());
+        }
+        None => {}
+    }
     let empty = Server::empty().await?;
     let hello = Request::get("/hello", "");
     let floor = measure(&empty.address, vec![hello; cli.connections], time).await?;

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     child: Child,
     redis: Option<Child>,
     pub(crate) address: String,
+    /// Of its Redis; empty when it has none.
+    pub(crate) redis_url: String,
     _folder: TempDir,
 }
 
@@ -36,11 +38,12 @@ impl Server {
             .spawn()
             .context("redis-server is not installed; run scripts/setup")?;
         wait(|| async { tokio::net::UnixStream::connect(&socket).await.is_ok() }).await?;
+        let redis_url = format!("redis+unix://{}", socket.display());
         let mut command = beside("carrier")?;
-        command.env("CARRIER_REDIS_URL", format!("redis+unix://{}", socket.display())).env("CARRIER_LOG", "warn");
+        command.env("CARRIER_REDIS_URL", &redis_url).env("CARRIER_LOG", "warn");
         // Sends are counted, as they are anywhere, and never too many.
         command.envs([("CARRIER_LIMIT_LOGIN", "off"), ("CARRIER_LIMIT_REGISTER", "off"), ("CARRIER_LIMIT_SEND", "1000000/1m")]);
-        Self::start(command, Some(redis), folder).await
+        Ok(Self { redis_url, ..Self::start(command, Some(redis), folder).await? })
     }
 
     /// A handler that does nothing.
@@ -62,7 +65,15 @@ impl Server {
             .spawn()
             .context("a server cannot be started")?;
         wait(|| async { TcpStream::connect(&address).await.is_ok() }).await?;
-        Ok(Self { child, redis, address, _folder: folder })
+        Ok(Self { child, redis, address, redis_url: String::new(), _folder: folder })
+    }
+
+    /// How many bytes of memory it has.
+    pub(crate) async fn resident(&self) -> Result<usize> {
+        let id = self.child.id().context("it has ended")?;
+        let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<usize>()? * 1024)
     }
 
     pub(crate) async fn stop(mut self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `carrier`: everything on one machine; or one role of it.
 
 mod all;
+mod chat;
 mod doctor;
 mod migrate;
 mod own_redis;
@@ -49,11 +50,15 @@ enum Role {
     Doctor(doctor::Settings),
     /// Print the OpenAPI document
     Openapi,
+    /// Chat in the terminal
+    Chat(chat::Settings),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(&cli);
+    // A connection is a file; what the system allows us at most, we may need.
+    rlimit::increase_nofile_limit(u64::MAX).ok();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -77,6 +82,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Role::Flusher(settings)) => roles::flusher(settings, on_signal()?).await?,
         Some(Role::Migrate(settings)) => return migrate::run(settings).await,
         Some(Role::Doctor(settings)) => return doctor::run(settings).await,
+        Some(Role::Chat(settings)) => chat::run(settings, on_signal()?).await?,
         Some(Role::Openapi) => print!("{}", api::openapi()),
     }
     Ok(ExitCode::SUCCESS)

@@ -108,6 +108,19 @@ impl Client {
         self.try_request(method, path, body).await.expect("the API answers")
     }
 
+    /// The head of an answer that may have no end; of one that is a problem, all of it.
+    pub async fn head_of(&self, method: Method, path: &str) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.expect("the API answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = if status == 200 { String::new() } else { response.text().await.expect("the API answers") };
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Answer { status, headers, text, json }
+    }
+
     /// A request with bytes of this type, and these headers; the answer's bytes beside it.
     pub async fn raw(
         &self,

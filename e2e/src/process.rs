@@ -93,8 +93,8 @@ impl Process {
     }
 }
 
-/// Beside the test binary: target/debug/deps/it-… and target/debug/carrier.
-fn program() -> PathBuf {
+/// The `carrier` that is tested, beside the test binary: target/debug/deps/it-… and target/debug/carrier.
+pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let program = test.parent().and_then(|deps| deps.parent()).expect("a test is in target/*/deps").join("carrier");
     assert!(program.exists(), "{} is not there: run `cargo build --workspace` first", program.display());

@@ -78,6 +78,9 @@ impl Flusher {
             let committed: Vec<_> = snapshot.rows.iter().map(|row| (row.entry.clone(), row.rev)).collect();
             let settled = self.hot.settle_chat(snapshot.chat, &committed, soon).await?;
             tracing::debug!(chat.id = %snapshot.chat, rows = snapshot.rows.len(), outcome = ?settled, "flushed");
+            if let Some(oldest) = snapshot.rows.first() {
+                self.store.tell_saved(snapshot.chat, snapshot.told, snapshot.saved, oldest.rev);
+            }
             Ok::<_, Error>(())
         });
         let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.chat).collect();
@@ -100,6 +103,7 @@ impl Flusher {
                 error.is_none()
             });
             for (entry, rev, error) in refused {
+                snapshot.saved = snapshot.saved.min(Tick(rev.0 - 1));
                 let tries = self.hot.park_chat_row(chat, &entry, rev, self.config.park_after, &error).await?;
                 tracing::error!(chat.id = %chat, entry, tries, error, "SQL refuses a row; it stays in Redis");
             }
@@ -115,6 +119,9 @@ impl Flusher {
             let listed = Listed { chat, rev: member.member.rev, left: member.member.left };
             // Not resident: their hydration under way, which may have read SQL too early, is ended; the next one finds the row.
             let told = self.hot.enlist(member.user, listed).await;
+            if !member.member.is_in() {
+                self.store.tell_removed(chat, vec![member.user]);
+            }
             told.inspect_err(|error| tracing::debug!(%error, chat.id = %chat, "a member's list is healed at the next flush")).is_ok()
         });
         let mut told = join_all(tell).await.into_iter();
@@ -178,11 +185,18 @@ impl Flusher {
             }
             self.hot.forget(id, user.rev).await?;
             committed.push(("user".into(), user.rev));
+            if !user.erased.happened() {
+                self.store.tell_companions(user.clone());
+            }
         } else {
             snapshot.claims.clear();
         }
         let soon = if snapshot.mine.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
         let mut settled = self.hot.settle_user(id, &committed, &snapshot.claims, soon, false).await?;
+        let revs = || committed.iter().map(|(_, rev)| *rev);
+        if let (Some(newest), Some(oldest)) = (revs().max(), revs().min()) {
+            self.store.tell_own(id, newest, oldest);
+        }
         if settled == Settled::Idle {
             self.store.cool_chats(id).await?;
             settled = self.hot.settle_user(id, &[], "", soon, true).await?;

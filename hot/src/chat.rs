@@ -27,14 +27,36 @@ pub enum Refusal {
 /// How a change of a group went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChatChange {
-    /// Done.
-    Done,
+    /// Done; the tick of it.
+    Done(Tick, Telling),
+    /// It is so already.
+    Same,
     /// It has changed since it was read.
     Stale,
     /// The actor's role is too low.
     Role,
     /// Not a group.
     Direct,
+}
+
+/// How the deletion of a group went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatDeletion {
+    /// Done.
+    Done,
+    /// The actor's role is too low.
+    Role,
+    /// Not a group.
+    Direct,
+}
+
+/// By what those who listen to a chat are told of a change: each change that is told names the one before it, so that none can be missed unnoticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The tick of the change before that they were told of.
+    pub prev: Tick,
+    /// Who is in: it is another number whenever somebody comes or goes.
+    pub roster: Tick,
 }
 
 /// What of a chat is newer than somebody knows.
@@ -119,7 +141,7 @@ impl Hot {
         notice: Option<&Draft<'_>>,
     ) -> Result<std::result::Result<ChatChange, Refusal>> {
         let keys = ChatKeys::new(own.chat);
-        let reply = self
+        let mut reply = self
             .run(
                 Verb::ChangeChat,
                 keys.to_change(),
@@ -140,7 +162,8 @@ impl Hot {
             )
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => ChatChange::Done,
+            "OK" => ChatChange::Done(reply.tick(1)?, reply.telling(2)?),
+            "SAME" => ChatChange::Same,
             "STALE" => ChatChange::Stale,
             "ROLE" => ChatChange::Role,
             "DIRECT" => ChatChange::Direct,
@@ -149,17 +172,29 @@ impl Hot {
     }
 
     /// Deletes a group, if `own.user` owns it.
-    pub async fn delete_chat(&self, own: Own) -> Result<std::result::Result<ChatChange, Refusal>> {
+    pub async fn delete_chat(&self, own: Own) -> Result<std::result::Result<ChatDeletion, Refusal>> {
         let keys = ChatKeys::new(own.chat);
         let keys = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed(), keys.sent()];
         let reply =
             self.run(Verb::DeleteChat, keys, vec![arg(Tick::now()), arg(own.chat), arg(own.user), ms(self.options.flush_after)]).await?;
         Ok(Ok(match reply.word() {
-            "OK" => ChatChange::Done,
-            "ROLE" => ChatChange::Role,
-            "DIRECT" => ChatChange::Direct,
+            "OK" => ChatDeletion::Done,
+            "ROLE" => ChatDeletion::Role,
+            "DIRECT" => ChatDeletion::Direct,
             _ => return refusal(&reply),
         }))
+    }
+
+    /// Who is in a chat, and since when they are; `None`: not resident.
+    pub async fn roster(&self, chat: ChatId) -> Result<Option<(Tick, Vec<UserId>)>> {
+        let keys = ChatKeys::new(chat);
+        let mut reply = self.run(Verb::Roster, vec![keys.row(), keys.members()], vec![]).await?;
+        if reply.word() != "OK" {
+            return Ok(None);
+        }
+        let since = reply.tick(1)?;
+        let users = reply.rest(2).map(|user| parse("a member's id", &text(user)));
+        Ok(Some((since, users.collect::<Result<_>>()?)))
     }
 
     /// A chat as one of its members sees it.
@@ -206,6 +241,8 @@ impl Hot {
             ("blocks", arg(&chat.blocks)),
             ("deleted", arg(chat.deleted)),
             ("clock", arg(clock)),
+            ("told", arg(clock)),
+            ("roster", arg(clock)),
             ("dropped", arg(clock)),
         ];
         let mut args = vec![arg(nonce), arg(chat.id), ms(self.options.chat_ttl), ms(wait)];

@@ -6,7 +6,7 @@ use fred::types::Value;
 use model::{Chat, ChatId, Member, Mine, Name, Partition, Stored, Tick, User, UserId};
 
 use crate::{
-    Hot, Result, Verb,
+    Hot, Result, Telling, Verb,
     chat::chat,
     client::{arg, ms, us},
     keys::{ChatKeys, Kind, UserKeys, dead, due},
@@ -58,6 +58,10 @@ pub struct MemberRow {
 pub struct ChatSnapshot {
     /// Which chat.
     pub chat: ChatId,
+    /// All changes up to here are among the rows, or saved already.
+    pub saved: Tick,
+    /// The last change that its members were told of, and who they are.
+    pub told: Telling,
     /// Oldest first.
     pub rows: Vec<ChatRow>,
 }
@@ -142,10 +146,10 @@ impl Hot {
         lease: Duration,
     ) -> Result<Option<ChatSnapshot>> {
         let keys = ChatKeys::new(id);
-        let reply = self
+        let mut reply = self
             .run(
                 Verb::SnapshotChat,
-                vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed()],
+                vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed(), keys.parked()],
                 vec![arg(id), arg(rows), arg(bytes), us(age), ms(lease)],
             )
             .await?;
@@ -160,7 +164,8 @@ impl Hot {
             let row = read_row(id, &entry, next());
             Ok(ChatRow { entry, rev, row })
         };
-        Ok(Some(ChatSnapshot { chat: id, rows: reply.rest(1).map(row).collect::<Result<_>>()? }))
+        let (saved, told) = (reply.tick(1)?, reply.telling(2)?);
+        Ok(Some(ChatSnapshot { chat: id, saved, told, rows: reply.rest(4).map(row).collect::<Result<_>>()? }))
     }
 
     /// A user's unsaved rows, at most so many, none younger than `age`. `None`: not resident.

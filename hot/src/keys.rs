@@ -155,6 +155,33 @@ pub(crate) const HYDRATE: &str = "hydrate";
 /// The incarnation of SQL that this Redis belongs to, and the version of the format of all keys.
 pub(crate) const META: &str = "carrier";
 
+/// The channel on which a user is told what happens.
+pub(crate) fn inbox(user: UserId) -> String {
+    format!("inbox:{{u{}}}:{user}", user.partition())
+}
+
+pub(crate) fn inbox_of(channel: &str) -> Option<UserId> {
+    channel.strip_prefix("inbox:{u")?.split_once("}:")?.1.parse().ok()
+}
+
+/// The channel on which others are told that a user comes or goes.
+pub(crate) fn watched(user: UserId) -> String {
+    format!("watch:{{u{}}}:{user}", user.partition())
+}
+
+pub(crate) fn watched_of(channel: &str) -> Option<UserId> {
+    channel.strip_prefix("watch:{u")?.split_once("}:")?.1.parse().ok()
+}
+
+/// Until when which API serves a user.
+pub(crate) fn presence(user: UserId) -> String {
+    format!("presence:{{u{}}}:{user}", user.partition())
+}
+
+pub(crate) fn ticket(partition: Partition, hash: &str) -> String {
+    format!("ticket:{{u{partition}}}:{hash}")
+}
+
 /// What an expired key was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expired {
@@ -186,5 +213,13 @@ mod tests {
         assert_eq!(expired(&session(Partition(203), "ab")), Some(Expired::Session(Partition(203))));
         assert_eq!(expired("claim:{n3}:username:bob"), None);
         assert_eq!(expired(&limit("login", "bob")), None);
+    }
+
+    #[test]
+    fn a_channel_tells_whose_it_is() {
+        let user = UserId::new();
+        assert_eq!(inbox_of(&inbox(user)), Some(user));
+        assert_eq!(watched_of(&watched(user)), Some(user));
+        assert_eq!((inbox_of(&watched(user)), watched_of(&inbox(user))), (None, None));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the clock when a row last left), `deleting` (a deletion under way); the chat is *resident* while this key exists |
+//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the clock when a row last left), `told` (the last change its members were told of), `roster` (another number whenever somebody comes or goes), `deleting` (a deletion under way); the chat is *resident* while this key exists |
 //! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
 //! | `…:messages` | list | records of messages (JSON; after a line break, all who reacted), oldest first: every unsaved one and at least the newest 50 |
 //! | `…:changed` | hash | id -> record of a message older than the list that was changed and is not saved yet |
@@ -28,6 +28,9 @@
 //! | `fresh` | sorted set, capped | users who changed their names and are not saved yet, by when |
 //! | `limit:{u203}:WHAT:ID` | string with a TTL | when the account's next WHAT is due at an even pace (µs); not in the AOF: losing it harms nobody |
 //! | `limit:{l9}:WHAT:WHO` | string with a TTL | the same of an address or a login name |
+//! | `presence:{u203}:ID` | sorted set with a TTL | which API serves the user, until when (ms); the last one tells when they were last seen |
+//! | `ticket:{u203}:SHA256` | string, 30 s | hash of the session that it stands for, once |
+//! | `inbox:{u203}:ID`, `watch:{u203}:ID` | channels | what a user is told; that they come or go |
 //! | `hydrate` | list, capped | users who just logged in |
 //! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
 //!
@@ -43,31 +46,37 @@ mod directory;
 mod error;
 mod events;
 mod flush;
+mod inbox;
 mod keys;
 mod limit;
 mod member;
 mod message;
 mod mine;
 mod name;
+mod presence;
 mod reply;
 mod scripts;
 mod server;
 mod session;
+mod ticket;
 mod user;
 
-pub use chat::{ChatChange, ChatRows, HotChanges, HotView, Own, Refusal};
+pub use chat::{ChatChange, ChatDeletion, ChatRows, HotChanges, HotView, Own, Refusal, Telling};
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
+pub use inbox::{Delivery, Inboxes};
 pub use keys::{Expired, Kind};
 pub use limit::{Rate, Verdict};
-pub use member::{Counted, MemberAct, MemberChange};
+pub use member::{Counted, Marked, MemberAct, MemberChange};
 pub use message::{Appended, HotPage, MessageAct, NewMessage, Replaced, Replacement};
 pub use name::ClaimValue;
+pub use presence::Presence;
 pub use scripts::{Scripts, Verb};
 pub use server::{Belongs, FORMAT, Facts};
 pub use session::{Known, Opened};
+pub use ticket::TICKET_LIFE;
 pub use user::{Begun, Listed, Loaded, UserChange, UserRecord};
 
 /// What every call here returns.

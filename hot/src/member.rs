@@ -6,20 +6,36 @@ use fred::types::Value;
 use model::{ChatId, Draft, Member, Role, Tick, UserId};
 
 use crate::{
-    Error, Hot, Own, Refusal, Result, Verb,
+    Error, Hot, Own, Refusal, Result, Telling, Verb,
     chat::refusal,
     client::{arg, ms},
     keys::ChatKeys,
     reply::{parse, text},
 };
 
+/// In a larger chat nobody is told how far the others have read.
+const TOLD_UP_TO: usize = 64;
+
 /// How a mark went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Counted {
-    /// It stands, or something further did.
-    Done,
+    /// It stands.
+    Done(Marked),
+    /// It stood, or something further did.
+    Same,
     /// How many texts SQL has after the mark and before this id must be told.
     Count(Tick),
+}
+
+/// A mark that was moved.
+#[derive(Clone, Debug)]
+pub struct Marked {
+    /// The member's row.
+    pub member: Member,
+    /// How many texts they have not read.
+    pub unread: i64,
+    /// `None`: the chat is too large to tell its members of marks.
+    pub telling: Option<Telling>,
 }
 
 /// What is done about a member.
@@ -37,7 +53,7 @@ pub enum MemberAct {
 #[derive(Clone, Debug)]
 pub enum MemberChange {
     /// Done.
-    Done(Member),
+    Done(Member, Telling),
     /// Already a member, or one of that role.
     AlreadyIn(Member),
     /// No such member.
@@ -76,11 +92,21 @@ impl Hot {
                     ms(self.options.flush_after),
                     arg(below),
                     arg(texts_below),
+                    arg(TOLD_UP_TO),
                 ],
             )
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => Counted::Done,
+            "OK" => {
+                let member = member(&reply.text(1)?)?;
+                let (unread, told) = (reply.number(2)?, reply.text(3)?);
+                let telling = match told.is_empty() {
+                    true => None,
+                    false => Some(Telling { prev: Tick(parse("what was told", &told)?), roster: reply.tick(4)? }),
+                };
+                Counted::Done(Marked { member, unread, telling })
+            }
+            "SAME" => Counted::Same,
             "COUNT" => Counted::Count(reply.tick(1)?),
             _ => return refusal(&reply),
         }))
@@ -118,7 +144,7 @@ impl Hot {
             )
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => MemberChange::Done(member(&reply.text(1)?)?),
+            "OK" => MemberChange::Done(member(&reply.text(1)?)?, reply.telling(2)?),
             "IN" => MemberChange::AlreadyIn(member(&reply.text(1)?)?),
             "ABSENT" => MemberChange::Absent,
             "FULL" => MemberChange::Full,

@@ -3,7 +3,7 @@
 use model::{ChatId, Draft, Stored, Tick, UserId};
 
 use crate::{
-    Hot, Own, Refusal, Result, Verb,
+    Hot, Own, Refusal, Result, Telling, Verb,
     chat::refusal,
     client::{arg, ms},
     keys::ChatKeys,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub enum Appended {
     /// It is in the chat.
-    New(String),
+    New(String, Telling),
     /// Its key was used before: this is the first message, still hot.
     Again(String),
     /// Its key was used before: the message of that id, which only SQL has by now.
@@ -58,7 +58,7 @@ pub struct Replacement<'a> {
 #[derive(Clone, Debug)]
 pub enum Replaced {
     /// Its record now.
-    Done(String),
+    Done(String, Telling),
     /// It has changed since it was read: read it again.
     Stale,
     /// The actor may not.
@@ -101,7 +101,7 @@ impl Hot {
             )
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => Appended::New(reply.text(1)?),
+            "OK" => Appended::New(reply.text(1)?, reply.telling(2)?),
             "AGAIN" => Appended::Again(reply.text(1)?),
             "SAVED" => Appended::Saved(reply.tick(1)?),
             _ => return refusal(&reply),
@@ -195,7 +195,7 @@ impl Hot {
             )
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => Replaced::Done(reply.text(1)?),
+            "OK" => Replaced::Done(reply.text(1)?, reply.telling(2)?),
             "STALE" => Replaced::Stale,
             "ROLE" => Replaced::Role,
             _ => return refusal(&reply),

@@ -3,7 +3,7 @@
 use fred::types::Value;
 use model::Tick;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Telling};
 
 pub(crate) struct Reply {
     verb: &'static str,
@@ -35,6 +35,11 @@ impl Reply {
 
     pub(crate) fn tick(&mut self, at: usize) -> Result<Tick> {
         self.number(at).map(Tick)
+    }
+
+    /// Two values: what was told before, and the roster.
+    pub(crate) fn telling(&mut self, at: usize) -> Result<Telling> {
+        Ok(Telling { prev: self.tick(at)?, roster: self.tick(at + 1)? })
     }
 
     pub(crate) fn list(&mut self, at: usize) -> Vec<Value> {

@@ -73,6 +73,8 @@ verbs! {
     Attached "attached" "no-writes" [list member];
     /// A page of hot messages.
     Page "page" "no-writes" [clock list member];
+    /// Who is in a chat.
+    Roster "roster" "no-writes" [member];
     /// A chat as a member sees it.
     View "view" "no-writes" [list member];
     /// Begins a hydration.
@@ -130,6 +132,10 @@ verbs! {
     TouchSession "touch_session" "allow-oom" [clock];
     /// A session ends.
     CloseSession "close_session" "allow-oom" [clock];
+    /// An API serves a user. What says so is small and goes by itself, so a full Redis has room for it.
+    Pulse "pulse" "allow-oom" [clock];
+    /// It does no more.
+    Leave "leave" "allow-oom" [clock];
     /// Nobody needs this chat any more.
     Cool "cool" "allow-oom" [clock];
 }

@@ -10,6 +10,7 @@ mod member;
 mod message;
 mod mine;
 mod name;
+mod problem;
 mod reaction;
 mod search;
 mod session;
@@ -18,8 +19,8 @@ mod user;
 pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
 pub use clock::Tick;
 pub use event::{
-    ChatCreated, ChatRemoved, ChatUpdated, MeUpdated, MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, ServerEvent,
-    UserUpdated,
+    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated, MemberUpdated, MessageCreated, MessageRemoved,
+    MessageUpdated, PresenceUpdated, ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing, UserUpdated,
 };
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
@@ -29,6 +30,7 @@ pub use message::{
 };
 pub use mine::{About, MAX_HIDDEN, Mine, OwnChat, Preferences};
 pub use name::{Name, NameKind, fold};
+pub use problem::{FieldError, Problem};
 pub use reaction::{MAX_REACTIONS, Reaction, Reactors, Stored, reactions_of, split};
 pub use search::{Segment, Terms, indexed};
 pub use session::{Session, SessionView, Token};

@@ -102,6 +102,11 @@ impl OwnChat {
         message > self.cleared && !self.hidden.contains(&message)
     }
 
+    /// How many messages after `read` were deleted for their owner alone: they are not unread.
+    pub fn unread_hidden(&self, read: Tick) -> i64 {
+        self.hidden.iter().filter(|id| **id > read).count() as i64
+    }
+
     /// As it is shown to somebody who has read up to `read`.
     pub fn preferences(&self, read: Tick) -> Preferences {
         Preferences {

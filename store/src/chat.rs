@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use hot::{ChatChange, ChatRows, HotView, Listed, Own};
+use hot::{ChatChange, ChatDeletion, ChatRows, HotView, Listed, Own, Telling};
 use model::{
     Chat, ChatId, ChatKind, ChatView, Draft, Member, MemberView, Message, MessageKind, OtherMarks, Own as OwnView, OwnChat, Profile, Role,
     System, SystemEvent, Tick, UserId,
@@ -62,6 +62,9 @@ impl Store {
         for some in members.chunks(16) {
             futures_util::future::try_join_all(some.iter().map(|(user, _)| self.enlist_as_is(id, *user))).await?;
         }
+        if new && let Some((roster, _)) = self.hot.roster(id).await? {
+            self.teller.members(id, Telling { prev: Tick(roster.0 - 1), roster }, roster, "");
+        }
         Ok(new)
     }
 
@@ -108,7 +111,7 @@ impl Store {
         }
         let mine = view.members.get(&own.user).ok_or(Error::NoChat)?;
         // What was deleted for oneself is not unread; one's own texts never were.
-        let unread_hidden = kept.hidden.iter().filter(|id| **id > mine.read).count() as i64;
+        let unread_hidden = kept.unread_hidden(mine.read);
         let others = || view.members.iter().filter(|(user, member)| **user != own.user && member.is_in());
         Ok(ChatView {
             id: own.chat,
@@ -162,7 +165,11 @@ impl Store {
             let notice = Draft { system: Some(&event), ..Draft::new(own.chat, own.user, MessageKind::System, "") };
             let notice = (new.name != old.name).then_some(&notice);
             match again(|| self.hot.change_chat(own, &old, &new, notice)).await? {
-                Ok(ChatChange::Done) => return Ok(()),
+                Ok(ChatChange::Done(clock, telling)) => {
+                    self.teller.members(own.chat, telling, clock, "");
+                    return Ok(());
+                }
+                Ok(ChatChange::Same) => return Ok(()),
                 Ok(ChatChange::Stale) => {}
                 Ok(ChatChange::Role) => return Err(Error::RoleTooLow),
                 Ok(ChatChange::Direct) => return Err(Error::DirectChat),
@@ -179,9 +186,9 @@ impl Store {
         let members = self.view_row(own).await?.members;
         loop {
             match again(|| self.hot.delete_chat(own)).await? {
-                Ok(ChatChange::Direct) => return self.put_out_of_sight(own).await,
-                Ok(ChatChange::Role) => return Err(Error::RoleTooLow),
-                Ok(ChatChange::Done | ChatChange::Stale) => break,
+                Ok(ChatDeletion::Direct) => return self.put_out_of_sight(own).await,
+                Ok(ChatDeletion::Role) => return Err(Error::RoleTooLow),
+                Ok(ChatDeletion::Done) => break,
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }
         }
@@ -189,6 +196,7 @@ impl Store {
         for some in members.keys().collect::<Vec<_>>().chunks(16) {
             futures_util::future::try_join_all(some.iter().map(|user| self.enlist_as_is(own.chat, **user))).await?;
         }
+        self.tell_removed(own.chat, members.into_iter().filter(|(_, member)| member.is_in()).map(|(user, _)| user).collect());
         Ok(())
     }
 

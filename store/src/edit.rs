@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join;
 use hot::{MessageAct, Replaced, Replacement};
-use model::{MAX_REACTIONS, Message, MessageKind, Reactors, Stored, Tick, split};
+use model::{MAX_REACTIONS, Message, MessageKind, Reactors, ServerEvent, Stored, Tick, split};
 
 use crate::{Error, Own, Result, Store, again::again, message::read_record};
 
@@ -46,7 +46,7 @@ impl Store {
                 message.subject.clone_from(subject);
             }
             message.edited_at = None; // the script writes the new one
-            if let Some(record) = self.replace(own, &stored, MessageAct::Edit, noted).await? {
+            if let Some(record) = self.replace(own, &stored, MessageAct::Edit, noted, None).await? {
                 return Ok(split(&record).0.to_owned());
             }
         }
@@ -66,7 +66,7 @@ impl Store {
                 return Err(Error::RoleTooLow);
             }
             let tombstone = Stored { message: message.tombstone(), reactors: Vec::new() };
-            if self.replace(own, &tombstone, MessageAct::Delete, noted).await?.is_some() {
+            if self.replace(own, &tombstone, MessageAct::Delete, noted, None).await?.is_some() {
                 return Ok(());
             }
         }
@@ -88,7 +88,7 @@ impl Store {
             if stored.reactors.len() > MAX_REACTIONS {
                 return Err(Error::TooManyReactions);
             }
-            if self.replace(own, &stored, MessageAct::React, noted).await?.is_some() {
+            if self.replace(own, &stored, MessageAct::React, noted, Some((emoji, on))).await?.is_some() {
                 return Ok(());
             }
         }
@@ -103,11 +103,27 @@ impl Store {
         if kept.shows(id) { Ok(stored.reactors) } else { Err(Error::NoMessage) }
     }
 
-    /// The record as it is then. `None`: it has changed since it was read.
-    async fn replace(&self, own: Own, stored: &Stored, act: MessageAct, noted: Tick) -> Result<Option<String>> {
+    /// The record as it is then. `None`: it has changed since it was read. `reaction`: with what, and whether it is new.
+    async fn replace(
+        &self,
+        own: Own,
+        stored: &Stored,
+        act: MessageAct,
+        noted: Tick,
+        reaction: Option<(&str, bool)>,
+    ) -> Result<Option<String>> {
         let new = Replacement { stored, act, actor: own.user, noted };
         match again(|| self.hot.replace(&new)).await? {
-            Ok(Replaced::Done(record)) => Ok(Some(record)),
+            Ok(Replaced::Done(record, telling)) => {
+                let (json, clock) = (split(&record).0, rev_of(&record));
+                let told = |kind, rest: &str| ServerEvent::json(kind, own.chat, clock, telling.prev, &format!(r#"{rest}"message":{json}"#));
+                let event = match reaction {
+                    Some((emoji, added)) => told("reaction", &format!(r#""user_id":"{}","emoji":"{emoji}","added":{added},"#, own.user)),
+                    None => told("message.updated", ""),
+                };
+                self.teller.members(own.chat, telling, clock, event);
+                Ok(Some(record))
+            }
             Ok(Replaced::Stale) => Ok(None),
             Ok(Replaced::Role) => Err(Error::RoleTooLow),
             Err(refusal) => self.resolve(own.chat, refusal).await.map(|()| None),
@@ -128,4 +144,10 @@ impl Store {
         };
         Ok((stored, noted))
     }
+}
+
+/// The rev in a message's JSON, which comes after its id and seq.
+fn rev_of(json: &str) -> Tick {
+    let rest = json.split_once(r#""rev":"#).map_or("", |(_, rest)| rest);
+    Tick(rest.split(',').next().and_then(|number| number.parse().ok()).unwrap_or_default())
 }

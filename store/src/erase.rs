@@ -3,7 +3,7 @@
 use hot::Own;
 use model::{ChatKind, Role, Session, Tick, UserId};
 
-use crate::{Error, Result, Store, again::again, password::Check};
+use crate::{Envelope, Error, Result, Store, again::again, password::Check};
 
 impl Store {
     /// Erases an account, for good: their names are free, their groups are handed over, and their messages are those of a user who is no
@@ -29,6 +29,7 @@ impl Store {
                 Err(_) => return Err(Error::NoUser),
             }
         };
+        self.teller.user(user, Envelope::Ended { session: String::new() });
         for listed in self.hot.chats_of(user).await? {
             if !listed.left.happened() {
                 self.go_for_good(Own { chat: listed.chat, user }, since).await?;

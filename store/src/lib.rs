@@ -7,8 +7,10 @@ mod chat;
 mod config;
 mod directory;
 mod edit;
+mod envelope;
 mod erase;
 mod error;
+mod health;
 mod hydrate;
 mod limit;
 mod list;
@@ -17,9 +19,11 @@ mod message;
 mod mine;
 mod name;
 mod password;
+mod presence;
 mod search;
 mod session;
 mod sync;
+mod tell;
 mod user;
 
 use std::sync::Arc;
@@ -32,8 +36,9 @@ pub use boxes::{BoxPlace, MessageBox};
 pub use config::Config;
 pub use directory::DirectoryPlace;
 pub use edit::Edit;
+pub use envelope::Envelope;
 pub use error::Error;
-pub use hot::{Error as HotError, Own, Rate, UserChange, Verdict};
+pub use hot::{Delivery, Error as HotError, Inboxes, Own, Rate, TICKET_LIFE, UserChange, Verdict};
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;
@@ -56,6 +61,7 @@ pub struct Store {
     pub cold: Cold,
     durability: Durability,
     passwords: Arc<password::Passwords>,
+    teller: tell::Teller,
 }
 
 impl Store {
@@ -76,7 +82,8 @@ impl Store {
             hot::Belongs::Format(found) => return Err(Error::Format(found)),
         }
         let durability = if hot.facts().await?.fsyncs_always() { Durability::Fsync } else { Durability::Memory };
-        Ok(Self { hot, cold, durability, passwords: Arc::default() })
+        let teller = tell::Teller::start(&hot, &cold);
+        Ok(Self { hot, cold, durability, passwords: Arc::default(), teller })
     }
 
     /// How sure an acknowledged message is, with this Redis as it is set.

@@ -9,12 +9,15 @@ impl Store {
     /// Adds somebody to a group; false when they are in already.
     pub async fn add_member(&self, own: Own, user: UserId) -> Result<(MemberView, bool)> {
         let event = System { user_id: Some(user), ..System::new(SystemEvent::MemberAdded, own.user) };
-        let (member, new) = match self.change_member(own, user, MemberAct::Add, &event).await? {
-            MemberChange::Done(member) => (member, true),
-            MemberChange::AlreadyIn(member) => (member, false),
+        let (member, telling) = match self.change_member(own, user, MemberAct::Add, &event).await? {
+            MemberChange::Done(member, telling) => (member, Some(telling)),
+            MemberChange::AlreadyIn(member) => (member, None),
             other => return Err(refused(&other)),
         };
         self.enlist_member(own, user, &member).await?;
+        let new = telling.is_some();
+        // Not before it is in their list: who is told looks for it there.
+        telling.into_iter().for_each(|telling| self.teller.members(own.chat, telling, member.rev, ""));
         Ok((MemberView::new(user, &member), new))
     }
 
@@ -26,7 +29,12 @@ impl Store {
             System { user_id: Some(user), ..System::new(SystemEvent::MemberRemoved, own.user) }
         };
         match self.change_member(own, user, MemberAct::Remove, &event).await? {
-            MemberChange::Done(member) => self.enlist_member(own, user, &member).await,
+            MemberChange::Done(member, telling) => {
+                self.enlist_member(own, user, &member).await?;
+                self.teller.members(own.chat, telling, member.rev, "");
+                self.tell_removed(own.chat, vec![user]);
+                Ok(())
+            }
             other => Err(refused(&other)),
         }
     }
@@ -41,7 +49,11 @@ impl Store {
         let (old, new) = (Some(old.as_str().to_owned()), Some(role.as_str().to_owned()));
         let event = System { user_id: Some(user), old, new, ..System::new(SystemEvent::RoleChanged, own.user) };
         match self.change_member(own, user, MemberAct::Become(role), &event).await? {
-            MemberChange::Done(member) | MemberChange::AlreadyIn(member) => Ok(MemberView::new(user, &member)),
+            MemberChange::Done(member, telling) => {
+                self.teller.members(own.chat, telling, member.rev, "");
+                Ok(MemberView::new(user, &member))
+            }
+            MemberChange::AlreadyIn(member) => Ok(MemberView::new(user, &member)),
             other => Err(refused(&other)),
         }
     }
@@ -67,6 +79,6 @@ fn refused(change: &MemberChange) -> Error {
         MemberChange::Role => Error::RoleTooLow,
         MemberChange::Owner => Error::LastOwner,
         MemberChange::Direct => Error::DirectChat,
-        MemberChange::Absent | MemberChange::Done(_) | MemberChange::AlreadyIn(_) => Error::NoMember,
+        MemberChange::Absent | MemberChange::Done(..) | MemberChange::AlreadyIn(_) => Error::NoMember,
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join;
-use hot::{Appended, Counted, HotPage, NewMessage, Own, Refusal};
-use model::{ChatId, Draft, Stored, Tick, UserId, reactions_of, split};
+use hot::{Appended, Counted, HotPage, Marked, NewMessage, Own, Refusal, Telling};
+use model::{ChatId, Draft, ServerEvent, Stored, Tick, UserId, reactions_of, split};
 use uuid::Uuid;
 
-use crate::{Error, Result, Store, again::again, hydrate::SENT_AGE};
+use crate::{Envelope, Error, Result, Store, again::again, hydrate::SENT_AGE, tell::Job};
 
 /// A message that was sent.
 #[derive(Clone, Debug)]
@@ -58,7 +58,12 @@ impl Store {
         let mut forget = false;
         loop {
             match again(|| self.hot.append(&message, forget)).await? {
-                Ok(Appended::New(json)) => return Ok(Sent { json, replayed: false }),
+                Ok(Appended::New(json, telling)) => {
+                    let (chat, clock) = (message.draft.chat_id, head(&json).map(|(id, _)| id).unwrap_or_default());
+                    let event = ServerEvent::json("message.created", chat, clock, telling.prev, &format!(r#""message":{json}"#));
+                    self.teller.members(chat, telling, clock, event);
+                    return Ok(Sent { json, replayed: false });
+                }
                 Ok(Appended::Again(record)) => return replay(&message.draft, record),
                 Ok(Appended::Saved(id)) => match self.cold.message(message.draft.chat_id, id).await? {
                     Some(first) => return replay(&message.draft, first.record()),
@@ -129,11 +134,36 @@ impl Store {
         let mut counted = (Tick::NEVER, 0);
         loop {
             match again(|| self.hot.mark_read(own, read, delivered, counted)).await? {
-                Ok(Counted::Done) => return Ok(()),
+                Ok(Counted::Done(marked)) => {
+                    self.tell_mark(own, marked);
+                    return Ok(());
+                }
+                Ok(Counted::Same) => return Ok(()),
                 Ok(Counted::Count(below)) => counted = (below, self.cold.count_texts(own.chat, read, below).await?),
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
             }
         }
+    }
+
+    /// Tells how far a member is; themselves, how many texts they have not read now.
+    fn tell_mark(&self, own: Own, Marked { member, unread, telling }: Marked) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let Own { chat, user } = own;
+            let (clock, marks) = (member.rev, format!(r#""user_id":"{user}","read":{},"delivered":{}"#, member.read, member.delivered));
+            let kept = store.own_chat(own).await.unwrap_or_default();
+            let unread = (unread - kept.unread_hidden(member.read)).max(0);
+            let mine = format!(r#"{marks},"unread_count":{unread}"#);
+            let Some(Telling { prev, roster }) = telling else {
+                let event = format!(r#"{{"type":"receipt.updated","chat_id":"{chat}","clock":{clock},{mine}}}"#);
+                return store.teller.user(user, Envelope::Event(event.into()));
+            };
+            let changed = |rest: &str| {
+                let event = ServerEvent::json("receipt.updated", chat, clock, prev, rest).into();
+                Envelope::Changed { chat, prev, clock, event }
+            };
+            store.teller.job(chat, Job::Members { chat, roster, envelope: changed(&marks), but: Some((user, changed(&mine))) });
+        });
     }
 
     /// A chat that is only in SQL is made hot, so that the caller tries again; one that is not there, or not the user's, is an error.

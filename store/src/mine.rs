@@ -107,7 +107,8 @@ impl Store {
             let (rev, value) = self.read_mine(own.user, about).await?;
             let mut kept = read(&value)?;
             change(&mut kept)?;
-            if self.change_mine(own.user, about, rev, &kept.value()).await?.is_some() {
+            if let Some(rev) = self.change_mine(own.user, about, rev, &kept.value()).await? {
+                self.tell_own(own.user, rev, rev);
                 return Ok(kept);
             }
         }
@@ -125,6 +126,7 @@ impl Store {
         let since = loop {
             let (base, _) = self.read_mine(user, about).await?;
             if let Some(rev) = self.change_mine(user, about, base, if blocks { "1" } else { "" }).await? {
+                self.tell_own(user, rev, rev);
                 break rev;
             }
         };

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hot::{Known, Rate, UserChange, Verdict};
-use model::{Name, NameKind, Session, SessionId, SessionView, Tick, Token, User, UserId};
+use model::{Name, NameKind, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
 use uuid::Uuid;
 
-use crate::{Error, Result, Store, again::again, password::Check};
+use crate::{Envelope, Error, Result, Store, again::again, password::Check};
 
 /// A chat with more members than this stays warm when one of them leaves.
 const COOLED_UP_TO: usize = 20;
@@ -100,13 +100,16 @@ impl Store {
     /// # Errors
     /// [`Error::NoSession`] as in [`Store::authenticate`]; then nothing is counted.
     pub async fn admit(&self, token: &Token, what: &str, rate: Rate) -> Result<(Session, Option<Verdict>)> {
-        let (partition, hash) = (token.partition(), token.hash());
+        self.admit_hash(token.partition(), &token.hash(), what, rate).await
+    }
+
+    async fn admit_hash(&self, partition: Partition, hash: &str, what: &str, rate: Rate) -> Result<(Session, Option<Verdict>)> {
         // What is tried again for a lost answer may count twice, which costs less than to remember what was counted.
         let admit = || async {
-            match self.hot.admit(partition, &hash, what, rate).await {
+            match self.hot.admit(partition, hash, what, rate).await {
                 Err(error) if error.refuses_writes() || !error.is_outage() => {
                     tracing::warn!(%error, limit = what, "not limited");
-                    self.hot.authenticate(partition, &hash).await
+                    self.hot.authenticate(partition, hash).await
                 }
                 other => other,
             }
@@ -136,6 +139,38 @@ impl Store {
         Ok(known)
     }
 
+    /// Is this session still good? It counts as used.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`]
+    pub async fn check_session(&self, user: UserId, hash: &str) -> Result<Session> {
+        Ok(self.good(|| self.hot.authenticate(user.partition(), hash)).await?.session)
+    }
+
+    /// The same, and they do `what` once more.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`]
+    pub async fn admit_session(&self, user: UserId, hash: &str, what: &str, rate: Rate) -> Result<(Session, Option<Verdict>)> {
+        self.admit_hash(user.partition(), hash, what, rate).await
+    }
+
+    /// A ticket that stands for a session, once and for a short time.
+    pub async fn issue_ticket(&self, session: &Session) -> Result<Token> {
+        let ticket = Token::new(session.user, random());
+        again(|| self.hot.issue_ticket(session.user, &ticket, &session.hash)).await?;
+        Ok(ticket)
+    }
+
+    /// The session that a ticket stands for; it is used up.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] when it was used before, or is too old.
+    pub async fn use_ticket(&self, ticket: &Token) -> Result<Session> {
+        let hash = self.hot.use_ticket(ticket.partition(), &ticket.hash()).await?.ok_or(Error::NoSession)?;
+        Ok(self.good(|| self.hot.authenticate(ticket.partition(), &hash)).await?.session)
+    }
+
     /// Sets a new password; every other session ends.
     ///
     /// # Errors
@@ -153,7 +188,9 @@ impl Store {
 
     /// Ends a session. With a user's last one their chats may cool.
     pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
-        if again(|| self.hot.close_session(user, hash)).await? == 0 {
+        let left = again(|| self.hot.close_session(user, hash)).await?;
+        self.teller.user(user, Envelope::Ended { session: hash.to_owned() });
+        if left == 0 {
             let store = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = store.cool_chats(user).await {

@@ -118,6 +118,28 @@ impl Store {
         Ok(Changes { changes, clocks, cursor: Cursor { since: began, within: None }, more: false })
     }
 
+    /// What changed of what is a user's alone since a tick: their account, and chats that they keep otherwise.
+    pub async fn sync_own(&self, user: UserId, since: Tick) -> Result<Vec<ServerEvent>> {
+        let (listed, mine, account) = try_join3(self.listed(user), self.all_mine(user), self.user(user)).await?;
+        let account = account.filter(|account| account.rev > since);
+        let mut changes: Vec<_> =
+            account.map(|account| ServerEvent::MeUpdated(MeUpdated { account: account.into() })).into_iter().collect();
+        for row in mine.into_iter().filter(|row| row.rev > since) {
+            let About::Chat(chat_id) = row.about else { continue };
+            if !listed.iter().any(|listed| listed.chat == chat_id && !listed.left.happened()) {
+                continue;
+            }
+            let kept = OwnChat::read(&row.value).unwrap_or_default();
+            changes.extend(removed(chat_id, &kept));
+            match self.view_as(Own { chat: chat_id, user }, &kept).await {
+                Ok(chat) => changes.push(ServerEvent::ChatUpdated(ChatUpdated { chat_id, clock: chat.clock, chat })),
+                Err(Error::NoChat) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(changes)
+    }
+
     /// The profiles that changed of people with whom a user shares a chat: of those who are not saved yet, and of those who are.
     async fn changed_companions(&self, user: UserId, since: Tick, listed: &[hot::Listed]) -> Result<Vec<ServerEvent>> {
         let mine: BTreeSet<ChatId> = listed.iter().filter(|listed| !listed.left.happened()).map(|listed| listed.chat).collect();
@@ -178,18 +200,17 @@ impl Store {
             for (user_id, member) in hot.members {
                 let clock = member.rev;
                 let member = member.is_in().then(|| MemberView::new(user_id, &member));
-                changes.push(ServerEvent::MemberUpdated(MemberUpdated { chat_id, clock, user_id, member }));
+                changes.push(ServerEvent::MemberUpdated(MemberUpdated { chat_id, clock, prev: None, user_id, member }));
             }
-            if kept_changed && (kept.cleared.happened() || !kept.hidden.is_empty()) {
-                let up_to = kept.cleared.happened().then_some(kept.cleared);
-                changes.push(ServerEvent::MessageRemoved(MessageRemoved { chat_id, message_ids: kept.hidden.clone(), up_to }));
+            if kept_changed {
+                changes.extend(removed(chat_id, kept));
             }
         }
         for message in messages.into_iter().map(|stored| stored.message).filter(|message| kept.shows(message.id)) {
             let clock = message.rev;
             changes.push(match message.id > since {
-                true => ServerEvent::MessageCreated(MessageCreated { chat_id, clock, message }),
-                false => ServerEvent::MessageUpdated(MessageUpdated { chat_id, clock, message }),
+                true => ServerEvent::MessageCreated(MessageCreated { chat_id, clock, prev: None, message }),
+                false => ServerEvent::MessageUpdated(MessageUpdated { chat_id, clock, prev: None, message }),
             });
         }
         if stopped_at.is_none() {
@@ -229,6 +250,13 @@ impl Store {
         }
         Ok((messages, end))
     }
+}
+
+/// What somebody deleted for themselves in a chat, if there is any.
+fn removed(chat_id: ChatId, kept: &OwnChat) -> Option<ServerEvent> {
+    let up_to = kept.cleared.happened().then_some(kept.cleared);
+    let any = up_to.is_some() || !kept.hidden.is_empty();
+    any.then(|| ServerEvent::MessageRemoved(MessageRemoved { chat_id, message_ids: kept.hidden.clone(), up_to }))
 }
 
 struct ChatChanges {

@@ -40,7 +40,9 @@ impl Store {
         let wanted: Vec<Name> = wanted.collect();
         change.claims = self.claim_all(id, &wanted).await?;
         self.apply(id, &change).await?;
-        self.user(id).await?.ok_or(Error::NoUser)
+        let user = self.user(id).await?.ok_or(Error::NoUser)?;
+        self.tell_companions(user.clone());
+        Ok(user)
     }
 
     /// Claims all of these names or none.
@@ -67,7 +69,10 @@ impl Store {
         }
         loop {
             match again(|| self.hot.change_user(id, change)).await? {
-                Ok(Some(_)) => return Ok(()),
+                Ok(Some(rev)) => {
+                    self.tell_own(id, rev, rev);
+                    return Ok(());
+                }
                 // Our first try may have run although its answer was lost; else the claim was taken over while we slept.
                 Ok(None) => {
                     let now = self.user(id).await?;

@@ -390,6 +390,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Be told what happens, over SSE
+         * @description An endless stream of events, one JSON object each. The id of an event, where it has one, is a cursor: an `EventSource` that reconnects goes on from it by
+         *     itself.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket
+         * @description It opens one connection, soon: for pages of other origins, whose `WebSocket` and `EventSource` cannot send a token.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/messages": {
         parameters: {
             query?: never;
@@ -419,6 +460,26 @@ export interface paths {
         };
         /** What this server allows */
         get: operations["getMeta"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is online
+         * @description Of those with whom I share a chat, and where neither of us blocks the other; the others are left out.
+         */
+        get: operations["listPresence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -460,6 +521,27 @@ export interface paths {
          *     Chinese, Japanese and other scripts without spaces any part of a text is found. A short page is not the end, an absent `next` is.
          */
         get: operations["searchMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/socket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Be told what happens, and say something, over a WebSocket
+         * @description Text frames, one JSON object each: a `ServerEvent` from us, a `ClientCommand` from you. What is wrong with the session is told after the upgrade, by a close
+         *     code: 4401 log in again; 4408 you read too slowly, resume; 4503 we restart, come back after `after_ms` of `reconnect`.
+         */
+        get: operations["openSocket"];
         put?: never;
         post?: never;
         delete?: never;
@@ -732,6 +814,16 @@ export interface components {
             sessions: components["schemas"]["SessionView"][];
         };
         /**
+         * Ack
+         * @description A command was carried out.
+         */
+        Ack: {
+            /** @description What was sent. */
+            message?: components["schemas"]["SentMessage"] & unknown;
+            /** @description That of the command. */
+            ref?: string;
+        };
+        /**
          * Attachment
          * @description A file that is attached to a message.
          * @example {
@@ -867,6 +959,24 @@ export interface components {
              * @description Which chat.
              */
             chat_id: string;
+        };
+        /**
+         * ChatSaved
+         * @description All changes of a chat up to here are stored for ever.
+         */
+        ChatSaved: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description Which chat.
+             */
+            chat_id: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description A message is stored if its `rev` is not higher.
+             */
+            clock: number;
         };
         /**
          * ChatUpdated
@@ -1055,6 +1165,48 @@ export interface components {
             /** @description For `cursor`: more follow. */
             next?: string;
         };
+        /** @description What a client may say. */
+        ClientCommand: components["schemas"]["ClientCommand_PingCommand"] | components["schemas"]["ClientCommand_SendCommand"] | components["schemas"]["ClientCommand_ReceiptCommand"] | components["schemas"]["ClientCommand_TypingCommand"] | components["schemas"]["ClientCommand_WatchCommand"];
+        /** @description What a client may say. */
+        ClientCommand_PingCommand: {
+            /**
+             * @example ping
+             * @enum {string}
+             */
+            type: "ping";
+        } & components["schemas"]["PingCommand"];
+        /** @description What a client may say. */
+        ClientCommand_ReceiptCommand: {
+            /**
+             * @example receipt
+             * @enum {string}
+             */
+            type: "receipt";
+        } & components["schemas"]["ReceiptCommand"];
+        /** @description What a client may say. */
+        ClientCommand_SendCommand: {
+            /**
+             * @example send
+             * @enum {string}
+             */
+            type: "send";
+        } & components["schemas"]["SendCommand"];
+        /** @description What a client may say. */
+        ClientCommand_TypingCommand: {
+            /**
+             * @example typing
+             * @enum {string}
+             */
+            type: "typing";
+        } & components["schemas"]["TypingCommand"];
+        /** @description What a client may say. */
+        ClientCommand_WatchCommand: {
+            /**
+             * @example watch
+             * @enum {string}
+             */
+            type: "watch";
+        } & components["schemas"]["WatchCommand"];
         /**
          * @description For whom a message is deleted.
          * @enum {string}
@@ -1140,6 +1292,32 @@ export interface components {
             detail: string;
             /** @description Which field. */
             field: string;
+        };
+        /**
+         * Heartbeat
+         * @description The connection lives.
+         */
+        Heartbeat: {
+            /** @description All that changed up to here was sent: go on from it. */
+            cursor: string;
+        };
+        /**
+         * Hello
+         * @description The first frame of a connection.
+         */
+        Hello: {
+            /** @description Where to go on from if the connection ends before the first heartbeat. */
+            cursor: string;
+            /**
+             * Format: uint32
+             * @description A heartbeat comes about as often; after twice that without any frame the connection is dead.
+             */
+            heartbeat_ms: number;
+            /**
+             * @description All that changed since yours comes next on this connection. If not, more than 1,000 changes wait: page `/v1/sync` from your cursor, then take those of
+             *     heartbeats.
+             */
+            resumed: boolean;
         };
         /**
          * Hit
@@ -1296,6 +1474,12 @@ export interface components {
             /** @description As they are now; absent when they are no longer in. */
             member?: components["schemas"]["MemberView"] & unknown;
             /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             */
+            prev?: number;
+            /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
              * @description Who.
@@ -1445,6 +1629,12 @@ export interface components {
             clock: number;
             /** @description The message. */
             message: components["schemas"]["Message"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             */
+            prev?: number;
         };
         /**
          * @description Written by a person, or by Carrier itself.
@@ -1498,6 +1688,12 @@ export interface components {
             clock: number;
             /** @description As it is now; take it if its `rev` is higher than what you have. */
             message: components["schemas"]["Message"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             */
+            prev?: number;
         };
         /**
          * Messages
@@ -1834,6 +2030,14 @@ export interface components {
             pinned?: boolean;
         };
         /**
+         * PingCommand
+         * @description Is the connection alive? Answered with `ack`.
+         */
+        PingCommand: {
+            /** @description The answer has the same. */
+            ref?: string;
+        };
+        /**
          * Preferences
          * @description How I want a chat to be shown; nobody else sees it.
          * @example {
@@ -1852,6 +2056,39 @@ export interface components {
             muted_until?: string;
             /** @description Shown before the others. */
             pinned: boolean;
+        };
+        /**
+         * PresenceUpdated
+         * @description Whether somebody whom I watch is online.
+         */
+        PresenceUpdated: {
+            /** @description When they last were, RFC 3339 in UTC. */
+            last_seen_at?: string;
+            /** @description They are connected. */
+            online: boolean;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description Who.
+             */
+            user_id: string;
+        };
+        /**
+         * Presences
+         * @description Who is online.
+         * @example {
+         *       "items": [
+         *         {
+         *           "last_seen_at": "2026-11-21T02:33:53.991Z",
+         *           "online": false,
+         *           "user_id": "01a1fbf3-fda1-74ab-bca3-65732967a212"
+         *         }
+         *       ]
+         *     }
+         */
+        Presences: {
+            /** @description Those of whom I may know it, in the order asked for. */
+            items: components["schemas"]["PresenceUpdated"][];
         };
         /**
          * Problem
@@ -1955,6 +2192,42 @@ export interface components {
             user_ids: string[];
         };
         /**
+         * ReactionChanged
+         * @description Somebody reacted to a message, or took it back.
+         */
+        ReactionChanged: {
+            /** @description False: they took it back. */
+            added: boolean;
+            /**
+             * A chat.
+             * Format: uuid
+             * @description In which chat.
+             */
+            chat_id: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The tick of the change.
+             */
+            clock: number;
+            /** @description With what. */
+            emoji: string;
+            /** @description The message as it is now; take it if its `rev` is higher than what you have. */
+            message: components["schemas"]["Message"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The tick of the change before it that I was told of.
+             */
+            prev?: number;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description Who.
+             */
+            user_id: string;
+        };
+        /**
          * Reactions
          * @description Reactions, by the first of each kind.
          * @example {
@@ -1994,6 +2267,79 @@ export interface components {
             read?: number;
         };
         /**
+         * ReceiptCommand
+         * @description Tell how far I am, as `PUT /v1/chats/{chat_id}/receipts` does.
+         */
+        ReceiptCommand: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description In which chat.
+             */
+            chat_id: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The id of the newest message that reached me.
+             */
+            delivered?: number;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The id of the newest message I have read.
+             */
+            read?: number;
+            /** @description The answer has the same. */
+            ref?: string;
+        };
+        /**
+         * ReceiptUpdated
+         * @description Somebody has read on, or received more. Nobody is told in chats of more than 64.
+         */
+        ReceiptUpdated: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description In which chat.
+             */
+            chat_id: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The tick of the change.
+             */
+            clock: number;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The id of the newest message that reached one of their devices.
+             */
+            delivered: number;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The tick of the change before it that I was told of; absent in larger chats, where only I am told of mine.
+             */
+            prev?: number;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description The id of the newest message they have read.
+             */
+            read: number;
+            /**
+             * Format: int64
+             * @description It is mine: how many texts of others I have not read now.
+             */
+            unread_count?: number;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description Who.
+             */
+            user_id: string;
+        };
+        /**
          * Receipts
          * @description How far I am in many chats.
          * @example {
@@ -2008,6 +2354,27 @@ export interface components {
         Receipts: {
             /** @description 1 to 100. */
             items: components["schemas"]["ChatReceipt"][];
+        };
+        /**
+         * Reconnect
+         * @description This server restarts; the connection closes. Come back after a while, to any other.
+         */
+        Reconnect: {
+            /**
+             * Format: uint32
+             * @description When; it is spread over all who are told.
+             */
+            after_ms: number;
+        };
+        /**
+         * Refused
+         * @description A command was refused.
+         */
+        Refused: {
+            /** @description Why, as the REST call of the same name would answer. */
+            problem: components["schemas"]["Problem"] & unknown;
+            /** @description That of the command. */
+            ref?: string;
         };
         /**
          * Register
@@ -2066,6 +2433,22 @@ export interface components {
             hit: boolean;
             /** @description Plain text. */
             text: string;
+        };
+        /**
+         * SendCommand
+         * @description Send a message, as `POST /v1/chats/{chat_id}/messages` does. `ack` has the message.
+         */
+        SendCommand: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description To which chat.
+             */
+            chat_id: string;
+            /** @description With a `client_id` it may be sent again until it is answered. */
+            message: components["schemas"]["NewMessage"] & unknown;
+            /** @description The answer has the same. */
+            ref?: string;
         };
         /**
          * SentMessage
@@ -2129,7 +2512,15 @@ export interface components {
             system?: components["schemas"]["System"] & unknown;
         };
         /** @description Something changed. */
-        ServerEvent: components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"];
+        ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"];
+        /** @description Something changed. */
+        ServerEvent_Ack: {
+            /**
+             * @example ack
+             * @enum {string}
+             */
+            type: "ack";
+        } & components["schemas"]["Ack"];
         /** @description Something changed. */
         ServerEvent_ChatCreated: {
             /**
@@ -2147,6 +2538,14 @@ export interface components {
             type: "chat.removed";
         } & components["schemas"]["ChatRemoved"];
         /** @description Something changed. */
+        ServerEvent_ChatSaved: {
+            /**
+             * @example chat.saved
+             * @enum {string}
+             */
+            type: "chat.saved";
+        } & components["schemas"]["ChatSaved"];
+        /** @description Something changed. */
         ServerEvent_ChatUpdated: {
             /**
              * @example chat.updated
@@ -2154,6 +2553,22 @@ export interface components {
              */
             type: "chat.updated";
         } & components["schemas"]["ChatUpdated"];
+        /** @description Something changed. */
+        ServerEvent_Heartbeat: {
+            /**
+             * @example heartbeat
+             * @enum {string}
+             */
+            type: "heartbeat";
+        } & components["schemas"]["Heartbeat"];
+        /** @description Something changed. */
+        ServerEvent_Hello: {
+            /**
+             * @example hello
+             * @enum {string}
+             */
+            type: "hello";
+        } & components["schemas"]["Hello"];
         /** @description Something changed. */
         ServerEvent_MeUpdated: {
             /**
@@ -2195,6 +2610,62 @@ export interface components {
             type: "message.updated";
         } & components["schemas"]["MessageUpdated"];
         /** @description Something changed. */
+        ServerEvent_PresenceUpdated: {
+            /**
+             * @example presence
+             * @enum {string}
+             */
+            type: "presence";
+        } & components["schemas"]["PresenceUpdated"];
+        /** @description Something changed. */
+        ServerEvent_ReactionChanged: {
+            /**
+             * @example reaction
+             * @enum {string}
+             */
+            type: "reaction";
+        } & components["schemas"]["ReactionChanged"];
+        /** @description Something changed. */
+        ServerEvent_ReceiptUpdated: {
+            /**
+             * @example receipt.updated
+             * @enum {string}
+             */
+            type: "receipt.updated";
+        } & components["schemas"]["ReceiptUpdated"];
+        /** @description Something changed. */
+        ServerEvent_Reconnect: {
+            /**
+             * @example reconnect
+             * @enum {string}
+             */
+            type: "reconnect";
+        } & components["schemas"]["Reconnect"];
+        /** @description Something changed. */
+        ServerEvent_Refused: {
+            /**
+             * @example error
+             * @enum {string}
+             */
+            type: "error";
+        } & components["schemas"]["Refused"];
+        /** @description Something changed. */
+        ServerEvent_SessionRevoked: {
+            /**
+             * @example session.revoked
+             * @enum {string}
+             */
+            type: "session.revoked";
+        } & components["schemas"]["SessionRevoked"];
+        /** @description Something changed. */
+        ServerEvent_Typing: {
+            /**
+             * @example typing
+             * @enum {string}
+             */
+            type: "typing";
+        } & components["schemas"]["Typing"];
+        /** @description Something changed. */
         ServerEvent_UserUpdated: {
             /**
              * @example user.updated
@@ -2202,6 +2673,14 @@ export interface components {
              */
             type: "user.updated";
         } & components["schemas"]["UserUpdated"];
+        /**
+         * SessionRevoked
+         * @description My session has ended; log in again. The connection closes.
+         */
+        SessionRevoked: {
+            /** @description What to do, in a sentence. */
+            detail: string;
+        };
         /**
          * SessionView
          * @description A session, as its owner sees it.
@@ -2315,12 +2794,78 @@ export interface components {
          */
         SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed";
         /**
+         * Ticket
+         * @description A ticket.
+         * @example {
+         *       "expires_in": 30,
+         *       "ticket": "8e0318711b92bb67c53343962890b2a69ea3cf78aa8f4f837d3067d38fa1818e52"
+         *     }
+         */
+        Ticket: {
+            /**
+             * Format: uint64
+             * @description How many seconds it is good for.
+             */
+            expires_in: number;
+            /** @description For `ticket` of one connection. */
+            ticket: string;
+        };
+        /**
+         * Typing
+         * @description Somebody is writing in a chat.
+         */
+        Typing: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description In which chat.
+             */
+            chat_id: string;
+            /**
+             * Format: uint32
+             * @description For how long that holds; 0: they stopped.
+             */
+            expires_ms: number;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description Who.
+             */
+            user_id: string;
+        };
+        /**
+         * TypingCommand
+         * @description I am typing. Say it again every few seconds; it ends by itself.
+         */
+        TypingCommand: {
+            /**
+             * A chat.
+             * Format: uuid
+             * @description In which chat.
+             */
+            chat_id: string;
+            /** @description The answer has the same. */
+            ref?: string;
+            /** @description False: I have stopped. True when it is absent. */
+            typing?: boolean;
+        };
+        /**
          * UserUpdated
          * @description Somebody with whom I share a chat is not as they were.
          */
         UserUpdated: {
             /** @description As they are now. */
             user: components["schemas"]["Profile"] & unknown;
+        };
+        /**
+         * WatchCommand
+         * @description Tell me whether these are online, now and when it changes: the people on screen. It takes the place of those before.
+         */
+        WatchCommand: {
+            /** @description The answer has the same. */
+            ref?: string;
+            /** @description Up to 100; of those with whom I share a chat I am told. */
+            user_ids: string[];
         };
     };
     responses: never;
@@ -6046,6 +6591,234 @@ export interface operations {
             };
         };
     };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: a cursor of `/v1/sync` or of an earlier connection. */
+                since?: string;
+                /** @description Of `POST /v1/events/tickets`, instead of a token. */
+                ticket?: string;
+            };
+            header?: {
+                /** @description The same, as an `EventSource` sends it when it reconnects. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, until either side ends it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ServerEvent"][];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No session, or one that has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role is too low. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Absent, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Taken, or in conflict with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It stands for this session, once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No session, or one that has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role is too low. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Absent, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Taken, or in conflict with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMyMessages: {
         parameters: {
             query: {
@@ -6177,6 +6950,118 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Meta"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No session, or one that has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role is too low. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Absent, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Taken, or in conflict with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPresence: {
+        parameters: {
+            query: {
+                /** @description Up to 100 ids, separated by commas. */
+                user_ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Presences"];
                 };
             };
             /** @description The request cannot be understood. */
@@ -6414,6 +7299,119 @@ export interface operations {
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Hits"];
                 };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No session, or one that has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role is too low. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Absent, or not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Taken, or in conflict with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too often; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openSocket: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: a cursor of `/v1/sync` or of an earlier connection. */
+                since?: string;
+                /** @description Of `POST /v1/events/tickets`, instead of a token; it may also come as the subprotocol `ticket.` and it, beside `carrier`. */
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is a WebSocket from here on: `ServerEvent`s from us, `ClientCommand`s from you. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request cannot be understood. */
             400: {

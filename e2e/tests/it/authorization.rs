@@ -103,6 +103,7 @@ fn make_good(call: &mut Call, people: &People, chat: &str) {
         "createChat" => call.body = Some(json!({ "kind": "group", "name": "x", "members": ["target"] })),
         "updateMe" => call.body = Some(json!({ "bio": "x" })),
         "putReceipts" => call.body = Some(json!({ "items": [{ "chat_id": chat, "read": 1 }] })),
+        "listPresence" => call.path = format!("/v1/presence?user_ids={}", people.target.id),
         "login" => call.body = Some(json!({ "login": "target", "password": PASSWORD })),
         _ => {}
     }

@@ -31,6 +31,7 @@ async fn the_client_is_made_of_the_document_and_goes_through_the_main_flow() {
     for sql in [Sql::Sqlite, Sql::MariaDb] {
         let stack = Stack::start(sql).await;
         let api = stack.start_api().await;
+        npm("lint:live", &api.url).await;
         npm("test", &api.url).await;
         api.stop().await;
     }

@@ -2,10 +2,10 @@
 -- KEYS chat token messages members dirty sent due changed
 -- ARGV now_us chat_id sender client_id tail ttl_ms flush_after_ms forget
 --      tail: the message's JSON after its ticks; forget: '1' when SQL does not have what `sent` remembers
--- returns {'OK', message} | {'AGAIN', message} | {'SAVED', id}: sent before, and only in SQL by now | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
+-- returns {'OK', message, told, roster} | {'AGAIN', message} | {'SAVED', id}: sent before, and only in SQL by now | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[8] }
 local sender, key = ARGV[3], ARGV[3] .. ':' .. ARGV[4]
-local clock, seq, texts, blocks = mend(keys)
+local clock, seq, texts, blocks, told, roster = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -35,4 +35,4 @@ redis.call('ZADD', KEYS[6], id, key)
 redis.call('RPUSH', KEYS[3], message)
 follow(keys, message, texts)
 stays_warm(KEYS[2], tonumber(ARGV[6]))
-return { 'OK', message }
+return { 'OK', message, told, roster }

@@ -1,10 +1,10 @@
 -- A group's name, description or picture; a new name with the system message that tells of it.
 -- KEYS chat token messages members dirty due changed
 -- ARGV now_us chat_id actor old_name name old_description description old_avatar avatar tail ttl_ms flush_after_ms   (tail: '' when the name stays)
--- returns {'OK'} | {'STALE'}: they are not as the caller knew it | {'ROLE'} | {'DIRECT'} | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
+-- returns {'OK', clock, told, roster} | {'SAME'} | {'STALE'}: they are not as the caller knew it | {'ROLE'} | {'DIRECT'} | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local name, description, avatar, tail = ARGV[5], ARGV[7], ARGV[9], ARGV[10]
-local clock, seq, texts = mend(keys)
+local clock, seq, texts, _, told, roster = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -13,7 +13,7 @@ if not is_in(member) then return { 'FORBIDDEN' } end
 local kind, old_name, old_description, old_avatar = unpack(redis.call('HMGET', KEYS[1], 'kind', 'name', 'description', 'avatar'))
 if kind ~= 'group' then return { 'DIRECT' } end
 if role_of(member) == 'member' then return { 'ROLE' } end
-if old_name == name and old_description == description and old_avatar == avatar then return { 'OK' } end
+if old_name == name and old_description == description and old_avatar == avatar then return { 'SAME' } end
 if old_name ~= ARGV[4] or old_description ~= ARGV[6] or old_avatar ~= ARGV[8] then return { 'STALE' } end
 
 -- A call of ours that was stopped between the message and the name is taken up there.
@@ -29,6 +29,6 @@ if tail ~= '' and not resumes then
   redis.call('RPUSH', KEYS[3], message)
   follow(keys, message, texts)
 end
-redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'name', name, 'description', description, 'avatar', avatar)
+redis.call('HSET', KEYS[1], 'clock', rev, 'told', rev, 'rev', rev, 'name', name, 'description', description, 'avatar', avatar)
 stays_warm(KEYS[2], tonumber(ARGV[11]))
-return { 'OK' }
+return { 'OK', rev, told, roster }

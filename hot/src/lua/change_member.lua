@@ -1,12 +1,12 @@
 -- Somebody is added to a group, is removed from it, leaves it, or gets another role; with the system message that tells of it.
 -- KEYS chat token messages members dirty due changed
 -- ARGV now_us chat_id actor user 'add'|'remove'|role tail max_members ttl_ms flush_after_ms
--- returns {'OK', member, message} | {'IN', member}: nothing to change | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
+-- returns {'OK', member, told, roster} | {'IN', member}: nothing to change | {'ABSENT'}: nobody to remove | {'FULL'} | {'ROLE'}: the actor may not
 --       | {'OWNER'}: others would be left without one | {'DIRECT'}: a direct chat's two people are for ever | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local actor, user, verb, tail = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
-local clock, seq, texts = mend(keys)
+local clock, seq, texts, _, told, roster = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -58,6 +58,9 @@ if verb == 'add' then
 else
   member = written(member, verb == 'remove' and { left = rev, mentions = '' } or { role = verb })
 end
+-- First, and new each time: nobody goes on telling those who were in before.
+roster = text(now)
+redis.call('HSET', KEYS[1], 'roster', roster)
 if verb == 'owner' then
   redis.call('HSET', KEYS[4], user, member, actor, written(actors, { role = 'admin' }))
 else
@@ -65,4 +68,4 @@ else
 end
 if not resumes then follow(keys, message, texts) end
 stays_warm(KEYS[2], tonumber(ARGV[8]))
-return { 'OK', member, message }
+return { 'OK', member, told, roster }

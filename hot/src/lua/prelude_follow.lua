@@ -22,7 +22,7 @@ local function follow(keys, message, texts)
       end
     end
   end
-  redis.call('HSET', keys.chat, 'clock', id, 'rev', id, 'last', id, 'seq', seq, 'texts', text(texts))
+  redis.call('HSET', keys.chat, 'clock', id, 'told', id, 'rev', id, 'last', id, 'seq', seq, 'texts', text(texts))
   return tonumber(id), tonumber(seq), texts
 end
 
@@ -62,16 +62,20 @@ local function wipe(keys, tick)
   redis.call('DEL', keys.messages, keys.changed)
 end
 
--- The chat's clock, seq, texts and blocks, or nil when it is not resident.
+-- The chat's clock, seq, texts, blocks, and what those who listen are told by: the tick of the last change that they were told of, and that of the last
+-- coming or going. Nil when it is not resident.
 local function mend(keys)
-  local state = redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'deleting', 'blocks', 'deleted')
+  local state = redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'deleting', 'blocks', 'deleted', 'told', 'roster')
   if not state[1] then return nil end
   local clock, seq, texts = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
   if state[4] then uncount(keys, state[4]) end
   if state[6] ~= '0' then wipe(keys, state[6]) end
   local newest = redis.call('LINDEX', keys.messages, -1)
-  if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then clock, seq, texts = follow(keys, newest, texts) end
-  return clock, seq, texts, state[5] or ''
+  if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then
+    clock, seq, texts = follow(keys, newest, texts)
+    state[7] = text(clock)
+  end
+  return clock, seq, texts, state[5] or '', state[7], state[8]
 end
 
 -- Does the other of a direct chat block this one? `blocks`: `who:since:1`, or `:0` when no longer.

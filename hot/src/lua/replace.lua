@@ -3,12 +3,12 @@
 -- ARGV now_us chat_id actor author id base_rev noted head tail 'edit'|'delete'|'react' beside ttl_ms flush_after_ms
 --      noted: the chat's clock before SQL was read for it; head, tail: the JSON before and after its rev, without the closing brace; beside: what is
 --      kept beside the JSON
--- returns {'OK', message} | {'STALE'}: it has changed, or left Redis, since it was read | {'ROLE'}: neither its author nor one who may delete it
+-- returns {'OK', message, told, roster} | {'STALE'}: it has changed, or left Redis, since it was read | {'ROLE'}: neither its author nor one who may delete it
 --       | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = { chat = KEYS[1], messages = KEYS[3], members = KEYS[4], changed = KEYS[7] }
 local actor, author, id, deletes = ARGV[3], ARGV[4], ARGV[5], ARGV[10] == 'delete'
 local may = ARGV[10] == 'react' or actor == author
-local clock, _, _, blocks = mend(keys)
+local clock, _, _, blocks, told, roster = mend(keys)
 if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(ARGV[1], now) then return { 'SKEW' } end
@@ -45,11 +45,11 @@ end
 becomes_dirty(KEYS[5], KEYS[6], ARGV[2], tonumber(ARGV[13]))
 redis.call('ZADD', KEYS[5], unpack(dirty))
 if deletes then
-  redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev, 'deleting', id .. ' ' .. rev)
+  redis.call('HSET', KEYS[1], 'clock', rev, 'told', rev, 'rev', rev, 'deleting', id .. ' ' .. rev)
 else
-  redis.call('HSET', KEYS[1], 'clock', rev, 'rev', rev)
+  redis.call('HSET', KEYS[1], 'clock', rev, 'told', rev, 'rev', rev)
 end
 if listed then redis.call('LSET', KEYS[3], at, message) else redis.call('HSET', KEYS[7], id, message) end
 if deletes then uncount(keys, id .. ' ' .. rev) end
 stays_warm(KEYS[2], tonumber(ARGV[12]))
-return { 'OK', message }
+return { 'OK', message, told, roster }

@@ -1,9 +1,11 @@
 -- The oldest rows of a chat that SQL does not have. It renews the lease, so that its connection has a write to wait for (WAITAOF, WAIT).
--- KEYS chat messages members dirty due changed
+-- KEYS chat messages members dirty due changed parked
 -- ARGV chat_id rows bytes age_us lease_ms   (age_us: younger rows are left for later)
--- returns {'GONE'} | {'OK', {entry, rev, row} ...}; the row of `chat` is a list of its fields, of `list:UID` the member's; '' when there is none
+-- returns {'GONE'} | {'OK', saved, told, roster, {entry, rev, row} ...}
+--      saved: all changes up to this tick are among the rows, or saved already; the row of `chat` is a list of its fields, of `list:UID` the member's; '' when there is none
 -- SQL is never shown a message that its chat does not count yet.
-if not mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3], changed = KEYS[6] }) then
+local clock, _, _, _, told, roster = mend({ chat = KEYS[1], messages = KEYS[2], members = KEYS[3], changed = KEYS[6] })
+if not clock then
   redis.call('ZREM', KEYS[5], ARGV[1])
   return { 'GONE' }
 end
@@ -32,7 +34,8 @@ local function message_of(id)
   return message or find_message(KEYS[2], number)
 end
 
-local found = { 'OK' }
+local found, saved = { 'OK', 0, told, roster }, age > 0 and math.min(clock, now - age) or clock
+if #entries == 2 * tonumber(ARGV[2]) then saved = tonumber(entries[#entries]) - 1 end
 for i = 1, #entries, 2 do
   local entry, rev = entries[i], entries[i + 1]
   local kind, id = string.match(entry, '^(%a+):?(.*)$')
@@ -46,6 +49,11 @@ for i = 1, #entries, 2 do
     data = redis.call('HGET', KEYS[3], id) or ''
   end
   found[#found + 1] = { entry, rev, data }
-  if room <= 0 then break end
+  if room <= 0 then
+    saved = math.min(saved, tonumber(rev) - 1)
+    break
+  end
 end
+local parked = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')[2]
+found[2] = text(parked and math.min(saved, tonumber(parked) - 1) or saved)
 return found

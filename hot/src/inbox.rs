@@ -1,0 +1,122 @@
+//! Inboxes: what happens to a user's chats is published to the user, on a channel of theirs, and every API that serves them listens to it.
+//!
+//! Sharded pub/sub is fire and forget. So what is published says what was published before it, and what is lost is found missing (see `store`).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fred::{
+    clients::SubscriberClient,
+    interfaces::{ClientLike, EventInterface, PubsubInterface},
+    types::{Message, Value},
+};
+use model::UserId;
+use tokio::sync::{broadcast::error::RecvError, mpsc};
+
+use crate::{Error, Hot, Options, Result, client::builder, keys};
+
+/// What arrives from the inboxes that are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Something for this user.
+    Inbox(UserId, Bytes),
+    /// This user came online or went offline.
+    Presence(UserId),
+    /// Something was lost: the connection, or our breath. Open all of them again, and look at everything.
+    Lost,
+}
+
+/// A subscription to the inboxes of some users. Dropping it ends it.
+#[derive(Clone)]
+pub struct Inboxes(Arc<Subscriber>);
+
+struct Subscriber(SubscriberClient);
+
+impl Inboxes {
+    /// How many deliveries may wait. More, and they are dropped for one [`Delivery::Lost`].
+    const WAITING: usize = 8192;
+
+    /// Subscribes on a connection of its own; to nothing yet.
+    pub async fn connect(options: &Options) -> Result<(Self, mpsc::Receiver<Delivery>)> {
+        let mut builder = builder(options)?;
+        // fred preallocates these slots; they are emptied at once into our own queue.
+        builder.with_performance_config(|performance| performance.broadcast_channel_capacity = Self::WAITING);
+        let client = builder.build_subscriber_client().map_err(|error| Error::of("subscribe", error))?;
+        client.init().await.map_err(|error| Error::of("subscribe", error))?;
+        let (mut messages, mut reconnects) = (client.message_rx(), client.reconnect_rx());
+        let (sender, deliveries) = mpsc::channel(Self::WAITING);
+        tokio::spawn(async move {
+            let mut lost = false;
+            loop {
+                let delivery = tokio::select! {
+                    message = messages.recv() => match message {
+                        Ok(message) => delivery(message),
+                        Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
+                        Err(RecvError::Closed) => return,
+                    },
+                    reconnected = reconnects.recv() => match reconnected {
+                        Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
+                        Err(RecvError::Closed) => return,
+                    },
+                };
+                let Some(delivery) = delivery else { continue };
+                let delivery = if lost { Delivery::Lost } else { delivery };
+                match sender.try_send(delivery) {
+                    Ok(()) => lost = false,
+                    Err(mpsc::error::TrySendError::Full(_)) => lost = true,
+                    Err(mpsc::error::TrySendError::Closed(_)) => return,
+                }
+            }
+        });
+        Ok((Self(Arc::new(Subscriber(client))), deliveries))
+    }
+
+    /// Listens to a user's inbox. Whatever is published once this has returned is delivered. Again is no error.
+    pub async fn open(&self, user: UserId) -> Result<()> {
+        self.0.0.ssubscribe(keys::inbox(user)).await.map_err(|error| Error::of("SSUBSCRIBE", error))
+    }
+
+    /// Listens no more.
+    pub async fn close(&self, user: UserId) -> Result<()> {
+        self.0.0.sunsubscribe(keys::inbox(user)).await.map_err(|error| Error::of("SUNSUBSCRIBE", error))
+    }
+
+    /// Listens for a user's coming and going.
+    pub async fn watch(&self, user: UserId) -> Result<()> {
+        self.0.0.ssubscribe(keys::watched(user)).await.map_err(|error| Error::of("SSUBSCRIBE", error))
+    }
+
+    /// Listens for it no more.
+    pub async fn unwatch(&self, user: UserId) -> Result<()> {
+        self.0.0.sunsubscribe(keys::watched(user)).await.map_err(|error| Error::of("SUNSUBSCRIBE", error))
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let client = self.0.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { client.quit().await });
+        }
+    }
+}
+
+fn delivery(message: Message) -> Option<Delivery> {
+    if let Some(user) = keys::inbox_of(&message.channel) {
+        let bytes = match message.value {
+            Value::Bytes(bytes) => bytes,
+            Value::String(text) => text.into_inner(),
+            _ => return None,
+        };
+        // A copy of its own: what waits must not keep the whole buffer that Redis' answers were read into.
+        return Some(Delivery::Inbox(user, Bytes::copy_from_slice(&bytes)));
+    }
+    keys::watched_of(&message.channel).map(Delivery::Presence)
+}
+
+impl Hot {
+    /// Publishes to a user's inbox. Nobody may be listening.
+    pub async fn publish(&self, user: UserId, payload: Bytes) -> Result<()> {
+        self.client.spublish(keys::inbox(user), payload).await.map_err(|error| Error::of("SPUBLISH", error))
+    }
+}
