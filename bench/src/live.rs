@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval_at, sleep},
 };
 
 use crate::{
@@ -56,11 +56,13 @@ pub(crate) async fn delivery(rate: u32, time: Duration, fsync: &str) -> Result<(
     let listening: Vec<_> = sockets.into_iter().map(|socket| tokio::spawn(socket.listen(Arc::clone(&latencies)))).collect();
 
     let each = chats.len().div_ceil(SENDERS as usize);
-    let senders = chats.chunks(each).map(|chats| {
+    let senders = chats.chunks(each).enumerate().map(|(at, chats)| {
         let (address, chats) = (carrier.address.clone(), chats.to_vec());
         tokio::spawn(async move {
             let mut connection = Connection::open(&address).await?;
-            let mut ticks = interval(Duration::from_secs(1) * SENDERS / rate);
+            // In turn, not all at once: people do not type in step.
+            let period = Duration::from_secs(1) * SENDERS / rate;
+            let mut ticks = interval_at(tokio::time::Instant::now() + period * at as u32 / SENDERS, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             let (start, mut sent, mut acks) = (Instant::now(), 0, Vec::new());
             while start.elapsed() < time {

@@ -14,7 +14,8 @@ use tokio::{
 /// A server under test.
 pub(crate) struct Server {
     child: Child,
-    redis: Option<Child>,
+    /// What it needs, in the order in which it is stopped.
+    others: Vec<Child>,
     pub(crate) address: String,
     /// Of its Redis; empty when it has none.
     pub(crate) redis_url: String,
@@ -39,33 +40,44 @@ impl Server {
             .context("redis-server is not installed; run scripts/setup")?;
         wait(|| async { tokio::net::UnixStream::connect(&socket).await.is_ok() }).await?;
         let redis_url = format!("redis+unix://{}", socket.display());
-        let mut command = beside("carrier")?;
-        command.env("CARRIER_REDIS_URL", &redis_url).env("CARRIER_LOG", "warn");
-        // Sends are counted, as they are anywhere, and never too many.
-        command.envs([("CARRIER_LIMIT_LOGIN", "off"), ("CARRIER_LIMIT_REGISTER", "off"), ("CARRIER_LIMIT_SEND", "1000000/1m")]);
-        Ok(Self { redis_url, ..Self::start(command, Some(redis), folder).await? })
+        let sql = format!("sqlite://{}", folder.path().join("carrier.db").display());
+        let role = |words: &[&str]| {
+            let mut command = beside("carrier")?;
+            command.args(words).env("CARRIER_REDIS_URL", &redis_url).env("CARRIER_DATABASE_URL", &sql).env("CARRIER_LOG", "warn");
+            command.env("CARRIER_FILES", folder.path().join("files"));
+            // Sends are counted, as they are anywhere, and never too many.
+            command.envs([("CARRIER_LIMIT_LOGIN", "off"), ("CARRIER_LIMIT_REGISTER", "off"), ("CARRIER_LIMIT_SEND", "1000000/1m")]);
+            command.stdout(Stdio::null()).kill_on_drop(true);
+            Ok::<_, anyhow::Error>(command)
+        };
+        if !role(&["migrate", "up"])?.status().await?.success() {
+            bail!("the schema was not made");
+        }
+        // A sidecar of the API, as in production.
+        let flusher = role(&["flusher"])?.spawn().context("a flusher cannot be started")?;
+        let api = role(&["api"])?;
+        Ok(Self { redis_url, others: vec![flusher, redis], ..Self::start(api, folder).await? })
     }
 
     /// A handler that does nothing.
     pub(crate) async fn empty() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("empty");
-        Self::start(command, None, TempDir::new()?).await
+        Self::start(command, TempDir::new()?).await
     }
 
-    async fn start(mut command: Command, redis: Option<Child>, folder: TempDir) -> Result<Self> {
+    async fn start(mut command: Command, folder: TempDir) -> Result<Self> {
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = free.local_addr()?.to_string();
         drop(free);
         let child = command
             .env("CARRIER_LISTEN", &address)
-            .env("CARRIER_DATA_DIR", folder.path())
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .context("a server cannot be started")?;
         wait(|| async { TcpStream::connect(&address).await.is_ok() }).await?;
-        Ok(Self { child, redis, address, redis_url: String::new(), _folder: folder })
+        Ok(Self { child, others: Vec::new(), address, redis_url: String::new(), _folder: folder })
     }
 
     /// How many bytes of memory it has.
@@ -78,8 +90,8 @@ impl Server {
 
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await?;
-        if let Some(mut redis) = self.redis {
-            redis.kill().await?;
+        for mut other in self.others {
+            other.kill().await?;
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ enum LogFormat {
 #[derive(Subcommand)]
 enum Role {
     /// Serve the API
-    Api(roles::Api),
+    Api(Box<roles::Api>),
     /// Save what is in Redis to SQL
     Flusher(roles::Flusher),
     /// Bring the schema up to date, or tell how far it is
@@ -59,6 +59,10 @@ fn main() -> ExitCode {
     log(&cli);
     // A connection is a file; what the system allows us at most, we may need.
     rlimit::increase_nofile_limit(u64::MAX).ok();
+    // Nobody waits for a flusher as they do for the API beside it. Threads inherit this, so it comes before there are any.
+    if matches!(cli.role, Some(Role::Flusher(_))) {
+        rustix::process::nice(5).ok();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,7 +82,7 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.role {
         None => all::run(cli.all, on_signal()?).await?,
-        Some(Role::Api(settings)) => roles::api(settings, on_signal()?).await?,
+        Some(Role::Api(settings)) => roles::api(*settings, on_signal()?).await?,
         Some(Role::Flusher(settings)) => roles::flusher(settings, on_signal()?).await?,
         Some(Role::Migrate(settings)) => return migrate::run(settings).await,
         Some(Role::Doctor(settings)) => return doctor::run(settings).await,

@@ -1,12 +1,13 @@
 //! One pass over what is due: claim, snapshot, durable, commit, heal, settle.
 
-use std::{collections::HashMap, fmt::Display, time::Duration};
+use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 
 use futures_util::future::{join_all, try_join_all};
 use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
 use model::{About, ChatId, Mine, Tick, UserId};
 use sea_orm::DatabaseConnection;
 use store::Store;
+use tokio::sync::Semaphore;
 
 use crate::{
     Config, Error,
@@ -16,6 +17,8 @@ use crate::{
 
 /// How many chats, or users, share one transaction.
 const GROUP: usize = 128;
+/// How many scripts Redis is given at once.
+const AT_ONCE: usize = 8;
 /// How many rows of one chat.
 const ROWS: usize = 512;
 /// About how many bytes of messages of one chat; so a transaction holds at most 32 MiB.
@@ -54,7 +57,7 @@ impl Flusher {
 
     async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {
         let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age(), self.config.lease));
-        let mut snapshots: Vec<ChatSnapshot> = whole(chats, join_all(snapshots).await)?.into_iter().flatten().collect();
+        let mut snapshots: Vec<ChatSnapshot> = whole(chats, few_at_once(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(&self.hot).await?;
 
         let rows = snapshots.iter().flat_map(|snapshot| {
@@ -71,7 +74,7 @@ impl Flusher {
         self.park_chat_rows(&mut snapshots, &rejected).await?;
         join_all(snapshots.iter_mut().map(|snapshot| self.sweep_chat(snapshot))).await;
         // SQL has them, so nobody who reads it from now on can miss what other slots are told of.
-        join_all(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
+        few_at_once(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
 
         let settle = snapshots.iter().map(async |snapshot| {
             let soon = if snapshot.rows.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
@@ -84,7 +87,7 @@ impl Flusher {
             Ok::<_, Error>(())
         });
         let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.chat).collect();
-        whole(&ids, join_all(settle).await).map(drop)
+        whole(&ids, few_at_once(settle).await).map(drop)
     }
 
     /// Rows that SQL refused, or that cannot be read, are counted and not settled.
@@ -151,7 +154,7 @@ impl Flusher {
 
     async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
         let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, self.durable.age(), self.config.lease));
-        let mut snapshots: Vec<UserSnapshot> = whole(users, join_all(snapshots).await)?.into_iter().flatten().collect();
+        let mut snapshots: Vec<UserSnapshot> = whole(users, few_at_once(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(&self.hot).await?;
         let rejected = match commit(&self.sql, snapshots.iter().flat_map(user_rows).collect()).await {
             Ok(rejected) => rejected,
@@ -164,7 +167,7 @@ impl Flusher {
         let errors: HashMap<_, _> = rejected.iter().map(|rejected| (rejected.row.key(), rejected.error.as_str())).collect();
         let ids: Vec<_> = snapshots.iter().map(|snapshot| snapshot.user).collect();
         let settle = snapshots.iter_mut().map(|snapshot| self.settle_user(snapshot, &errors));
-        whole(&ids, join_all(settle).await).map(drop)
+        whole(&ids, few_at_once(settle).await).map(drop)
     }
 
     async fn settle_user(&self, snapshot: &mut UserSnapshot, errors: &HashMap<String, &str>) -> Result<(), Error> {
@@ -239,6 +242,18 @@ impl Flusher {
         let mut told = join_all(tell).await.into_iter();
         snapshot.mine.retain(|_| told.next().unwrap_or(true));
     }
+}
+
+/// All of these, in their order. Redis runs whatever waits on one connection before it looks at the next, so many scripts at once would hold up everybody.
+fn few_at_once<F: Future>(work: impl Iterator<Item = F>) -> impl Future<Output = Vec<F::Output>> {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    join_all(work.map(|one| {
+        let room = Arc::clone(&room);
+        async move {
+            let _room = room.acquire_owned().await.expect("it is never closed");
+            one.await
+        }
+    }))
 }
 
 fn user_rows(snapshot: &UserSnapshot) -> Vec<SqlRow> {

@@ -71,7 +71,7 @@ impl Connection {
     pub(crate) async fn next(&mut self) -> Result<Next, End> {
         tokio::select! {
             frames = self.outbox.next(BATCH) => frames.map(Next::Frames),
-            () = tokio::time::sleep_until(self.next_beat) => self.beat().await,
+            () = tokio::time::sleep_until(self.next_beat) => Box::pin(self.beat()).await,
         }
     }
 

@@ -77,7 +77,7 @@ impl SocketApi {
         let tasks = live.0.tasks.clone();
         tasks.spawn(async move {
             let Some(mut socket) = accept(on_upgrade).await else { return };
-            let end = match opener.session(ticket.0.as_deref()).await {
+            let end = match Box::pin(opener.session(ticket.0.as_deref())).await {
                 Ok(session) => serve(&mut socket, &live, &opener.state, &session, since).await,
                 Err(problem) if problem.is_unauthorized() => Some(End::Revoked),
                 Err(_) => Some(End::Restart(super::spread())),
@@ -109,7 +109,8 @@ async fn serve(socket: &mut Socket, live: &Live, state: &Arc<State>, session: &m
         let hello = connection.hello(since).await?;
         Ok::<_, store::Error>((connection, hello))
     };
-    let (mut connection, (hello, changes, told)) = match opened.await {
+    // Boxed, as all that is done seldom: what waits for thousands should be small.
+    let (mut connection, (hello, changes, told)) = match Box::pin(opened).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::debug!(%error, "a connection cannot be served now");
@@ -120,8 +121,7 @@ async fn serve(socket: &mut Socket, live: &Live, state: &Arc<State>, session: &m
     if let Err(end) = write(socket, &connection, first).await {
         return end;
     }
-    let outcome = Box::pin(converse(socket, &mut connection, state)).await;
-    outcome.err().flatten()
+    converse(socket, &mut connection, state).await.err().flatten()
 }
 
 async fn converse(socket: &mut Socket, connection: &mut Connection, state: &Arc<State>) -> Result<(), Option<End>> {

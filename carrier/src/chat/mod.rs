@@ -190,10 +190,8 @@ fn show(book: &mut Book, event: &ServerEvent, open: Option<ChatId>, link: &Link)
         ServerEvent::Typing(typing) if open == Some(typing.chat_id) && typing.expires_ms > 0 => {
             println!("   {} is typing", book.person(typing.user_id));
         }
-        ServerEvent::Presence(presence) => {
-            if book.is_online(presence.user_id, presence.online) {
-                println!("   {} is {}", book.person(presence.user_id), if presence.online { "online" } else { "offline" });
-            }
+        ServerEvent::Presence(presence) if book.is_online(presence.user_id, presence.online) => {
+            println!("   {} is {}", book.person(presence.user_id), if presence.online { "online" } else { "offline" });
         }
         ServerEvent::ChatCreated(created) => {
             book.put(created.chat.clone());

@@ -30,10 +30,13 @@ local function rfc3339(tick)
     ms - seconds * 1000)
 end
 
--- The owner must be looked at after `wait` ms, since it has something unsaved now. It is told only once: the set is never empty again
--- until `settle` finds it so.
+-- The owner must be looked at within `wait` ms, since it has something unsaved now. It is told only once: the set is never empty again until `settle`
+-- finds it so. What became dirty together is not saved all at once: it is spread over the last quarter of the time.
 local function becomes_dirty(dirty, due, id, wait)
-  if redis.call('ZCARD', dirty) == 0 then redis.call('ZADD', due, 'LT', text(millis() + wait), id) end
+  if redis.call('ZCARD', dirty) == 0 then
+    local now = micros()
+    redis.call('ZADD', due, 'LT', text(math.floor(now / 1000) + wait - math.floor(wait / 4 * (now % 97) / 97)), id)
+  end
 end
 
 -- The chat stays warm; written only when half of its life is over.
