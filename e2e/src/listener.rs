@@ -163,8 +163,8 @@ fn parsed(bytes: impl Stream<Item = reqwest::Result<impl AsRef<[u8]>>>) -> impl 
         while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
             let event: Vec<u8> = text.drain(..end + 2).collect();
             let event = String::from_utf8(event).expect("UTF-8");
-            let data = event.lines().find_map(|line| line.strip_prefix("data: ")).expect("an event has data");
-            events.push(read(data));
+            // A comment has none.
+            events.extend(event.lines().find_map(|line| line.strip_prefix("data: ")).map(read));
         }
         futures_util::stream::iter(events)
     })

@@ -231,7 +231,7 @@ impl Stack {
     /// a key deletes it instead, and tells nobody.)
     pub async fn expire(&self, chat: ChatId) {
         let key = format!("chat:{{c{}}}:{chat}:token", chat.partition());
-        self.redis.cli(&["PEXPIRE", &key, "50"]).await;
+        self.redis.cli(&["PEXPIRE", &key, "50", "LT"]).await; // again is no reprieve
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET /v1/events`: the same events over SSE (WHATWG HTML, section 9.2).
 
+use std::time::Duration;
+
 use async_stream::stream;
 use bytes::Bytes;
 use model::ServerEvent;
@@ -20,6 +22,9 @@ use super::{
 use crate::{cursor, problem::Problem, sync};
 
 pub(crate) struct StreamApi;
+
+/// How often a silent stream is written to. That its reader has gone is not seen before: poem goes on with a connection after hyper has found its end.
+const BREATH: Duration = Duration::from_secs(5);
 
 #[OpenApi(tag = "crate::problem::Tags::Live")]
 impl StreamApi {
@@ -65,7 +70,14 @@ impl IntoResponse for EventStream {
                 yield with_id(&told);
             }
             loop {
-                match connection.next().await {
+                let next = tokio::select! {
+                    next = connection.next() => next,
+                    () = tokio::time::sleep(BREATH) => {
+                        yield Bytes::from_static(b":\n\n");
+                        continue;
+                    }
+                };
+                match next {
                     Ok(Next::Frames(frames)) => yield line(&frames.iter().collect::<Vec<_>>()),
                     Ok(Next::Heartbeat(told)) => yield with_id(&told),
                     Err(end) => {

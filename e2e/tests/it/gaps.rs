@@ -231,6 +231,41 @@ async fn a_message_of_an_api_that_died_before_it_told_anybody_is_told_when_it_is
     api.stop().await;
 }
 
+on_both!(what_happens_while_a_connection_is_being_opened_is_told);
+async fn what_happens_while_a_connection_is_being_opened_is_told(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let (api, other) = (stack.start_api_with(api::Config::default().unlimited(), &proxy.url()).await, stack.start_api().await);
+    let (ann, bob) = (other.register("ann").await, other.register("bob").await);
+    let begin = bob.get("/v1/sync").await.expect(200)["cursor"].as_str().expect("a cursor").to_owned();
+    let chat = id_of(&ann.create_direct("bob").await.expect(201));
+    ann.send(&chat, "before").await.expect(201);
+    for wire in [Wire::Socket, Wire::Sse] {
+        let at = bob.at(&api.url);
+        at.get("/v1/users/me").await.expect(200);
+        let subscribe = proxy.rule_for(format!("}}:{}", bob.id), Fault::Stall, 0, 1);
+        let query = format!("since={begin}");
+        let opening = tokio::spawn(async move {
+            let mut listener = Listener::connect(&at, wire, &query).await;
+            listener.expect("hello").await;
+            listener
+        });
+        subscribe.wait_fired(1).await;
+        let sent = ann.send(&chat, "meanwhile").await.expect(201);
+        subscribe.release();
+        let mut listener = opening.await.expect("it opens");
+        listener.until("message.created", |event| event["message"]["id"] == sent["id"]).await;
+        drop(listener);
+        // Or the next one would find the inbox open.
+        eventually(30 * SECOND, "he is gone", async || {
+            ann.get(&format!("/v1/presence?user_ids={}", bob.id)).await.expect(200)["items"][0]["online"] == false
+        })
+        .await;
+    }
+    api.stop().await;
+    other.stop().await;
+}
+
 on_both!(events_that_redis_lost_are_looked_up);
 async fn events_that_redis_lost_are_looked_up(sql: Sql) {
     let stack = Stack::start(sql).await;

@@ -52,10 +52,22 @@ async fn what_happens_in_a_chat_is_told_to_all_members_on_every_wire(sql: Sql) {
         let came = tells.until("chat.updated", |event| event["chat"]["name"] == "Best friends").await;
         assert!(came.iter().any(|event| event["message"]["system"]["event"] == "chat_renamed"), "{came:#?}");
 
-        ann.add_member(&chat, &carl.id).await;
+        let mut carls = Listener::connect(&carl, wire, "").await;
+        carls.expect("hello").await;
+        ann.add_member(&chat, &carl.id).await.expect(201);
+        carls.until("chat.created", |event| event["chat_id"] == chat.as_str()).await;
+        let here = ann.send(&chat, "hello, Carl").await.expect(201);
+        carls.until("message.created", |event| event["message"]["id"] == here["id"]).await;
         tells.until("member.updated", |event| event["user_id"] == carl.id.as_str() && !event["member"].is_null()).await;
         ann.remove_member(&chat, &carl.id).await.expect(204);
         tells.until("member.updated", |event| event["user_id"] == carl.id.as_str() && event["member"].is_null()).await;
+
+        carls.until("chat.removed", |event| event["chat_id"] == chat.as_str()).await;
+        let gone = ann.send(&chat, "without Carl").await.expect(201);
+        tells.until("message.created", |event| event["message"]["id"] == gone["id"]).await;
+        let other = friends(&carl, &[]).await;
+        let came = carls.until("chat.created", |event| event["chat_id"] == other.as_str()).await;
+        assert!(came.iter().all(|event| event["message"]["id"] != gone["id"]), "{came:#?}");
 
         ann.delete(&format!("{path}?for=everyone")).await.expect(204);
         assert_eq!(tells.expect("message.updated").await["message"]["deleted"], true);
