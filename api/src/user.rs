@@ -50,6 +50,19 @@ struct NewPassword {
     new_password: String,
 }
 
+/// Somebody, with what only those may know with whom they share a chat.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Person {
+    /// What everybody may know.
+    #[oai(flatten)]
+    profile: Profile,
+    /// They are connected; absent for strangers, and where one of us blocks the other.
+    online: Option<bool>,
+    /// When they last were, RFC 3339 in UTC; absent as well when it is not known any more.
+    last_seen_at: Option<String>,
+}
+
 #[OpenApi(tag = "crate::problem::Tags::Users")]
 impl UserApi {
     /// My account
@@ -113,9 +126,12 @@ impl UserApi {
 
     /// Somebody's profile
     #[oai(path = "/users/:user_id", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Caller, user_id: Path<UserId>) -> Result<Json<Profile>, Problem> {
-        let user = caller.state.store.user(user_id.0).await?;
-        Ok(Json(user.ok_or_else(|| Problem::not_found("There is no such user."))?.into()))
+    async fn get(&self, caller: Caller, user_id: Path<UserId>) -> Result<Json<Person>, Problem> {
+        let store = &caller.state.store;
+        let user = store.user(user_id.0).await?.ok_or_else(|| Problem::not_found("There is no such user."))?;
+        let presence = store.presences(caller.user(), &[user.id]).await?.pop();
+        let online = presence.as_ref().map(|presence| presence.online);
+        Ok(Json(Person { profile: user.into(), online, last_seen_at: presence.and_then(|presence| presence.last_seen_at) }))
     }
 }
 

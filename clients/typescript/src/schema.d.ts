@@ -2030,6 +2030,40 @@ export interface components {
             pinned?: boolean;
         };
         /**
+         * Person
+         * @description Somebody, with what only those may know with whom they share a chat.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:51.000Z",
+         *       "display_name": "Bob",
+         *       "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
+         *       "last_seen_at": "2026-11-21T02:33:53.991Z",
+         *       "online": false,
+         *       "username": "bob"
+         *     }
+         */
+        Person: {
+            /** @description Where their picture is; it changes with the picture. */
+            avatar_url?: string;
+            /** @description A few words about them. */
+            bio?: string;
+            /** @description RFC 3339 in UTC. */
+            created_at: string;
+            /** @description What to call them. */
+            display_name: string;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description Never changes.
+             */
+            id: string;
+            /** @description When they last were, RFC 3339 in UTC; absent as well when it is not known any more. */
+            last_seen_at?: string;
+            /** @description They are connected; absent for strangers, and where one of us blocks the other. */
+            online?: boolean;
+            /** @description Unique whatever its case. */
+            username: string;
+        };
+        /**
          * PingCommand
          * @description Is the connection alive? Answered with `ack`.
          */
@@ -8873,7 +8907,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json; charset=utf-8": components["schemas"]["Profile"];
+                    "application/json; charset=utf-8": components["schemas"]["Person"];
                 };
             };
             /** @description The request cannot be understood. */

@@ -301,9 +301,13 @@ async fn who_is_online_is_told_to_those_who_watch_and_may_know(sql: Sql) {
     assert!(came.last().expect("it came")["last_seen_at"].is_string());
     assert!(presence(&bob).await[0]["last_seen_at"].is_string());
 
+    let profile = ann.get(&format!("/v1/users/{}", bob.id)).await.expect(200);
+    assert_eq!((&profile["online"], profile["last_seen_at"].is_string()), (&json!(false), true), "{profile}");
+    assert!(ann.get(&format!("/v1/users/{}", carl.id)).await.expect(200)["online"].is_null(), "a stranger");
     // Who blocks is not seen any more.
     bob.put(&format!("/v1/users/me/blocks/{}", ann.id), json!(null)).await.expect(204);
     assert_eq!(presence(&bob).await, json!([]));
+    assert!(ann.get(&format!("/v1/users/{}", bob.id)).await.expect(200)["online"].is_null());
     let mut bobs = Listener::socket(&bob, "", &[]).await;
     bobs.expect("hello").await;
     let watch = json!({ "type": "watch", "user_ids": [bob.id], "ref": "w" });
