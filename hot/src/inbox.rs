@@ -8,10 +8,10 @@ use bytes::Bytes;
 use fred::{
     clients::SubscriberClient,
     interfaces::{ClientLike, EventInterface, PubsubInterface},
-    types::{Message, Value},
+    types::{Message, Value, config::Server},
 };
 use model::UserId;
-use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{Error, Hot, Options, Result, client::builder, keys};
 
@@ -32,42 +32,24 @@ pub struct Inboxes(Arc<Subscriber>);
 
 struct Subscriber(SubscriberClient);
 
+/// What arrives from them.
+pub struct Deliveries {
+    messages: Receiver<Message>,
+    reconnects: Receiver<Server>,
+}
+
 impl Inboxes {
-    /// How many deliveries may wait. More, and they are dropped for one [`Delivery::Lost`].
+    /// How many deliveries may wait. More, and the oldest are dropped for one [`Delivery::Lost`].
     const WAITING: usize = 8192;
 
     /// Subscribes on a connection of its own; to nothing yet.
-    pub async fn connect(options: &Options) -> Result<(Self, mpsc::Receiver<Delivery>)> {
+    pub async fn connect(options: &Options) -> Result<(Self, Deliveries)> {
         let mut builder = builder(options)?;
-        // fred preallocates these slots; they are emptied at once into our own queue.
+        // fred preallocates these slots.
         builder.with_performance_config(|performance| performance.broadcast_channel_capacity = Self::WAITING);
         let client = builder.build_subscriber_client().map_err(|error| Error::of("subscribe", error))?;
         client.init().await.map_err(|error| Error::of("subscribe", error))?;
-        let (mut messages, mut reconnects) = (client.message_rx(), client.reconnect_rx());
-        let (sender, deliveries) = mpsc::channel(Self::WAITING);
-        tokio::spawn(async move {
-            let mut lost = false;
-            loop {
-                let delivery = tokio::select! {
-                    message = messages.recv() => match message {
-                        Ok(message) => delivery(message),
-                        Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
-                        Err(RecvError::Closed) => return,
-                    },
-                    reconnected = reconnects.recv() => match reconnected {
-                        Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
-                        Err(RecvError::Closed) => return,
-                    },
-                };
-                let Some(delivery) = delivery else { continue };
-                let delivery = if lost { Delivery::Lost } else { delivery };
-                match sender.try_send(delivery) {
-                    Ok(()) => lost = false,
-                    Err(mpsc::error::TrySendError::Full(_)) => lost = true,
-                    Err(mpsc::error::TrySendError::Closed(_)) => return,
-                }
-            }
-        });
+        let deliveries = Deliveries { messages: client.message_rx(), reconnects: client.reconnect_rx() };
         Ok((Self(Arc::new(Subscriber(client))), deliveries))
     }
 
@@ -97,6 +79,28 @@ impl Drop for Subscriber {
         let client = self.0.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { client.quit().await });
+        }
+    }
+}
+
+impl Deliveries {
+    /// The next one; `None` when the subscription has ended for good.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        loop {
+            let delivery = tokio::select! {
+                message = self.messages.recv() => match message {
+                    Ok(message) => delivery(message),
+                    Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
+                    Err(RecvError::Closed) => return None,
+                },
+                reconnected = self.reconnects.recv() => match reconnected {
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
+                    Err(RecvError::Closed) => return None,
+                },
+            };
+            if delivery.is_some() {
+                return delivery;
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
-pub use inbox::{Delivery, Inboxes};
+pub use inbox::{Deliveries, Delivery, Inboxes};
 pub use keys::{Expired, Kind};
 pub use limit::{Rate, Verdict};
 pub use member::{Counted, Marked, MemberAct, MemberChange};

@@ -38,7 +38,7 @@ pub use directory::DirectoryPlace;
 pub use edit::Edit;
 pub use envelope::Envelope;
 pub use error::Error;
-pub use hot::{Delivery, Error as HotError, Inboxes, Own, Rate, TICKET_LIFE, UserChange, Verdict};
+pub use hot::{Deliveries, Delivery, Error as HotError, Inboxes, Own, Rate, TICKET_LIFE, UserChange, Verdict};
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use model::{ChatId, ChatSaved, ServerEvent, Tick, UserId};
+use model::{ChatId, Tick, UserId};
 use store::Envelope;
 use tokio::time::Instant;
 
@@ -135,7 +135,8 @@ impl Inbox {
                 }
             }
             Envelope::Saved { chat, saved, told, from } => {
-                state.push(&ServerEvent::ChatSaved(ChatSaved { chat_id: chat, clock: saved }).to_string().into());
+                // Written by hand: of these there are many, and they come together.
+                state.push(&format!(r#"{{"type":"chat.saved","chat_id":"{chat}","clock":{saved}}}"#).into());
                 let chain = state.chains.entry(chat).or_insert_with(|| Chain::new(opened));
                 let before = chain.known();
                 chain.link(told, told);

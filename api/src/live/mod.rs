@@ -27,11 +27,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{Session, Tick, UserId};
-use store::{Delivery, Envelope, Inboxes, Store};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::MissedTickBehavior,
-};
+use store::{Deliveries, Delivery, Envelope, Inboxes, Store};
+use tokio::{sync::Semaphore, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use command::Frames;
@@ -174,8 +171,8 @@ impl Live {
         }
     }
 
-    async fn listen(self, mut deliveries: mpsc::Receiver<Delivery>) {
-        while let Some(Some(delivery)) = self.0.closed.run_until_cancelled(deliveries.recv()).await {
+    async fn listen(self, mut deliveries: Deliveries) {
+        while let Some(Some(delivery)) = self.0.closed.run_until_cancelled(deliveries.next()).await {
             match delivery {
                 Delivery::Inbox(user, said) if user == self.0.instance => {
                     let said = std::str::from_utf8(&said).ok().and_then(|text| text.parse().ok());

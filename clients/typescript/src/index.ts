@@ -2,11 +2,13 @@
 
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 
+import { Live, type LiveOptions } from "./live.js";
 import type { components, paths } from "./schema.js";
 
 type Schemas = components["schemas"];
 
 export type { components, paths };
+export { Live, type ClientCommand, type LiveOptions, type LiveState, type ServerEvent } from "./live.js";
 export type Account = Schemas["Account"];
 export type Attachment = Schemas["Attachment"];
 export type Chat = Schemas["ChatView"];
@@ -76,6 +78,18 @@ export class Carrier {
         if (error instanceof CarrierError || --tries <= 0) throw error;
       }
     }
+  }
+
+  /** Is told everything that happens from now on, or since a cursor. */
+  live(options: LiveOptions): Live {
+    return new Live(this, options);
+  }
+
+  /** Where the WebSocket is. */
+  get socketUrl(): string {
+    const base = new URL(`${this.#base}/socket`, globalThis.location?.href);
+    base.protocol = base.protocol.replace("http", "ws");
+    return base.href;
   }
 
   /** Uploads a file to a chat; what it answers goes into `attachments` of a message. */

@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Carrier, CarrierError, value } from "../src/index.js";
+import { WebSocket } from "ws";
+
+import { Carrier, CarrierError, type LiveOptions, type LiveState, type ServerEvent, value } from "../src/index.js";
+
+// Node.js has one of its own from 22 on.
+const NodeSocket = WebSocket as unknown as NonNullable<LiveOptions["WebSocket"]>;
 
 const baseUrl = process.env["CARRIER_URL"];
 const password = "a long enough password";
@@ -54,6 +59,25 @@ test("two people register, talk, send a picture and find what they said", async 
   const told = value(await bob.carrier.api.GET("/sync", { params: { query: { since: cursor } } }));
   const bodies = told.changes.flatMap((change) => (change.type === "message.created" ? [change.message.body] : []));
   assert(bodies.includes("later"));
+
+  const events: ServerEvent[] = [];
+  const states: LiveState[] = [];
+  const options = { onEvent: (event: ServerEvent) => events.push(event), onState: (state: LiveState) => states.push(state), WebSocket: NodeSocket };
+  const live = bob.carrier.live({ ...options, since: cursor });
+  const comes = async (is: (event: ServerEvent) => boolean): Promise<void> => {
+    for (const end = Date.now() + 10_000; !events.some(is); await new Promise((wait) => setTimeout(wait, 10))) {
+      assert(Date.now() < end, `it did not come; there came ${JSON.stringify(events)}`);
+    }
+  };
+  await comes((event) => event.type === "message.created" && event.message.body === "later");
+  const sent = await ann.carrier.send(chat.id, { body: "live" });
+  await comes((event) => event.type === "message.created" && event.message.id === sent.id);
+  await live.say({ type: "receipt", chat_id: chat.id, read: sent.id });
+  await comes((event) => event.type === "receipt.updated" && event.unread_count === 0);
+  await assert.rejects(live.say({ type: "typing", chat_id: crypto.randomUUID() }), (error) => error instanceof CarrierError);
+  value(await bob.carrier.api.POST("/auth/logout"));
+  for (const end = Date.now() + 10_000; states.at(-1) !== "ended"; await new Promise((wait) => setTimeout(wait, 10))) assert(Date.now() < end);
+  assert.deepEqual(states, ["online", "ended"]);
 
   value(await ann.carrier.api.POST("/auth/logout"));
   const refused = await ann.carrier.api.GET("/users/me");
