@@ -27,7 +27,8 @@ fuzz: ## some minutes of made-up requests against the API
 	@scripts/setup --tests
 	CARRIER_FUZZ_EXAMPLES=200 cargo test -p e2e --test it -- fuzz:: --nocapture
 
-bench: ## sends per second, against an empty handler
+bench: ## sends per second, against an empty handler; what listening costs
 	@scripts/setup
 	@cargo build --release --workspace --bins
 	@target/release/bench
+	@target/release/bench live
