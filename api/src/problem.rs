@@ -43,6 +43,10 @@ impl Problem {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    pub(crate) fn is_too_often(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
     /// 422: fields break a rule.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect::<Vec<_>>().join("; ");

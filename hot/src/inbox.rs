@@ -7,13 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fred::{
     clients::SubscriberClient,
-    interfaces::{ClientLike, EventInterface, PubsubInterface},
+    interfaces::{ClientLike, EventInterface, FredResult, PubsubInterface},
     types::{Message, Value, config::Server},
 };
 use model::UserId;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{Error, Hot, Options, Result, client::builder, keys};
+
+/// How many are published to in one go.
+const PUBLISHED_AT_ONCE: usize = 256;
 
 /// What arrives from the inboxes that are open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +122,16 @@ fn delivery(message: Message) -> Option<Delivery> {
 }
 
 impl Hot {
-    /// Publishes to a user's inbox. Nobody may be listening.
-    pub async fn publish(&self, user: UserId, payload: Bytes) -> Result<()> {
-        self.client.spublish(keys::inbox(user), payload).await.map_err(|error| Error::of("SPUBLISH", error))
+    /// Publishes to these users' inboxes, in as few packets as they fit into. Nobody may be listening.
+    pub async fn publish(&self, told: &[(UserId, Bytes)]) -> Result<()> {
+        for some in told.chunks(PUBLISHED_AT_ONCE) {
+            let pipeline = self.client.pipeline();
+            for (user, payload) in some {
+                let queued: FredResult<()> = pipeline.spublish(keys::inbox(*user), payload.clone()).await;
+                queued.map_err(|error| Error::of("SPUBLISH", error))?;
+            }
+            pipeline.all::<Value>().await.map_err(|error| Error::of("SPUBLISH", error))?;
+        }
+        Ok(())
     }
 }

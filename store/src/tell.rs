@@ -111,13 +111,13 @@ impl Rosters {
                     Some((other, own)) if other == user => own.clone(),
                     _ => payload.clone(),
                 };
-                let (hot, members) = (self.hot.clone(), self.members(chat, roster).await?);
-                let told = members.iter().map(|user| hot.publish(*user, payload_of(user)));
-                join_all(told).await.into_iter().collect::<hot::Result<Vec<()>>>()?;
+                let told: Vec<_> = self.members(chat, roster).await?.iter().map(|user| (*user, payload_of(user))).collect();
+                self.hot.publish(&told).await?;
             }
             Job::Users(users, envelope) => {
                 let payload = envelope.write();
-                join_all(users.iter().map(|user| self.hot.publish(*user, payload.clone()))).await;
+                let told: Vec<_> = users.into_iter().map(|user| (user, payload.clone())).collect();
+                self.hot.publish(&told).await?;
             }
             Job::Barrier(done) => drop(done.send(())),
         }

@@ -86,8 +86,14 @@ impl Inbox {
         *state = State { opened: now, own: now, connections: std::mem::take(&mut state.connections), ..State::default() };
     }
 
-    pub(crate) fn join(&self, outbox: Arc<Outbox>) {
-        self.lock().connections.push(outbox);
+    /// False: they have that many already.
+    pub(crate) fn join(&self, outbox: Arc<Outbox>, most: usize) -> bool {
+        let mut state = self.lock();
+        let room = state.connections.len() < most;
+        if room {
+            state.connections.push(outbox);
+        }
+        room
     }
 
     /// Nobody is left.
@@ -276,7 +282,7 @@ mod tests {
     fn inbox() -> (Inbox, Arc<Outbox>) {
         let (inbox, outbox) = (Inbox::new(UserId::new()), Arc::new(Outbox::new("s".into(), Arc::new(Budget::new(1 << 30)))));
         inbox.opens(Tick(100_000_000_000));
-        inbox.join(Arc::clone(&outbox));
+        assert!(inbox.join(Arc::clone(&outbox), 1));
         (inbox, outbox)
     }
 

@@ -37,6 +37,8 @@ use inbox::Inbox;
 use outbox::{Budget, End, Outbox};
 use presence::Watch;
 
+use crate::problem::Problem;
+
 /// How often we look whether we are still told of everything, and how far everybody else is.
 const LOOK: Duration = Duration::from_secs(5);
 /// Redis has not told us anything for so long: it does not listen to us any more.
@@ -45,6 +47,8 @@ const DEAF: Duration = Duration::from_secs(20);
 const MARGIN: Duration = Duration::from_secs(60);
 /// What is due to be saved for longer than that is not being saved.
 const BEHIND: Duration = Duration::from_secs(30);
+/// How many connections a user may have to one API: more than anybody has devices and tabs.
+const CONNECTIONS: usize = 64;
 /// How many users are looked up for at once.
 const HEALERS: usize = 32;
 /// Over how many milliseconds those are spread who come back after a restart.
@@ -113,7 +117,10 @@ impl Live {
     }
 
     /// A new connection of a session. From now on everything is told to it.
-    async fn connect(&self, session: &Session) -> store::Result<Connection> {
+    ///
+    /// # Errors
+    /// 429 when this user has too many.
+    async fn connect(&self, session: &Session) -> Result<Connection, Problem> {
         let outbox = Arc::new(Outbox::new(session.hash.clone(), Arc::clone(&self.0.budget)));
         loop {
             let inbox = Arc::clone(self.users().entry(session.user).or_insert_with(|| Arc::new(Inbox::new(session.user))));
@@ -130,12 +137,14 @@ impl Live {
                     Ok(now) => inbox.opens(now),
                     Err(error) => {
                         self.users().remove(&session.user);
-                        return Err(error.into());
+                        return Err(store::Error::from(error).into());
                     }
                 }
                 *open = true;
             }
-            inbox.join(Arc::clone(&outbox));
+            if !inbox.join(Arc::clone(&outbox), CONNECTIONS) {
+                return Err(Problem::rate_limited(format!("An account has at most {CONNECTIONS} connections to an API."), 60));
+            }
             drop(open);
             if self.0.closing.is_cancelled() {
                 outbox.end(End::Restart(spread()));
@@ -280,7 +289,7 @@ impl Live {
     async fn advance(&self) -> store::Result<Option<Tick>> {
         let store = &self.0.store;
         let now = store.hot.now().await?;
-        store.hot.publish(self.0.instance, now.to_string().into()).await?;
+        store.hot.publish(&[(self.0.instance, now.to_string().into())]).await?;
         let heard = Tick(self.0.heard.load(Ordering::Relaxed));
         if heard < now.earlier(DEAF) {
             self.recover();

@@ -24,6 +24,8 @@ pub(crate) enum End {
     Revoked,
     /// It was read too slowly.
     Slow,
+    /// Its user has too many.
+    TooMany,
     /// We restart; come back after so many milliseconds.
     Restart(u32),
 }

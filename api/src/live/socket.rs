@@ -37,6 +37,7 @@ use crate::{State, cursor, problem::Problem, sync};
 /// What we say with our close codes; those from 4000 on are an application's own.
 const LOG_IN_AGAIN: u16 = 4401;
 const TOO_SLOW: u16 = 4408;
+const TOO_MANY: u16 = 4429;
 const RESTARTING: u16 = 4503;
 /// What a client says is short, so thousands of idle connections need little; what is longer is read in pieces.
 const READ_BUFFER: usize = 1024;
@@ -59,7 +60,7 @@ impl SocketApi {
     /// Be told what happens, and say something, over a WebSocket
     ///
     /// Text frames, one JSON object each: a `ServerEvent` from us, a `ClientCommand` from you. What is wrong with the session is told after the upgrade, by a close
-    /// code: 4401 log in again; 4408 you read too slowly, resume; 4503 we restart, come back after `after_ms` of `reconnect`.
+    /// code: 4401 log in again; 4408 you read too slowly, resume; 4429 you have too many connections; 4503 we restart, come back after `after_ms` of `reconnect`.
     #[oai(path = "/socket", method = "get", operation_id = "openSocket")]
     async fn socket(
         &self,
@@ -106,14 +107,15 @@ async fn accept(on_upgrade: OnUpgrade) -> Option<Socket> {
 async fn serve(socket: &mut Socket, live: &Live, state: &Arc<State>, session: &model::Session, since: Option<Cursor>) -> Option<End> {
     let opened = async {
         let connection = live.connect(session).await?;
-        let hello = connection.hello(since).await?;
-        Ok::<_, store::Error>((connection, hello))
+        let hello = connection.hello(since).await.map_err(Problem::from)?;
+        Ok::<_, Problem>((connection, hello))
     };
     // Boxed, as all that is done seldom: what waits for thousands should be small.
     let (mut connection, (hello, changes, told)) = match Box::pin(opened).await {
         Ok(opened) => opened,
-        Err(error) => {
-            tracing::debug!(%error, "a connection cannot be served now");
+        Err(problem) if problem.is_too_often() => return Some(End::TooMany),
+        Err(problem) => {
+            tracing::debug!(?problem, "a connection cannot be served now");
             return Some(End::Restart(super::spread()));
         }
     };
@@ -182,7 +184,7 @@ pub(crate) fn last_words(end: End) -> Option<Bytes> {
     let event = match end {
         End::Revoked => ServerEvent::SessionRevoked(SessionRevoked { detail: "This session has ended. Log in again.".into() }),
         End::Restart(after_ms) => ServerEvent::Reconnect(Reconnect { after_ms }),
-        End::Slow => return None,
+        End::Slow | End::TooMany => return None,
     };
     Some(event.to_string().into())
 }
@@ -194,6 +196,7 @@ async fn farewell(socket: &mut Socket, end: End) -> Result<(), Error> {
     let (code, reason) = match end {
         End::Revoked => (LOG_IN_AGAIN, "log in again"),
         End::Slow => (TOO_SLOW, "too slow; resume"),
+        End::TooMany => (TOO_MANY, "too many connections"),
         End::Restart(_) => (RESTARTING, "restarting; resume"),
     };
     socket.close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) })).await?;

@@ -539,7 +539,7 @@ export interface paths {
         /**
          * Be told what happens, and say something, over a WebSocket
          * @description Text frames, one JSON object each: a `ServerEvent` from us, a `ClientCommand` from you. What is wrong with the session is told after the upgrade, by a close
-         *     code: 4401 log in again; 4408 you read too slowly, resume; 4503 we restart, come back after `after_ms` of `reconnect`.
+         *     code: 4401 log in again; 4408 you read too slowly, resume; 4429 you have too many connections; 4503 we restart, come back after `after_ms` of `reconnect`.
          */
         get: operations["openSocket"];
         put?: never;

@@ -320,3 +320,29 @@ async fn who_is_online_is_told_to_those_who_watch_and_may_know(sql: Sql) {
     one.stop().await;
     two.stop().await;
 }
+
+on_both!(an_account_has_at_most_64_connections_to_an_api);
+async fn an_account_has_at_most_64_connections_to_an_api(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let ann = api.register("ann").await;
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        let mut listener = Listener::socket(&ann, "", &[]).await;
+        listener.expect("hello").await;
+        open.push(listener);
+    }
+    let mut refused = Listener::socket(&ann, "", &[]).await;
+    assert_eq!((refused.next().await, refused.closed), (None, Some(4429)));
+    ann.get("/v1/events").await.expect_problem(429, "rate_limited");
+    // Another's are not hers; and one that she closes makes room.
+    let bob = api.register("bob").await;
+    Listener::socket(&bob, "", &[]).await.expect("hello").await;
+    open.pop();
+    let again = e2e::eventually(std::time::Duration::from_secs(10), "there is room again", async || {
+        let mut listener = Listener::socket(&ann, "", &[]).await;
+        listener.next().await.is_some()
+    });
+    again.await;
+    api.stop().await;
+}
