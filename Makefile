@@ -1,4 +1,4 @@
-.PHONY: help run test openapi fuzz bench
+.PHONY: help run test openapi fuzz model bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -26,6 +26,9 @@ fuzz: export PATH := $(PATH):/usr/sbin:/usr/libexec
 fuzz: ## some minutes of made-up requests against the API
 	@scripts/setup --tests
 	CARRIER_FUZZ_EXAMPLES=200 cargo test -p e2e --test it -- fuzz:: --nocapture
+
+model: ## visit every interleaving of the protocol's larger models
+	@cargo run --release -q -p protocol
 
 bench: ## sends per second, against an empty handler; what listening costs
 	@scripts/setup

@@ -243,7 +243,7 @@ impl Hot {
             ("clock", arg(clock)),
             ("told", arg(clock)),
             ("roster", arg(clock)),
-            ("dropped", arg(clock)),
+            ("dropped", arg(nonce)),
         ];
         let mut args = vec![arg(nonce), arg(chat.id), ms(self.options.chat_ttl), ms(wait)];
         let mut list = |values: Vec<Value>| {

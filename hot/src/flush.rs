@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fred::types::Value;
 use model::{Chat, ChatId, Member, Mine, Name, Partition, Stored, Tick, User, UserId};
+use uuid::Uuid;
 
 use crate::{
     Hot, Result, Telling, Verb,
@@ -199,7 +200,8 @@ impl Hot {
     /// These rows of a chat are in SQL; what is clean may leave Redis. `soon`: when to come back if it is still dirty.
     pub async fn settle_chat(&self, chat: ChatId, committed: &[(String, Tick)], soon: Duration) -> Result<Settled> {
         let keys = ChatKeys::new(chat);
-        let mut args = vec![arg(chat), arg(self.options.hot_messages), ms(soon), ms(self.options.chat_ttl), us(SENT_AGE)];
+        let mut args =
+            vec![arg(chat), arg(self.options.hot_messages), ms(soon), ms(self.options.chat_ttl), us(SENT_AGE), arg(Uuid::now_v7())];
         args.extend(committed.iter().flat_map(|(entry, rev)| [arg(entry), arg(rev)]));
         let keys = vec![
             keys.row(),

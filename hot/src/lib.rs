@@ -7,7 +7,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the clock when a row last left), `told` (the last change its members were told of), `roster` (another number whenever somebody comes or goes), `deleting` (a deletion under way); the chat is *resident* while this key exists |
+//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the nonce with which a row last left), `told` (the last change its members were told of), `roster` (another number whenever somebody comes or goes), `deleting` (a deletion under way); the chat is *resident* while this key exists |
 //! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
 //! | `…:messages` | list | records of messages (JSON; after a line break, all who reacted), oldest first: every unsaved one and at least the newest 50 |
 //! | `…:changed` | hash | id -> record of a message older than the list that was changed and is not saved yet |
@@ -70,7 +70,7 @@ pub use inbox::{Deliveries, Delivery, Inboxes};
 pub use keys::{Expired, Kind};
 pub use limit::{Rate, Verdict};
 pub use member::{Counted, Marked, MemberAct, MemberChange};
-pub use message::{Appended, HotPage, MessageAct, NewMessage, Replaced, Replacement};
+pub use message::{Appended, HotPage, MessageAct, NewMessage, Replaced, Replacement, Seen};
 pub use name::ClaimValue;
 pub use presence::Presence;
 pub use scripts::{Scripts, Verb};

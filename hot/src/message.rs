@@ -1,5 +1,6 @@
 //! Messages: append, page, one of them, write anew, what is unsaved.
 
+use fred::util::sha1_hash;
 use model::{ChatId, Draft, Stored, Tick, UserId};
 
 use crate::{
@@ -44,15 +45,20 @@ pub enum MessageAct {
 /// A message as it shall be.
 #[derive(Clone, Debug)]
 pub struct Replacement<'a> {
-    /// With the rev that it was made from.
+    /// Its rev and the time of its edit are made by the script.
     pub stored: &'a Stored,
     /// What is done to it.
     pub act: MessageAct,
     /// Who changes it.
     pub actor: UserId,
-    /// The chat's clock before the message was read.
-    pub noted: Tick,
+    /// What it was made from.
+    pub seen: &'a Seen,
 }
+
+/// What a message is compared with when it is written anew: the SHA-1 of the record that was read; or, when only SQL had it, the nonce with which a row
+/// had last left Redis before SQL was asked.
+#[derive(Clone, Debug)]
+pub struct Seen(String);
 
 /// How a replacement went.
 #[derive(Clone, Debug)]
@@ -129,16 +135,16 @@ impl Hot {
         Ok(Ok(HotPage { seq, oldest, complete, changed, messages: rest.collect() }))
     }
 
-    /// One message, if it is hot, and the chat's clock at that moment.
-    pub async fn message(&self, own: Own, id: Tick) -> Result<std::result::Result<(Tick, Option<String>), Refusal>> {
+    /// One message, if it is hot; and what to compare when it is replaced.
+    pub async fn message(&self, own: Own, id: Tick) -> Result<std::result::Result<(Seen, Option<String>), Refusal>> {
         let keys = ChatKeys::new(own.chat);
         let args = vec![arg(own.user), arg(id)];
         let mut reply = self.run(Verb::Message, vec![keys.row(), keys.messages(), keys.members(), keys.changed()], args).await?;
         if reply.word() != "OK" {
             return refusal(&reply);
         }
-        let (clock, message) = (reply.tick(1)?, reply.text(2)?);
-        Ok(Ok((clock, (!message.is_empty()).then_some(message))))
+        let (dropped, message) = (reply.text(1)?, reply.text(2)?);
+        Ok(Ok(if message.is_empty() { (Seen(dropped), None) } else { (Seen(sha1_hash(&message)), Some(message)) }))
     }
 
     /// Records of the messages that SQL does not have as they are: all from the oldest such on, at most the newest `limit`, and older ones that changed.
@@ -164,7 +170,7 @@ impl Hot {
         Ok(Ok((!record.is_empty()).then_some(record)))
     }
 
-    /// Writes a message anew, if it still has the rev that `new` has.
+    /// Writes a message anew, if it is still as it was seen.
     pub async fn replace(&self, new: &Replacement<'_>) -> Result<std::result::Result<Replaced, Refusal>> {
         let message = &new.stored.message;
         let keys = ChatKeys::new(message.chat_id);
@@ -179,8 +185,7 @@ impl Hot {
                     arg(new.actor),
                     arg(message.sender_id),
                     arg(message.id),
-                    arg(message.rev),
-                    arg(new.noted),
+                    arg(&new.seen.0),
                     arg(head),
                     arg(tail),
                     arg(match new.act {

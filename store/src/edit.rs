@@ -1,7 +1,7 @@
 //! Messages that were sent: one of them, edited, deleted for everyone, reacted to.
 
 use futures_util::future::try_join;
-use hot::{MessageAct, Replaced, Replacement};
+use hot::{MessageAct, Replaced, Replacement, Seen};
 use model::{MAX_REACTIONS, Message, MessageKind, Reactors, ServerEvent, Stored, Tick, split};
 
 use crate::{Error, Own, Result, Store, again::again, message::read_record};
@@ -31,7 +31,7 @@ impl Store {
     /// [`Error::RoleTooLow`] when it is another's, [`Error::NoMessage`] when it was deleted.
     pub async fn edit(&self, own: Own, id: Tick, edit: &Edit) -> Result<String> {
         loop {
-            let (mut stored, noted) = self.read_message(own, id).await?;
+            let (mut stored, seen) = self.read_message(own, id).await?;
             let message = &mut stored.message;
             if message.deleted == Some(true) {
                 return Err(Error::NoMessage);
@@ -46,7 +46,7 @@ impl Store {
                 message.subject.clone_from(subject);
             }
             message.edited_at = None; // the script writes the new one
-            if let Some(record) = self.replace(own, &stored, MessageAct::Edit, noted, None).await? {
+            if let Some(record) = self.replace(own, &stored, MessageAct::Edit, &seen, None).await? {
                 return Ok(split(&record).0.to_owned());
             }
         }
@@ -58,7 +58,7 @@ impl Store {
     /// [`Error::RoleTooLow`]
     pub async fn delete_for_everyone(&self, own: Own, id: Tick) -> Result<()> {
         loop {
-            let (Stored { message, .. }, noted) = self.read_message(own, id).await?;
+            let (Stored { message, .. }, seen) = self.read_message(own, id).await?;
             if message.deleted == Some(true) {
                 return Ok(());
             }
@@ -66,7 +66,7 @@ impl Store {
                 return Err(Error::RoleTooLow);
             }
             let tombstone = Stored { message: message.tombstone(), reactors: Vec::new() };
-            if self.replace(own, &tombstone, MessageAct::Delete, noted, None).await?.is_some() {
+            if self.replace(own, &tombstone, MessageAct::Delete, &seen, None).await?.is_some() {
                 return Ok(());
             }
         }
@@ -78,7 +78,7 @@ impl Store {
     /// [`Error::NoMessage`] when it was deleted, [`Error::TooManyReactions`] when it would be one kind too many.
     pub async fn react(&self, own: Own, id: Tick, emoji: &str, on: bool) -> Result<()> {
         loop {
-            let ((mut stored, noted), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
+            let ((mut stored, seen), kept) = try_join(self.read_message(own, id), self.own_chat(own)).await?;
             if stored.message.deleted == Some(true) || !kept.shows(id) {
                 return Err(Error::NoMessage);
             }
@@ -88,7 +88,7 @@ impl Store {
             if stored.reactors.len() > MAX_REACTIONS {
                 return Err(Error::TooManyReactions);
             }
-            if self.replace(own, &stored, MessageAct::React, noted, Some((emoji, on))).await?.is_some() {
+            if self.replace(own, &stored, MessageAct::React, &seen, Some((emoji, on))).await?.is_some() {
                 return Ok(());
             }
         }
@@ -109,10 +109,10 @@ impl Store {
         own: Own,
         stored: &Stored,
         act: MessageAct,
-        noted: Tick,
+        seen: &Seen,
         reaction: Option<(&str, bool)>,
     ) -> Result<Option<String>> {
-        let new = Replacement { stored, act, actor: own.user, noted };
+        let new = Replacement { stored, act, actor: own.user, seen };
         match again(|| self.hot.replace(&new)).await? {
             Ok(Replaced::Done(record, telling)) => {
                 let (json, clock) = (split(&record).0, rev_of(&record));
@@ -130,9 +130,9 @@ impl Store {
         }
     }
 
-    /// A message, and the chat's clock before SQL was asked for it.
-    pub(crate) async fn read_message(&self, own: Own, id: Tick) -> Result<(Stored, Tick)> {
-        let (noted, hot) = loop {
+    /// A message, and what to compare when it is replaced.
+    pub(crate) async fn read_message(&self, own: Own, id: Tick) -> Result<(Stored, Seen)> {
+        let (seen, hot) = loop {
             match again(|| self.hot.message(own, id)).await? {
                 Ok(found) => break found,
                 Err(refusal) => self.resolve(own.chat, refusal).await?,
@@ -142,7 +142,7 @@ impl Store {
             Some(record) => read_record(&record)?,
             None => self.cold.message(own.chat, id).await?.ok_or(Error::NoMessage)?,
         };
-        Ok((stored, noted))
+        Ok((stored, seen))
     }
 }
 

@@ -16,6 +16,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("carrier", &["api", "flusher", "store", "files", "hot", "cold", "migration", "model", "sea-orm"]),
     // Idle users are written straight into Redis: over HTTP, 10,000 passwords would take minutes to hash.
     ("bench", &["hot", "model"]),
+    ("protocol", &[]),
 ];
 
 const WATCHED: &[&str] = &[

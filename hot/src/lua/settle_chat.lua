@@ -1,6 +1,6 @@
 -- What was committed is no longer dirty; what is clean may leave. The only script by which a row of a chat leaves Redis.
 -- KEYS chat token messages members dirty sent hydrating due parked dead changed
--- ARGV chat_id keep soon_ms idle_ms sent_us, then (entry, rev) of each committed row
+-- ARGV chat_id keep soon_ms idle_ms sent_us nonce, then (entry, rev) of each committed row   (nonce: of this call; what lets a row leave, leaves it behind)
 -- returns {'GONE'} | {'DIRTY'} | {'WARM'} | {'PARKED'} | {'EVICTED'}
 local chat = ARGV[1]
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -11,7 +11,7 @@ local now = micros()
 local function due(wait) redis.call('ZADD', KEYS[8], text(math.floor(now / 1000) + wait), chat) end
 
 local parked = redis.call('ZCARD', KEYS[9])
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   local entry, rev = ARGV[i], ARGV[i + 1]
   if redis.call('ZSCORE', KEYS[5], entry) == rev then redis.call('ZREM', KEYS[5], entry) end
   if parked > 0 then
@@ -34,13 +34,13 @@ while clean < spare and not blocked do
   end
 end
 if clean > 0 then
-  redis.call('HSET', KEYS[1], 'dropped', redis.call('HGET', KEYS[1], 'clock'))
+  redis.call('HSET', KEYS[1], 'dropped', ARGV[6])
   redis.call('LTRIM', KEYS[3], clean, -1)
 end
 for _, id in ipairs(redis.call('HKEYS', KEYS[11])) do
   local entry = 'message:' .. id
   if not redis.call('ZSCORE', KEYS[5], entry) and not redis.call('ZSCORE', KEYS[9], entry) then
-    redis.call('HSET', KEYS[1], 'dropped', redis.call('HGET', KEYS[1], 'clock'))
+    redis.call('HSET', KEYS[1], 'dropped', ARGV[6])
     redis.call('HDEL', KEYS[11], id)
   end
 end
