@@ -90,6 +90,9 @@ pub struct UserChange {
 
 const FIELDS: [&str; 10] = ["username", "email", "display_name", "bio", "avatar", "password", "password_rev", "created", "erased", "rev"];
 
+/// How long somebody who is being registered stays without a name, at the least; who has none by then is nobody.
+const NAMELESS_LIFE: std::time::Duration = std::time::Duration::from_secs(60);
+
 impl Hot {
     /// A user's row.
     pub async fn user(&self, user: UserId) -> Result<UserRecord> {
@@ -171,7 +174,8 @@ impl Hot {
             ];
             fields.extend(FIELDS.into_iter().zip(values).flat_map(|(field, value)| [arg(field), value]));
         }
-        let mut args = vec![arg(nonce), arg(id), ms(self.options.chat_ttl)];
+        let wait = if row.is_some() { self.options.chat_ttl } else { self.options.chat_ttl.max(NAMELESS_LIFE) };
+        let mut args = vec![arg(nonce), arg(id), ms(wait)];
         let mut list = |values: Vec<Value>| {
             args.push(arg(values.len()));
             args.extend(values);
@@ -240,7 +244,7 @@ impl Hot {
     /// Writes down that a user wants a name, before it is claimed.
     pub async fn want(&self, user: UserId, name: &Name, nonce: &str) -> Result<std::result::Result<(), Refusal>> {
         let keys = UserKeys::new(user);
-        let args = vec![arg(name.kind), arg(&name.folded), arg(nonce), arg(user), ms(self.options.chat_ttl)];
+        let args = vec![arg(name.kind), arg(&name.folded), arg(nonce), arg(user), ms(self.options.chat_ttl.max(NAMELESS_LIFE))];
         let reply = self.run(Verb::Want, vec![keys.row(), keys.due()], args).await?;
         Ok(if reply.word() == "OK" { Ok(()) } else { Err(Refusal::Cold) })
     }
