@@ -28,6 +28,7 @@ mod quota;
 mod raw;
 mod reaction;
 mod receipt;
+mod safe;
 mod search;
 mod session;
 mod sweep;
@@ -104,7 +105,7 @@ fn endpoint(state: Arc<State>) -> impl Endpoint {
         .at("/docs", get(page::Fixed::html(document::docs())))
         .nest("/v1", service);
     let origins = state.config.allowed_origins.clone();
-    let routes = routes.data(state).around(edge::guard);
+    let routes = routes.around(safe::wait).data(state).around(edge::guard);
     match origins.is_empty() {
         true => routes.boxed(),
         // Outside, so that problems carry its headers too; what it refuses itself is made a problem outside of it.

@@ -236,11 +236,13 @@ pub(crate) async fn send(caller: &Caller, chat: ChatId, body: NewMessage) -> Res
         mentions: &body.mentions,
         ..Draft::new(chat, caller.user(), MessageKind::Text, &body.body)
     };
+    let began = caller.state.store.begin_write();
     let sent = caller.state.store.send(draft).await?;
+    let durability = caller.state.store.acknowledge(began, chat).await;
     let mut json = sent.json;
     json.pop();
     json.push_str(r#","durability":""#);
-    json.push_str(caller.state.store.durability().as_str());
+    json.push_str(durability.as_str());
     json.push_str(r#""}"#);
     Ok((json, sent.replayed))
 }

@@ -200,7 +200,7 @@ impl From<store::Error> for Problem {
                 tracing::warn!(error = %detail, "SQL");
                 Self::unavailable("history_unavailable", "This needs what is only in SQL, which does not answer.", 5)
             }
-            E::Unmigrated(_) | E::Strangers { .. } | E::Format(_) => Self::unavailable("store_unavailable", detail, 30),
+            E::Unmigrated(_) | E::Strangers { .. } | E::Format(_) | E::CannotAck(_) => Self::unavailable("store_unavailable", detail, 30),
         }
     }
 }

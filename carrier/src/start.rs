@@ -70,7 +70,7 @@ pub(crate) async fn open(config: &Config, redis: &str, sql: &str) -> Result<Stor
     let cold = connect_cold(sql).await?;
     let pending = pending_migrations(sql).await?;
     ensure!(pending == 0, "the schema is {pending} migrations behind; run `carrier migrate up`");
-    Ok(Store::open(hot, cold).await?)
+    Ok(Store::open(hot, cold, config.ack).await?)
 }
 
 /// Opens the files, and checks that all who use this Redis share them.

@@ -16,7 +16,7 @@ use store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Client, Keeper, Redis, Sql, eventually};
+use crate::{Client, Keeper, Redis, Server, Sql, eventually};
 
 /// What changes a script's source.
 type Alter = Arc<dyn Fn(Verb, String) -> String + Send + Sync>;
@@ -42,6 +42,10 @@ pub struct Options {
     pub lease: Duration,
     /// After how many refusals a row is put aside; 3.
     pub park_after: u32,
+    /// What a write waits for; nothing more than Redis.
+    pub ack: store::Ack,
+    /// Which server is Redis.
+    pub server: Server,
     /// More options of redis-server.
     pub redis: Vec<(&'static str, &'static str)>,
     /// How the scripts are altered; not at all.
@@ -62,6 +66,8 @@ impl Default for Options {
             sweep: Duration::from_millis(100),
             lease: flusher.lease,
             park_after: flusher.park_after,
+            ack: store::Ack::Memory,
+            server: Server::Redis,
             redis: Vec::new(),
             alter: Arc::new(|_, source| source),
         }
@@ -148,18 +154,18 @@ impl Stack {
 
     async fn on(sql_url: String, options: Options, folder: PathBuf) -> Self {
         log();
-        let redis = Redis::start_with(&options.redis).await;
+        let redis = Redis::start_as(options.server, &options.redis).await;
         redis.load(&options.sources()).await;
         let db = cold::connect(&sql_url, 4).await.expect("SQL answers");
         Migrator::up(&db, None).await.expect("the schema is made");
-        let store = open(options.hot(&redis.url()), &sql_url).await;
+        let store = open(options.hot(&redis.url()), &sql_url, options.ack).await;
         let files = folder.join("files");
         Self { options, redis, sql_url, db, files, store, _folder: Keeper::new("sql", folder, &[], &[]) }
     }
 
     /// Another store, as another process has it. `redis_url`: Redis itself, or a [`crate::Proxy`] before it.
     pub async fn open_store(&self, redis_url: &str) -> Store {
-        open(self.options.hot(redis_url), &self.sql_url).await
+        open(self.options.hot(redis_url), &self.sql_url, self.options.ack).await
     }
 
     /// Makes Redis know all scripts, which it forgets when it is started again.
@@ -235,10 +241,10 @@ impl Stack {
     }
 }
 
-async fn open(options: hot::Options, sql_url: &str) -> Store {
+async fn open(options: hot::Options, sql_url: &str, ack: store::Ack) -> Store {
     let hot = Hot::connect(options).await.expect("Redis answers");
     let cold = Cold::connect(sql_url, 4).await.expect("SQL answers");
-    Store::open(hot, cold).await.expect("Redis and SQL belong together")
+    Store::open(hot, cold, ack).await.expect("Redis and SQL belong together")
 }
 
 /// Sends a text, without HTTP; its id.

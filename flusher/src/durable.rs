@@ -2,57 +2,44 @@
 
 use std::time::Duration;
 
-use hot::Hot;
+use hot::{Fence, Guarantee, Hot, Mark};
 
 use crate::Error;
 
-/// How long Redis may take to write to disk, or to a replica.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// `everysec` is late by two seconds at the most.
+const EVERYSEC: Duration = Duration::from_secs(2);
 
-/// How it is made sure that what a snapshot shows is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disk {
-    /// It is when it is acknowledged (`appendfsync always`); or never will be, since there is no AOF.
-    Already,
-    /// WAITAOF tells (Redis 7.2, Valkey).
-    WaitAof,
-    /// After this time: `everysec` is late by two seconds at the most.
-    Age(Duration),
-}
-
-/// What this Redis needs.
-#[derive(Clone, Copy, Debug)]
+/// How it is made sure that what a snapshot shows is safe.
+#[derive(Clone)]
 pub(crate) struct Durable {
-    disk: Disk,
-    replicas: bool,
+    /// Rows younger than this are left for later, where Redis cannot tell what is on disk.
+    pub(crate) age: Duration,
+    fence: Fence,
 }
 
 impl Durable {
     pub(crate) async fn detect(hot: &Hot) -> Result<Self, Error> {
         let facts = hot.facts().await?;
-        // A server that does not tell its settings may know WAITAOF and yet refuse it, being without an AOF.
-        let disk = if facts.fsyncs_always() || facts.aof == Some(false) {
-            Disk::Already
-        } else if facts.wait_aof && !matches!(hot.wait_aof(Duration::from_millis(1)).await, Err(hot::Error::Refused { .. })) {
-            Disk::WaitAof
-        } else {
-            Disk::Age(Duration::from_secs(2))
-        };
-        Ok(Self { disk, replicas: facts.replicas > 0 })
+        // Without an AOF nothing ever is on disk, and there is nothing to wait for.
+        let already = facts.fsyncs_always() || facts.aof == Some(false);
+        let guarantee = Guarantee { disk: !already && facts.wait_aof, replica: facts.replicas > 0 };
+        let age = if already || guarantee.disk { Duration::ZERO } else { EVERYSEC };
+        tracing::info!(
+            waits_for_disk = guarantee.disk,
+            waits_for_replica = guarantee.replica,
+            age_ms = age.as_millis() as u64,
+            "durable first"
+        );
+        Ok(Self { age, fence: Fence::start(hot, guarantee).await? })
     }
 
-    /// Rows younger than this are left for later.
-    pub(crate) fn age(self) -> Duration {
-        match self.disk {
-            Disk::Age(age) => age,
-            Disk::Already | Disk::WaitAof => Duration::ZERO,
-        }
+    /// To be made before snapshots.
+    pub(crate) fn mark(&self) -> Mark {
+        self.fence.mark()
     }
 
-    /// Waits until all that snapshots on this connection have shown is durable.
-    pub(crate) async fn wait(self, hot: &Hot) -> Result<(), Error> {
-        let on_disk = self.disk != Disk::WaitAof || hot.wait_aof(PATIENCE).await?;
-        let elsewhere = !self.replicas || hot.wait_replica(PATIENCE).await?;
-        if on_disk && elsewhere { Ok(()) } else { Err(Error::NotDurable) }
+    /// Waits until all that snapshots have shown since the mark is safe, on the Redis that showed it.
+    pub(crate) async fn wait(&self, since: Mark) -> Result<(), Error> {
+        if self.fence.all(since).await { Ok(()) } else { Err(Error::NotDurable) }
     }
 }

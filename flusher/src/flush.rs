@@ -18,7 +18,7 @@ use crate::{
 /// How many chats, or users, share one transaction.
 const GROUP: usize = 128;
 /// How many scripts Redis is given at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 2;
 /// How many rows of one chat.
 const ROWS: usize = 512;
 /// About how many bytes of messages of one chat; so a transaction holds at most 32 MiB.
@@ -56,9 +56,10 @@ impl Flusher {
     }
 
     async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {
-        let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age(), self.config.lease));
+        let mark = self.durable.mark();
+        let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age, self.config.lease));
         let mut snapshots: Vec<ChatSnapshot> = whole(chats, few_at_once(snapshots).await)?.into_iter().flatten().collect();
-        self.durable.wait(&self.hot).await?;
+        self.durable.wait(mark).await?;
 
         let rows = snapshots.iter().flat_map(|snapshot| {
             let row = |row: &hot::ChatRow| SqlRow::of(snapshot.chat, &row.row);
@@ -153,9 +154,10 @@ impl Flusher {
     }
 
     async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
-        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, self.durable.age(), self.config.lease));
+        let mark = self.durable.mark();
+        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, self.durable.age, self.config.lease));
         let mut snapshots: Vec<UserSnapshot> = whole(users, few_at_once(snapshots).await)?.into_iter().flatten().collect();
-        self.durable.wait(&self.hot).await?;
+        self.durable.wait(mark).await?;
         let rejected = match commit(&self.sql, snapshots.iter().flat_map(user_rows).collect()).await {
             Ok(rejected) => rejected,
             Err(error) => {

@@ -59,7 +59,7 @@ pub async fn run(
     let mut wake = Wake::subscribe(&hot, config.sweep).await?;
     let logins = tokio::spawn(login::warm_logins(store.clone(), hot.another().await?, config.warm_chats, shutdown.clone()));
     let flusher = Flusher { hot: hot.clone(), store, sql, config, durable };
-    tracing::info!(durable = ?flusher.durable, "flusher is ready");
+    tracing::info!("flusher is ready");
     ready();
 
     let mut failures = 0;

@@ -292,17 +292,6 @@ impl Hot {
         };
         self.run(Verb::Unpark, keys.to_vec(), vec![arg(id)]).await?.number(0)
     }
-
-    /// Waits until all that was written before on this connection is on disk (WAITAOF); false when it is not in time.
-    pub async fn wait_aof(&self, timeout: Duration) -> Result<bool> {
-        let answer = self.command("WAITAOF", vec![arg(1), arg(0), ms(timeout)]).await?.into_array();
-        Ok(answer.first().and_then(Value::as_i64).is_some_and(|local| local >= 1))
-    }
-
-    /// Waits until a replica has all that was written before on this connection (WAIT); false when none has in time.
-    pub async fn wait_replica(&self, timeout: Duration) -> Result<bool> {
-        Ok(self.command("WAIT", vec![arg(1), ms(timeout)]).await?.as_i64().is_some_and(|replicas| replicas >= 1))
-    }
 }
 
 /// How long a key protects from a second append of the same message.

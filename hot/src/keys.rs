@@ -137,6 +137,11 @@ pub(crate) fn claim(name: &Name) -> String {
     format!("claim:{{n{}}}:{}:{}", Partition::of_text(&name.folded), name.kind, name.folded)
 }
 
+/// What is written only to wait for it.
+pub(crate) fn fence(partition: Partition) -> String {
+    format!("fence:{{c{partition}}}")
+}
+
 /// Users who changed their names and are not saved yet.
 pub(crate) const FRESH: &str = "fresh";
 /// How often an address or a name did something.

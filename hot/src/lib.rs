@@ -31,6 +31,7 @@
 //! | `presence:{u203}:ID` | sorted set with a TTL | which API serves the user, until when (ms); the last one tells when they were last seen |
 //! | `ticket:{u203}:SHA256` | string, 30 s | hash of the session that it stands for, once |
 //! | `inbox:{u203}:ID`, `watch:{u203}:ID` | channels | what a user is told; that they come or go |
+//! | `fence:{c17}` | string | nothing: it is written to wait until it is on disk or on a replica, with all that was before it |
 //! | `hydrate` | list, capped | users who just logged in |
 //! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
 //!
@@ -45,6 +46,7 @@ mod client;
 mod directory;
 mod error;
 mod events;
+mod fence;
 mod flush;
 mod inbox;
 mod keys;
@@ -65,6 +67,7 @@ pub use chat::{ChatChange, ChatDeletion, ChatRows, HotChanges, HotView, Own, Ref
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};
+pub use fence::{Fence, Guarantee, Mark};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
 pub use inbox::{Deliveries, Delivery, Inboxes};
 pub use keys::{Expired, Kind};

@@ -136,6 +136,8 @@ verbs! {
     Pulse "pulse" "allow-oom" [clock];
     /// It does no more.
     Leave "leave" "allow-oom" [clock];
+    /// What is waited for behind other writes.
+    Fence "fence" "allow-oom" [];
     /// Nobody needs this chat any more.
     Cool "cool" "allow-oom" [clock];
 }

@@ -25,7 +25,7 @@ pub struct Facts {
     pub replicas: i64,
     /// Its clock.
     pub time: Tick,
-    /// It knows WAITAOF (Redis 7.2, Valkey).
+    /// It tells what is on disk, by WAITAOF (Redis 7.2, Valkey).
     pub wait_aof: bool,
 }
 
@@ -70,7 +70,12 @@ impl Hot {
             fsync: self.config("appendfsync").await?,
             wait_aof: false,
         };
-        facts.wait_aof = facts.release() >= (7, 2) && facts.aof != Some(false);
+        facts.wait_aof = facts.release() >= (7, 2)
+            && match facts.aof {
+                Some(on) => on,
+                // A server that does not tell its settings may know WAITAOF and yet refuse it, being without an AOF.
+                None => !matches!(self.command("WAITAOF", vec![arg(1), arg(0), arg(1)]).await, Err(Error::Refused { .. })),
+            };
         Ok(facts)
     }
 

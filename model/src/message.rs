@@ -293,6 +293,8 @@ pub enum Durability {
     Memory,
     /// It was on disk before it was acknowledged.
     Fsync,
+    /// A replica had it before it was acknowledged.
+    Replica,
 }
 
 impl Durability {
@@ -301,6 +303,7 @@ impl Durability {
         match self {
             Self::Memory => "memory",
             Self::Fsync => "fsync",
+            Self::Replica => "replica",
         }
     }
 }
@@ -311,7 +314,7 @@ pub struct SentMessage {
     /// The message as everybody sees it.
     #[oai(flatten)]
     pub message: Message,
-    /// `fsync`: on disk; `memory`: outlives any process, but the last second may go with the machine.
+    /// `replica`: a replica of Redis has it; `fsync`: it is on disk; `memory`: outlives any process, but the last second may go with the machine.
     pub durability: Durability,
 }
 

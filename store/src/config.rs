@@ -27,6 +27,9 @@ pub struct Config {
     /// How long a change waits, at most, to be saved together with others
     #[arg(long, env = "CARRIER_FLUSH_AFTER", default_value = "5s", value_parser = humantime::parse_duration)]
     pub flush_after: Duration,
+    /// What a write waits for before it is acknowledged
+    #[arg(long, env = "CARRIER_ACK", value_enum, default_value = "memory")]
+    pub ack: crate::Ack,
     /// How many of a chat's newest messages stay in Redis although they are saved
     #[arg(long, env = "CARRIER_HOT_MESSAGES", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub hot_messages: u32,

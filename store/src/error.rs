@@ -29,6 +29,9 @@ pub enum Error {
     /// Redis was written by another version.
     #[error("the keys in Redis have format {0:?}, this version knows {expected:?}; run the version that wrote them until it is drained", expected = hot::FORMAT)]
     Format(String),
+    /// Redis cannot make writes as safe as they shall be.
+    #[error("CARRIER_ACK asks for more than this Redis can do; it needs {0}")]
+    CannotAck(&'static str),
     /// No such chat, or not this user's.
     #[error("no such chat")]
     NoChat,

@@ -1,5 +1,6 @@
 //! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names. What both daemons share.
 
+mod ack;
 mod again;
 mod attachment;
 mod boxes;
@@ -28,16 +29,15 @@ mod user;
 
 use std::sync::Arc;
 
-use cold::Cold;
-use hot::Hot;
-use model::Durability;
-
+pub use ack::{Ack, Began};
 pub use boxes::{BoxPlace, MessageBox};
+use cold::Cold;
 pub use config::Config;
 pub use directory::DirectoryPlace;
 pub use edit::Edit;
 pub use envelope::Envelope;
 pub use error::Error;
+use hot::Hot;
 pub use hot::{Deliveries, Delivery, Error as HotError, Inboxes, Own, Rate, TICKET_LIFE, UserChange, Verdict};
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
@@ -59,7 +59,7 @@ pub struct Store {
     pub hot: Hot,
     /// SQL, to read from.
     pub cold: Cold,
-    durability: Durability,
+    safety: ack::Safety,
     passwords: Arc<password::Passwords>,
     teller: tell::Teller,
 }
@@ -68,8 +68,9 @@ impl Store {
     /// Both stores as one, if they belong together.
     ///
     /// # Errors
-    /// [`Error::Unmigrated`] before the first migration; [`Error::Strangers`] when Redis belongs to another database.
-    pub async fn open(hot: Hot, cold: Cold) -> Result<Self> {
+    /// [`Error::Unmigrated`] before the first migration; [`Error::Strangers`] when Redis belongs to another database; [`Error::CannotAck`] when this
+    /// Redis cannot do what `ack` asks for.
+    pub async fn open(hot: Hot, cold: Cold, ack: Ack) -> Result<Self> {
         let incarnation = cold.incarnation().await.map_err(|error| Error::Unmigrated(error.to_string()))?;
         let incarnation = incarnation.ok_or_else(|| Error::Unmigrated("no incarnation".into()))?;
         let mut belongs = hot.belongs(&incarnation).await?;
@@ -81,13 +82,8 @@ impl Store {
             hot::Belongs::ToAnother(redis) => return Err(Error::Strangers { redis, sql: incarnation }),
             hot::Belongs::Format(found) => return Err(Error::Format(found)),
         }
-        let durability = if hot.facts().await?.fsyncs_always() { Durability::Fsync } else { Durability::Memory };
+        let safety = ack::Safety::open(&hot, ack).await?;
         let teller = tell::Teller::start(&hot, &cold);
-        Ok(Self { hot, cold, durability, passwords: Arc::default(), teller })
-    }
-
-    /// How sure an acknowledged message is, with this Redis as it is set.
-    pub fn durability(&self) -> Durability {
-        self.durability
+        Ok(Self { hot, cold, safety, passwords: Arc::default(), teller })
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     problem::Problem,
     quota::{self, Quota, Sends},
     receipt,
+    safe::not_durable,
 };
 
 /// For how long a typing holds that is not said again.
@@ -194,7 +195,13 @@ impl Commands {
                 let caller = self.caller_of::<Sends>().await?;
                 return message::send(&caller, send.chat_id, send.message).await.map(|(json, _)| Some(json));
             }
-            ClientCommand::Receipt(told) => receipt::mark(&self.caller().await?, told.chat_id, told.read, told.delivered).await?,
+            ClientCommand::Receipt(told) => {
+                let began = self.state.store.begin_write();
+                receipt::mark(&self.caller().await?, told.chat_id, told.read, told.delivered).await?;
+                if !self.state.store.is_acknowledged(began).await {
+                    return Err(not_durable());
+                }
+            }
             ClientCommand::Typing(typing) => self.typing(typing.chat_id, typing.typing.unwrap_or(true)).await?,
             ClientCommand::Watch(watch) => {
                 if watch.user_ids.len() > WATCHED {

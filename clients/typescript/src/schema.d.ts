@@ -1216,7 +1216,7 @@ export interface components {
          * @description How sure it is that an acknowledged message outlives a failure.
          * @enum {string}
          */
-        Durability: "memory" | "fsync";
+        Durability: "memory" | "fsync" | "replica";
         /**
          * EndLine
          * @description The last line: without it, the export is not whole.
@@ -2505,7 +2505,7 @@ export interface components {
             created_at: string;
             /** @description True: it was deleted for everyone, and only its place is left. */
             deleted?: boolean;
-            /** @description `fsync`: on disk; `memory`: outlives any process, but the last second may go with the machine. */
+            /** @description `replica`: a replica of Redis has it; `fsync`: it is on disk; `memory`: outlives any process, but the last second may go with the machine. */
             durability: components["schemas"]["Durability"] & unknown;
             /** @description When its sender changed it last. */
             edited_at?: string;

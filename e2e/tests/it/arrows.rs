@@ -17,6 +17,7 @@ const MAY: &[(&str, &[&str])] = &[
     // Idle users are written straight into Redis: over HTTP, 10,000 passwords would take minutes to hash.
     ("bench", &["hot", "model"]),
     ("protocol", &[]),
+    ("rig", &["sea-orm"]),
 ];
 
 const WATCHED: &[&str] = &[

@@ -2,6 +2,7 @@
 #![recursion_limit = "256"] // the types of nested futures
 
 mod access;
+mod ack;
 mod arrows;
 mod authorization;
 mod bounds;

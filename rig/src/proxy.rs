@@ -108,7 +108,7 @@ impl Proxy {
         Self { address, rules, cut, _accept: AbortOnDropHandle::new(accept) }
     }
 
-    /// For [`crate::Stack::open_store`] or `CARRIER_REDIS_URL`.
+    /// For `CARRIER_REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }

@@ -1,4 +1,4 @@
-//! A real redis-server of a test's own.
+//! A real redis-server, or a valkey-server.
 
 use std::time::Duration;
 
@@ -21,6 +21,28 @@ const OPTIONS: [(&str, &str); 6] = [
     ("daemonize", "no"),
 ];
 
+/// Which program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Server {
+    /// redis-server, as it is installed.
+    #[default]
+    Redis,
+    /// valkey-server, which knows WAITAOF: installed, or as scripts/setup gets it.
+    Valkey,
+}
+
+impl Server {
+    fn program(self) -> String {
+        match self {
+            Self::Redis => "redis-server".into(),
+            Self::Valkey => {
+                let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../.valkey/usr/bin/valkey-server");
+                if std::path::Path::new(ours).exists() { ours.into() } else { "valkey-server".into() }
+            }
+        }
+    }
+}
+
 /// A redis-server. It ends, and its folder goes, when this is dropped.
 pub struct Redis {
     keeper: Keeper,
@@ -35,9 +57,14 @@ impl Redis {
 
     /// Starts one with other options, as `("appendfsync", "everysec")`.
     pub async fn start_with(options: &[(&str, &str)]) -> Self {
+        Self::start_as(Server::Redis, options).await
+    }
+
+    /// Starts one of these with other options.
+    pub async fn start_as(server: Server, options: &[(&str, &str)]) -> Self {
         loop {
             let (folder, port) = (Keeper::folder("redis"), free_port());
-            let mut command = vec!["redis-server".to_owned(), "--port".into(), port.to_string(), "--bind".into(), "127.0.0.1".into()];
+            let mut command = vec![server.program(), "--port".into(), port.to_string(), "--bind".into(), "127.0.0.1".into()];
             let place = [("dir", folder.display().to_string()), ("unixsocket", folder.join("socket").display().to_string())];
             command.extend(place.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
             command.extend(OPTIONS.iter().chain(options).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]));
@@ -70,6 +97,19 @@ impl Redis {
         ([127, 0, 0, 1], self.port).into()
     }
 
+    /// Starts a replica of it, and waits until it has all that there is.
+    pub async fn start_replica(&self, server: Server) -> Self {
+        let replica = Self::start_as(server, &[("replicaof", &format!("127.0.0.1 {}", self.port))]).await;
+        let synced = async || replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up");
+        crate::eventually(PATIENCE, "a replica has all that there is", synced).await;
+        replica
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Kills it at once.
     pub fn kill9(&self) {
         self.keeper.kill9();
@@ -84,6 +124,11 @@ impl Redis {
     /// Stops it in its tracks: connections stay open and nobody answers.
     pub fn freeze(&self) {
         self.keeper.signal("STOP");
+    }
+
+    /// Does it run?
+    pub fn is_alive(&self) -> bool {
+        self.keeper.is_alive()
     }
 
     /// It goes on.

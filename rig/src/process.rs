@@ -12,7 +12,7 @@ pub struct Process {
     role: String,
 }
 
-/// Starts `carrier ROLE` with these settings (as [`crate::Stack::env`]) and waits until it is ready. `CARRIER_LISTEN` need not be set: it is any free port.
+/// Starts `carrier ROLE` with these settings and waits until it is ready. `CARRIER_LISTEN` need not be set: it is any free port.
 pub async fn process(role: &str, env: &[(String, String)]) -> Process {
     let process = Process::new(role, env);
     process.restart().await;
@@ -93,10 +93,13 @@ impl Process {
     }
 }
 
-/// The `carrier` that is tested, beside the test binary: target/debug/deps/it-… and target/debug/carrier.
+/// The `carrier` that is tested: this program itself, or the one beside the test binary: target/debug/deps/it-… and target/debug/carrier.
 pub fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let program = test.parent().and_then(|deps| deps.parent()).expect("a test is in target/*/deps").join("carrier");
+    let this = std::env::current_exe().expect("the path of this program");
+    if this.file_name().is_some_and(|name| name == "carrier") {
+        return this;
+    }
+    let program = this.parent().and_then(|deps| deps.parent()).expect("a test is in target/*/deps").join("carrier");
     assert!(program.exists(), "{} is not there: run `cargo build --workspace` first", program.display());
     program
 }

@@ -1,0 +1,20 @@
+//! Real servers, started on free ports with folders of their own, for tests and drills: Redis and Valkey (alone, with a replica, as a cluster), MariaDB,
+//! `carrier` processes, and a proxy that cuts connections.
+//!
+//! Nothing is mocked. Every child is watched by a [`Keeper`], so that none outlives the process that started it, however that ends.
+
+mod cluster;
+mod keeper;
+mod mariadb;
+mod process;
+mod proxy;
+mod redis;
+mod wait;
+
+pub use cluster::Cluster;
+pub use keeper::Keeper;
+pub use mariadb::MariaDb;
+pub use process::{Process, process, program};
+pub use proxy::{Fault, Proxy, Rule};
+pub use redis::{Redis, Server};
+pub use wait::{Settles, eventually};
