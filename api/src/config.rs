@@ -15,6 +15,9 @@ const LIMIT_SEND: Limit = Limit::new(600, 60);
 const LIMIT_UPLOAD: Limit = Limit::new(60, 60);
 const LIMIT_SEARCH: Limit = Limit::new(60, 60);
 
+/// Some gigabytes of messages.
+const MAX_UNSAVED: u64 = 5_000_000;
+
 /// Whether strangers may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Registration {
@@ -46,6 +49,9 @@ pub struct Config {
     /// How many bytes of events may wait, in total, for clients that read slowly
     #[arg(long, env = "CARRIER_MAX_WAITING", default_value_t = 256 << 20)]
     pub max_waiting: usize,
+    /// About how many rows may be in Redis alone, not in SQL yet; then sends are refused until some are saved. 0: any number
+    #[arg(long, env = "CARRIER_MAX_UNSAVED", default_value_t = MAX_UNSAVED)]
+    pub max_unsaved: u64,
     /// How often a connection is told that it lives
     #[arg(long, env = "CARRIER_HEARTBEAT", default_value = "25s", value_parser = humantime::parse_duration)]
     pub heartbeat: Duration,
@@ -89,6 +95,7 @@ impl Default for Config {
             max_upload: 25 << 20,
             files_sweep: Duration::from_secs(3600),
             max_waiting: 256 << 20,
+            max_unsaved: MAX_UNSAVED,
             heartbeat: Duration::from_secs(25),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),

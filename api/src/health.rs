@@ -33,7 +33,7 @@ pub(crate) async fn readyz(state: Data<&Arc<State>>) -> Response {
     };
     let code = if status == "unavailable" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let body = serde_json::json!({
-        "status": status, "redis": hot, "sql": cold, "stopping": stopping, "durability": state.store.durability().as_str(),
+        "status": status, "redis": hot, "sql": cold, "stopping": stopping, "full": state.store.is_full(), "durability": state.store.durability().as_str(),
     });
     Json(body).with_status(code).into_response()
 }

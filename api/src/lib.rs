@@ -73,6 +73,7 @@ pub async fn run(config: Config, store: Store, files: Files, listener: TcpListen
     LazyLock::force(&validate::WARM);
     let acceptor = TcpAcceptor::from_tokio(listener)?;
     let sweep = tokio::spawn(sweep::run(files.clone(), store.clone(), config.files_sweep, shutdown.clone()));
+    let room = tokio::spawn(store.clone().watch_room(config.max_unsaved));
     let live = Live::start(store.clone(), config.max_waiting, config.heartbeat).await.map_err(io::Error::other)?;
     let state = Arc::new(State { store: store.clone(), files, config, live: live.clone(), shutdown: shutdown.clone() });
     // While the last requests are answered, those who listen are sent elsewhere.
@@ -90,6 +91,7 @@ pub async fn run(config: Config, store: Store, files: Files, listener: TcpListen
         .await?;
     tokio::time::timeout(DRAIN, close).await.ok();
     tokio::time::timeout(DRAIN, store.told()).await.ok();
+    room.abort();
     sweep.abort(); // whatever it has deleted, nobody referred to
     Ok(())
 }

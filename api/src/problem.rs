@@ -187,6 +187,7 @@ impl From<store::Error> for Problem {
                     })
                     .collect(),
             ),
+            E::NoRoom => Self::unavailable("store_full", "Redis is nearly full, or too much is not in SQL yet; it is being saved.", 5),
             E::Busy => Self::unavailable("busy", "Too many people log in at once.", 1),
             E::Hot(hot) => match hot {
                 store::HotError::Full => Self::unavailable("store_full", "Redis is full; it will be emptied to SQL.", 5),

@@ -24,6 +24,11 @@ const ROWS: usize = 512;
 /// About how many bytes of messages of one chat; so a transaction holds at most 32 MiB.
 const BYTES: usize = 256 * 1024;
 
+/// From which part of `maxmemory` on chats leave before their time: before anything is refused.
+const CROWDED: f64 = 0.85;
+/// How many of each partition at once.
+const IDLE: usize = 2;
+
 pub(crate) struct Flusher {
     /// The connection on which snapshots are made and waited for.
     pub(crate) hot: Hot,
@@ -43,6 +48,17 @@ impl Flusher {
         let flushed_chats = if chats.is_empty() { Ok(()) } else { self.flush_chats(&chats).await };
         flushed_users.and(flushed_chats)?;
         Ok(!users.is_empty() || !chats.is_empty())
+    }
+
+    /// When Redis nears its limit, chats that are warm and clean leave before their time, those first that would leave first.
+    pub(crate) async fn make_room(&self) -> Result<(), Error> {
+        if self.hot.memory().await?.share() < CROWDED {
+            return Ok(());
+        }
+        let idle = self.hot.idle_chats(IDLE, self.config.lease).await?;
+        tracing::warn!(chats = idle.len(), "Redis is nearly full: chats leave before their time");
+        few_at_once(idle.iter().map(|chat| self.hot.cool(*chat))).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(())
     }
 
     async fn claim<T: std::str::FromStr>(&self, kind: Kind) -> Result<Vec<T>, Error> {

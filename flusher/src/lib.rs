@@ -10,7 +10,7 @@ mod flush;
 mod login;
 mod wake;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
 use store::Store;
@@ -21,6 +21,9 @@ pub use config::Config;
 use durable::Durable;
 use flush::Flusher;
 use wake::Wake;
+
+/// How often it is seen to that there is room in Redis.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
 /// Why a pass ended early. Nothing is lost by it: everything stays in Redis.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +65,16 @@ pub async fn run(
     tracing::info!("flusher is ready");
     ready();
 
-    let mut failures = 0;
+    let (mut failures, mut looked) = (0, Instant::now());
     while wake.next(&shutdown).await {
-        match flusher.pass().await {
+        let pass = async {
+            if looked.elapsed() > LOOK_FOR_ROOM {
+                looked = Instant::now();
+                flusher.make_room().await?;
+            }
+            flusher.pass().await
+        };
+        match pass.await {
             Ok(more) => {
                 failures = 0;
                 if more {

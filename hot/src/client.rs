@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use fred::{
     prelude::*,
-    types::{ClusterHash, CustomCommand, Key, Value},
+    types::{ClusterHash, CustomCommand, Key, Value, cluster::ClusterRouting, config::Server},
 };
+use futures_util::future::try_join_all;
 
 use crate::{Error, Result, Scripts, Verb, reply::Reply};
 
@@ -97,6 +98,29 @@ impl Hot {
             result = self.client.eval(source, keys, args).await;
         }
         result.map(|value| Reply::new(verb.name(), value)).map_err(|error| Error::of(verb.name(), error))
+    }
+
+    /// The primaries of a cluster; `None`: it is not one.
+    pub(crate) fn primaries(&self) -> Option<Vec<Server>> {
+        Some(self.routing()?.unique_primary_nodes())
+    }
+
+    /// Which node of a cluster has which slot.
+    pub(crate) fn routing(&self) -> Option<ClusterRouting> {
+        self.client.is_clustered().then(|| self.client.cached_cluster_state()).flatten()
+    }
+
+    /// Runs a command on every primary.
+    pub(crate) async fn everywhere(&self, name: &'static str, args: Vec<Value>) -> Result<Vec<Value>> {
+        let Some(nodes) = self.primaries() else { return Ok(vec![self.command(name, args).await?]) };
+        try_join_all(nodes.into_iter().map(|node| self.command_on(Some(node), name, args.clone()))).await
+    }
+
+    /// Runs a command on this node of a cluster, or on the only one.
+    pub(crate) async fn command_on(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Value> {
+        let Some(node) = node else { return self.command(name, args).await };
+        let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+        self.client.with_cluster_node(node).custom(command, args).await.map_err(|error| Error::of(name, error))
     }
 
     /// Runs a command of the server itself.

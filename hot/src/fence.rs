@@ -18,8 +18,7 @@ use std::{
 
 use fred::{
     error::ErrorKind,
-    interfaces::{ClientLike, ClusterInterface},
-    types::{ClusterHash, CustomCommand, Value, cluster::ClusterRouting, config::Server},
+    types::{Value, config::Server},
     util::redis_keyslot,
 };
 use futures_util::future::{join_all, try_join4};
@@ -102,17 +101,13 @@ impl Fence {
         if !self.waits() {
             return true;
         }
-        let server = self.routing().and_then(|routing| routing.get_server(redis_keyslot(key.as_bytes())).cloned());
+        let server = self.0.hot.routing().and_then(|routing| routing.get_server(redis_keyslot(key.as_bytes())).cloned());
         self.node(mark, server).await
     }
 
     async fn all_nodes(&self, mark: Mark) -> bool {
-        let nodes = self.routing().map_or_else(|| vec![None], |routing| routing.unique_primary_nodes().into_iter().map(Some).collect());
+        let nodes = self.0.hot.primaries().map_or_else(|| vec![None], |nodes| nodes.into_iter().map(Some).collect());
         join_all(nodes.into_iter().map(|node| self.node(mark, node))).await.into_iter().all(|safe| safe)
-    }
-
-    fn routing(&self) -> Option<ClusterRouting> {
-        routing(&self.0.hot)
     }
 
     async fn node(&self, mark: Mark, node: Option<Server>) -> bool {
@@ -179,7 +174,7 @@ impl Worker {
     /// A key that this node has.
     fn key(&self) -> Result<String> {
         let mut keys = Partition::all().map(keys::fence);
-        let (Some(node), Some(routing)) = (&self.node, routing(&self.hot)) else { return Ok(keys.next().unwrap_or_default()) };
+        let (Some(node), Some(routing)) = (&self.node, self.hot.routing()) else { return Ok(keys.next().unwrap_or_default()) };
         let here = |key: &String| routing.get_server(redis_keyslot(key.as_bytes())) == Some(node);
         keys.find(here).ok_or_else(|| Error::of("fence", fred::error::Error::new(ErrorKind::Routing, format!("{node} is no primary"))))
     }
@@ -217,21 +212,11 @@ impl Worker {
     }
 
     async fn command(&self, name: &'static str, args: Vec<Value>) -> Result<Value> {
-        let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
-        let client = &self.hot.client;
-        let answer = match &self.node {
-            Some(node) => client.with_cluster_node(node).custom(command, args).await,
-            None => client.custom(command, args).await,
-        };
-        answer.map_err(|error| Error::of(name, error))
+        self.hot.command_on(self.node.clone(), name, args).await
     }
 }
 
 /// Which process this is, and the history that it went on with when it was promoted. (The id of its own history would change with the first replica, too.)
 fn identity(info: &str) -> String {
     info.lines().filter(|line| line.starts_with("run_id:") || line.starts_with("master_replid2:")).collect()
-}
-
-fn routing(hot: &Hot) -> Option<ClusterRouting> {
-    hot.client.is_clustered().then(|| hot.client.cached_cluster_state()).flatten()
 }

@@ -79,11 +79,14 @@ impl Hot {
         Ok(facts)
     }
 
-    /// What Redis' clock says.
+    /// What Redis' clock says; of a cluster, the one that is furthest behind.
     pub async fn now(&self) -> Result<Tick> {
-        let time = self.command("TIME", vec![]).await?.into_array();
-        let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
-        Ok(Tick(part(0) * 1_000_000 + part(1)))
+        let times = self.everywhere("TIME", vec![]).await?.into_iter().map(|time| {
+            let time = time.into_array();
+            let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
+            Tick(part(0) * 1_000_000 + part(1))
+        });
+        Ok(times.min().unwrap_or_default())
     }
 
     async fn config(&self, name: &'static str) -> Result<Option<String>> {

@@ -36,6 +36,7 @@ impl Store {
     }
 
     async fn create(&self, id: ChatId, kind: ChatKind, name: &str, creator: UserId, members: &[(UserId, Role)]) -> Result<bool> {
+        self.check_room()?;
         let rows = |tick: Tick| ChatRows {
             chat: Chat {
                 id,

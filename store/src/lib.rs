@@ -21,6 +21,7 @@ mod mine;
 mod name;
 mod password;
 mod presence;
+mod pressure;
 mod search;
 mod session;
 mod sync;
@@ -42,6 +43,7 @@ pub use hot::{Deliveries, Delivery, Error as HotError, Inboxes, Own, Rate, TICKE
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;
+pub use pressure::FULL;
 pub use search::{Hit, Search};
 pub use session::Entered;
 pub use sync::{Changes, Cursor, Within};
@@ -62,6 +64,7 @@ pub struct Store {
     safety: ack::Safety,
     passwords: Arc<password::Passwords>,
     teller: tell::Teller,
+    pressure: pressure::Pressure,
 }
 
 impl Store {
@@ -84,6 +87,6 @@ impl Store {
         }
         let safety = ack::Safety::open(&hot, ack).await?;
         let teller = tell::Teller::start(&hot, &cold);
-        Ok(Self { hot, cold, safety, passwords: Arc::default(), teller })
+        Ok(Self { hot, cold, safety, passwords: Arc::default(), teller, pressure: Default::default() })
     }
 }

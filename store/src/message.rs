@@ -35,8 +35,9 @@ impl Store {
     /// Sends a message, once: whatever is sent again under the same `client_id` is answered with the first.
     ///
     /// # Errors
-    /// [`Error::NoChat`] when the sender is not a member, [`Error::KeyReused`] when the key was used for another message.
+    /// [`Error::NoRoom`]; [`Error::NoChat`] when the sender is not a member, [`Error::KeyReused`] when the key was used for another message.
     pub async fn send(&self, mut draft: Draft<'_>) -> Result<Sent> {
+        self.check_room()?;
         let made;
         let key = match draft.client_id {
             Some(key) => {

@@ -31,6 +31,7 @@ impl Store {
     /// # Errors
     /// [`Error::Taken`] when a name is another's.
     pub async fn register(&self, username: &str, email: &str, display_name: &str, password: &str, device: &str) -> Result<Entered> {
+        self.check_room()?;
         let hash = self.passwords.hash(password).await?;
         let id = UserId::new();
         let nonce = Uuid::now_v7().to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Ledger, Options, Sql, Stack, audit, audit_sql, eventually, on_both};
+use e2e::{Client, Ledger, Options, Sql, Stack, audit, audit_sql, eventually, on_both};
 use model::{Tick, UserId};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -68,6 +68,93 @@ async fn a_full_redis_still_lets_people_out_and_chats_leave(sql: Sql) {
     stack.expire(id).await;
     let sent = vec![(Tick(message["id"].as_i64().expect("an id")), "hello".to_owned())];
     audit_sql(&stack, &[Ledger { chat: id, reader: UserId(ann.id.parse().expect("an id")), sent }]).await;
+    flusher.stop().await;
+    api.stop().await;
+}
+
+/// How many bytes Redis uses.
+async fn used(stack: &Stack) -> u64 {
+    stack.store.hot.memory().await.expect("Redis counts its memory").used
+}
+
+async fn is_refused(client: &Client, chat: &str) -> bool {
+    let answer = client.send(chat, "is there room?").await;
+    if answer.status == 503 {
+        assert_eq!(answer.json["code"], "store_full");
+        assert!(!answer.header("retry-after").is_empty(), "it says when to come back");
+    }
+    answer.status == 503
+}
+
+on_both!(before_redis_is_full_sends_are_refused_and_nothing_else);
+async fn before_redis_is_full_sends_are_refused_and_nothing_else(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, mut bob) = (api.register("ann").await, api.register("bob").await);
+    let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let message = ann.send(&chat, "hello").await.expect(201);
+    let limit = used(&stack).await * 100 / 93;
+    stack.redis.cli(&["CONFIG", "SET", "maxmemory", &limit.to_string()]).await;
+    eventually(30 * SECOND, "sends are refused", async || is_refused(&ann, &chat).await).await;
+    assert_eq!(stack.redis.cli(&["SET", "is there room?", "yes"]).await, "OK", "Redis itself refuses nothing yet");
+
+    assert_eq!(ann.create_group("More", &["bob"]).await.expect(503)["code"], "store_full");
+    bob.logout().await;
+    bob.login("bob").await;
+    bob.page(&chat, "").await.expect(200);
+    bob.read(&chat, message["id"].as_i64().expect("an id")).await.expect(204);
+    assert_eq!(bob.get("/readyz").await.expect(200)["full"], true);
+
+    stack.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    eventually(30 * SECOND, "sends go on", async || !is_refused(&ann, &chat).await).await;
+    api.stop().await;
+}
+
+on_both!(chats_that_are_warm_and_saved_make_room_for_others);
+async fn chats_that_are_warm_and_saved_make_room_for_others(sql: Sql) {
+    let stack = Stack::with(sql, Options { lease: 2 * SECOND, ..Options::default() }).await; // chats stay warm for an hour
+    let api = stack.start_api().await;
+    let (ann, _bob) = (api.register("ann").await, api.register("bob").await);
+    let limit = used(&stack).await + 3 * 1024 * 1024;
+    stack.redis.cli(&["CONFIG", "SET", "maxmemory", &limit.to_string()]).await;
+    let flusher = stack.start_flusher().await;
+    // Five times as much as there is room for, in chats of which none is ever trimmed.
+    let mut ledgers = Vec::new();
+    for group in 0..40 {
+        let made = async || Some(ann.create_group(&format!("Group {group}"), &["bob"]).await).filter(|answer| answer.status == 201);
+        let made = eventually(60 * SECOND, "there is room for a chat", made).await;
+        let chat = made.json["id"].as_str().expect("an id").to_owned();
+        let mut ledger = Ledger::new(chat.parse().expect("an id"), UserId(ann.id.parse().expect("an id")));
+        for at in 0..40 {
+            let body = format!("{at} {}", "x".repeat(LONG));
+            let sent = async || Some(ann.send(&chat, &body).await).filter(|answer| answer.status == 201);
+            let sent = eventually(60 * SECOND, "there is room for a message", sent).await;
+            ledger.sent.push((Tick(sent.json["id"].as_i64().expect("an id")), body));
+        }
+        ledgers.push(ledger);
+    }
+    stack.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+    api.stop().await;
+}
+
+on_both!(only_so_much_is_not_in_sql);
+async fn only_so_much_is_not_in_sql(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api_with(api::Config { max_unsaved: 50, ..api::Config::default().unlimited() }, &stack.redis.url()).await;
+    let (ann, _bob) = (api.register("ann").await, api.register("bob").await);
+    let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let mut sent = 0;
+    let full = async || {
+        let refused = is_refused(&ann, &chat).await;
+        sent += i32::from(!refused);
+        refused
+    };
+    eventually(30 * SECOND, "too much is not in SQL", full).await;
+    assert!(sent > 40, "{sent} were sent before");
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, "it is saved, and there is room", async || !is_refused(&ann, &chat).await).await;
     flusher.stop().await;
     api.stop().await;
 }
