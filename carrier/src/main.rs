@@ -7,6 +7,7 @@ mod migrate;
 mod own_redis;
 mod roles;
 mod start;
+mod verify;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -48,6 +49,8 @@ enum Role {
     Migrate(migrate::Settings),
     /// Check everything that Carrier depends on, and tell how to mend it
     Doctor(doctor::Settings),
+    /// Compare Redis and SQL to the last row; it only reads
+    Verify(verify::Settings),
     /// Print the OpenAPI document
     Openapi,
     /// Chat in the terminal
@@ -85,6 +88,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Role::Api(settings)) => roles::api(*settings, on_signal()?).await?,
         Some(Role::Flusher(settings)) => roles::flusher(settings, on_signal()?).await?,
         Some(Role::Migrate(settings)) => return migrate::run(settings).await,
+        Some(Role::Verify(settings)) => return verify::run(settings).await,
         Some(Role::Doctor(settings)) => return doctor::run(settings).await,
         Some(Role::Chat(settings)) => chat::run(settings, on_signal()?).await?,
         Some(Role::Openapi) => print!("{}", api::openapi()),

@@ -1,5 +1,6 @@
 //! What is read from SQL. It cannot write, and knows no Redis.
 
+mod audit;
 mod chats;
 mod connect;
 mod rows;
@@ -7,6 +8,7 @@ mod search;
 mod server;
 mod users;
 
+pub use audit::Head;
 pub use chats::ColdChat;
 pub use connect::{Cold, connect, options};
 pub use sea_orm::{DatabaseConnection, DbErr};

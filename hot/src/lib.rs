@@ -41,6 +41,7 @@
 //! `dirty`, then the data: Redis does not roll back, and in this order a script that is stopped leaves at most a mark too many.
 //! A command is sent once: when a connection dies in flight nobody knows whether it ran, so whoever repeats it brings the same idempotency key.
 
+mod audit;
 mod chat;
 mod client;
 mod directory;
@@ -64,6 +65,7 @@ mod session;
 mod ticket;
 mod user;
 
+pub use audit::{ChatAudit, UserAudit};
 pub use chat::{ChatChange, ChatDeletion, ChatRows, HotChanges, HotView, Own, Refusal, Telling};
 pub use client::{Hot, Options};
 pub use error::Error;

@@ -136,6 +136,10 @@ verbs! {
     Pulse "pulse" "allow-oom" [clock];
     /// It does no more.
     Leave "leave" "allow-oom" [clock];
+    /// All there is of a chat.
+    AuditChat "audit_chat" "no-writes" [];
+    /// All there is of a user.
+    AuditUser "audit_user" "no-writes" [];
     /// What is waited for behind other writes.
     Fence "fence" "allow-oom" [];
     /// Nobody needs this chat any more.

@@ -111,12 +111,7 @@ impl Hot {
         let mut values = flat.into_iter().map(text);
         let mut chats = Vec::new();
         while let (Some(chat), Some(entry)) = (values.next(), values.next()) {
-            let (rev, left) = entry.split_once(' ').unwrap_or((&entry, "0"));
-            chats.push(Listed {
-                chat: parse("a listed chat", &chat)?,
-                rev: Tick(parse("a listed chat's rev", rev)?),
-                left: Tick(parse("when a chat was left", left)?),
-            });
+            chats.push(listed(parse("a listed chat", &chat)?, &entry)?);
         }
         Ok(chats)
     }
@@ -286,6 +281,12 @@ pub(crate) fn user_of(id: UserId, row: Vec<Value>) -> Result<User> {
         erased: Tick(next().as_i64().unwrap_or_default()),
         rev: tick("a user's rev", next())?,
     })
+}
+
+/// Reads `rev left`.
+pub(crate) fn listed(chat: ChatId, entry: &str) -> Result<Listed> {
+    let (rev, left) = entry.split_once(' ').unwrap_or((entry, "0"));
+    Ok(Listed { chat, rev: Tick(parse("a listed chat's rev", rev)?), left: Tick(parse("when a chat was left", left)?) })
 }
 
 /// Reads `kind name nonce;…`: the names that a user uses and that are not saved yet.

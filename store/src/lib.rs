@@ -3,6 +3,7 @@
 mod ack;
 mod again;
 mod attachment;
+mod audit;
 mod boxes;
 mod chat;
 mod config;
@@ -31,6 +32,7 @@ mod user;
 use std::sync::Arc;
 
 pub use ack::{Ack, Began};
+pub use audit::{Auditor, Findings};
 pub use boxes::{BoxPlace, MessageBox};
 use cold::Cold;
 pub use config::Config;

@@ -38,3 +38,4 @@ mod stops;
 mod storm;
 mod sync;
 mod typescript;
+mod verify;

@@ -1,0 +1,337 @@
+//! Do Redis and SQL agree? All of DESIGN's invariants, looked at from outside, on a system that runs. It only reads.
+//!
+//! The two stores cannot be read at one moment, so what looks wrong is looked at again: only what stays wrong is a fault.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use cold::{Cold, ColdChat, Head};
+use futures_util::future::try_join_all;
+use hot::{ChatAudit, Hot, Kind, UserAudit};
+use model::{ChatId, Name, NameKind, Tick, User, UserId, fold};
+use tokio::time::sleep;
+
+use crate::Result;
+
+/// How long to wait before something that looks wrong is looked at again: an append, a flush and a lost lease have ended by then.
+const AGAIN: [Duration; 5] =
+    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(7)];
+/// How many messages are read from SQL at once.
+const PAGE: u64 = 5_000;
+/// How many ids.
+const IDS: u64 = 10_000;
+
+/// What was found of one chat or user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// How many rows were compared.
+    pub rows: u64,
+    /// What is wrong, in words.
+    pub faults: Vec<String>,
+}
+
+/// Who compares.
+#[derive(Clone)]
+pub struct Auditor {
+    hot: Hot,
+    cold: Cold,
+}
+
+impl Auditor {
+    /// Of these two stores.
+    pub fn new(hot: Hot, cold: Cold) -> Self {
+        Self { hot, cold }
+    }
+
+    /// Every chat of either store.
+    pub async fn chats(&self) -> Result<Vec<ChatId>> {
+        self.ids(Kind::Chat, async |last| self.cold.chat_ids(last, IDS).await).await
+    }
+
+    /// Every user of either store.
+    pub async fn users(&self) -> Result<Vec<UserId>> {
+        self.ids(Kind::User, async |last| self.cold.user_ids(last, IDS).await).await
+    }
+
+    async fn ids<T: Copy + Ord + FromStr>(&self, kind: Kind, saved: impl AsyncFn(Option<T>) -> cold::Result<Vec<T>>) -> Result<Vec<T>> {
+        let resident = self.hot.resident(kind).await?;
+        let mut ids: Vec<T> = resident.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut last = None;
+        loop {
+            let some = saved(last).await?;
+            last = some.last().copied();
+            ids.extend(&some);
+            if (some.len() as u64) < IDS {
+                break;
+            }
+        }
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// Looks at a chat: its messages, members and their lists.
+    pub async fn chat(&self, id: ChatId) -> Result<Findings> {
+        until_well(async || self.chat_once(id).await).await
+    }
+
+    /// Looks at a user: their row, what is theirs alone, their chats and their names.
+    pub async fn user(&self, id: UserId) -> Result<Findings> {
+        until_well(async || self.user_once(id).await).await
+    }
+
+    /// Names that more than one has.
+    pub async fn names(&self) -> Result<Findings> {
+        until_well(async || self.names_once().await).await
+    }
+
+    async fn names_once(&self) -> Result<Findings> {
+        let mut findings = Findings::default();
+        for kind in [NameKind::Username, NameKind::Email] {
+            for name in self.cold.shared_names(kind).await? {
+                findings.rows += 1;
+                if let [one, other, ..] = self.owners(&name).await?[..] {
+                    findings.faults.push(format!("the {kind} {:?} is that of {one} and of {other}", name.folded));
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Those among who is saved with a name whose newest row has it.
+    async fn owners(&self, name: &Name) -> Result<Vec<UserId>> {
+        let mut owners = Vec::new();
+        for id in self.cold.users_named(name).await? {
+            let newest = match self.hot.user(id).await? {
+                hot::UserRecord::Known(user) => Some(*user),
+                hot::UserRecord::Cold => self.cold.user(id).await?,
+                hot::UserRecord::Nameless => None,
+            };
+            if newest.is_some_and(|user| has(&user, name)) {
+                owners.push(id);
+            }
+        }
+        Ok(owners)
+    }
+
+    async fn chat_once(&self, id: ChatId) -> Result<Findings> {
+        // Redis first: what SQL has of it then is at least as new as what Redis called clean.
+        let hot = self.hot.audit_chat(id).await?;
+        let cold = self.cold.chat(id).await?;
+        let mut heads = Vec::new();
+        loop {
+            let after = heads.last().map_or(Tick::NEVER, |head: &Head| head.id);
+            let some = self.cold.message_heads(id, after, PAGE).await?;
+            let all = (some.len() as u64) < PAGE;
+            heads.extend(some);
+            if all {
+                break;
+            }
+        }
+        let mut findings = Findings::default();
+        match &hot {
+            Some(hot) => compare(hot, cold.as_ref(), &heads, &mut findings),
+            None => of_sql(cold.as_ref(), &heads, &mut findings),
+        }
+        self.lists(id, hot.as_ref(), cold.as_ref(), &mut findings).await?;
+        Ok(findings)
+    }
+
+    /// Is the chat in the list of each who is in it, and of nobody who has left?
+    async fn lists(&self, id: ChatId, hot: Option<&ChatAudit>, cold: Option<&ColdChat>, findings: &mut Findings) -> Result<()> {
+        let members: Vec<(UserId, Tick)> = match (hot, cold) {
+            (Some(hot), _) => hot.members.iter().map(|(user, member)| (*user, member.left)).collect(),
+            (None, Some(cold)) => cold.members.iter().map(|(user, member)| (*user, member.left)).collect(),
+            (None, None) => return Ok(()),
+        };
+        for some in members.chunks(100) {
+            let listed = try_join_all(some.iter().map(|(user, _)| self.hot.listed_by(*user, id))).await?;
+            for ((user, left), listed) in some.iter().zip(listed) {
+                let told = hot.is_none_or(|hot| !hot.dirty.contains_key(&format!("list:{user}")));
+                match listed {
+                    Some(listed) if told && !left.happened() && listed.is_none_or(|listed| listed.left.happened()) => {
+                        findings.faults.push(format!("{user} is in it, and does not have it in their list"));
+                    }
+                    Some(Some(listed)) if told && left.happened() && !listed.left.happened() => {
+                        findings.faults.push(format!("{user} has left it, and has it in their list"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn user_once(&self, id: UserId) -> Result<Findings> {
+        let hot = self.hot.audit_user(id).await?;
+        let cold = self.cold.user(id).await?;
+        let mut findings = Findings { rows: 1, ..Findings::default() };
+        let Some(hot) = hot else { return Ok(findings) };
+        let faults = &mut findings.faults;
+        if !hot.due {
+            faults.push("is in Redis, and no flusher will look at them: not in the due set".into());
+        }
+        let is_dirty = |entry: &str| hot.dirty.contains_key(entry) || hot.parked.contains(entry);
+        if hot.rev.happened() {
+            let saved = cold.as_ref().map_or(Tick::NEVER, |user| user.rev);
+            row("the user's row", hot.rev, saved, is_dirty("user"), hot.clock, faults);
+        }
+        let mine = self.cold.mine(id).await?;
+        for one in &hot.mine {
+            let saved = mine.iter().find(|saved| saved.about == one.about).map_or(Tick::NEVER, |saved| saved.rev);
+            row(&format!("what is theirs of {}", one.about), one.rev, saved, is_dirty(&format!("mine:{}", one.about)), hot.clock, faults);
+        }
+        findings.rows += hot.mine.len() as u64;
+        self.claims(id, &hot, &mut findings).await?;
+        self.memberships(id, &mut findings).await?;
+        Ok(findings)
+    }
+
+    /// Whoever uses a name that is not saved yet holds its claim, and no other's newest row has it.
+    async fn claims(&self, id: UserId, hot: &UserAudit, findings: &mut Findings) -> Result<()> {
+        for (name, nonce) in &hot.claims {
+            let claim = self.hot.claimed(name).await?;
+            let theirs = claim.is_some_and(|claim| claim.owner == id && claim.nonce == *nonce);
+            let uses = matches!(self.hot.user(id).await?, hot::UserRecord::Known(user) if has(&user, name));
+            let saved = self.cold.users_named(name).await?.contains(&id);
+            if uses && !theirs && !saved {
+                findings.faults.push(format!("uses the {} {:?}, which is neither saved nor claimed", name.kind, name.folded));
+            }
+            if uses && let Some(other) = self.owners(name).await?.into_iter().find(|owner| *owner != id) {
+                findings.faults.push(format!("the {} {:?} is {other}'s too", name.kind, name.folded));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each chat in a resident list knows its member.
+    async fn memberships(&self, id: UserId, findings: &mut Findings) -> Result<()> {
+        let (listed, saved) = (self.hot.chats_of(id).await?, self.cold.chats_of(id).await?);
+        for some in listed.chunks(100) {
+            let members = try_join_all(some.iter().map(|listed| self.hot.member_of(listed.chat, id))).await?;
+            for (listed, member) in some.iter().zip(members) {
+                let is_in = match member {
+                    Some(member) => member.is_some_and(|member| member.is_in()),
+                    None => saved.iter().any(|(chat, _, left)| *chat == listed.chat && !left.happened()),
+                };
+                if !listed.left.happened() && !is_in {
+                    findings.faults.push(format!("has {} in their list, and is not in it", listed.chat));
+                }
+            }
+        }
+        findings.rows += listed.len() as u64;
+        Ok(())
+    }
+}
+
+/// What looks wrong is looked at again.
+async fn until_well(look: impl AsyncFn() -> Result<Findings>) -> Result<Findings> {
+    let mut findings = look().await?;
+    for wait in AGAIN {
+        if findings.faults.is_empty() {
+            break;
+        }
+        sleep(wait).await;
+        findings = look().await?;
+    }
+    Ok(findings)
+}
+
+fn has(user: &User, name: &Name) -> bool {
+    !user.erased.happened()
+        && name.folded
+            == fold(match name.kind {
+                NameKind::Username => &user.username,
+                NameKind::Email => &user.email,
+            })
+}
+
+/// A row that both stores may have; `NEVER`: SQL has none.
+fn row(what: &str, hot: Tick, saved: Tick, is_dirty: bool, clock: Tick, faults: &mut Vec<String>) {
+    if saved > hot {
+        faults.push(format!("{what} is newer in SQL ({saved}) than in Redis ({hot}, clock {clock})"));
+    } else if saved < hot && !is_dirty {
+        let saved = if saved.happened() { format!("at {saved}") } else { "not at all".into() };
+        faults.push(format!("{what} is not called unsaved, and SQL has it {saved}, Redis at {hot}"));
+    }
+}
+
+fn compare(hot: &ChatAudit, cold: Option<&ColdChat>, heads: &[Head], findings: &mut Findings) {
+    let faults = &mut findings.faults;
+    if !hot.due {
+        faults.push("is in Redis, and no flusher will look at it: not in the due set".into());
+    }
+    let is_dirty = |entry: &str| hot.dirty.contains_key(entry) || hot.parked.contains(entry);
+    row("the chat's row", hot.chat.rev, cold.map_or(Tick::NEVER, |cold| cold.chat.rev), is_dirty("chat"), hot.clock, faults);
+
+    if let Some(pair) = hot.list.windows(2).find(|pair| pair[0].message.id >= pair[1].message.id) {
+        faults.push(format!("ids do not rise in Redis: {} comes before {}", pair[0].message.id, pair[1].message.id));
+    }
+    let mut all: BTreeMap<Tick, Head> = heads.iter().map(|head| (head.id, *head)).collect();
+    for stored in hot.list.iter().chain(&hot.changed) {
+        let message = &stored.message;
+        let saved = all.get(&message.id).map_or(Tick::NEVER, |head| head.rev);
+        row(&format!("message {}", message.id), message.rev, saved, is_dirty(&format!("message:{}", message.id)), hot.clock, faults);
+        let is_text = message.kind == model::MessageKind::Text;
+        all.insert(message.id, Head { id: message.id, seq: message.seq, rev: message.rev, is_text });
+    }
+    if let Some(head) = all.values().find(|head| head.rev > hot.clock) {
+        faults.push(format!("message {} is newer in SQL ({}) than anything in Redis (clock {})", head.id, head.rev, hot.clock));
+    }
+    if hot.chat.deleted.happened() {
+        if !is_dirty("chat") && !heads.is_empty() {
+            faults.push(format!("it is deleted, and SQL has {} of its messages", heads.len()));
+        }
+    } else {
+        count(all.values(), hot.chat.seq, hot.chat.texts, faults);
+    }
+
+    for (user, member) in &hot.members {
+        let saved = cold.and_then(|cold| cold.members.iter().find(|(other, _)| other == user)).map_or(Tick::NEVER, |(_, saved)| saved.rev);
+        row(&format!("member {user}"), member.rev, saved, is_dirty(&format!("member:{user}")), hot.clock, faults);
+    }
+    for (user, _) in cold.iter().flat_map(|cold| &cold.members).filter(|(user, _)| !hot.members.contains_key(user)) {
+        faults.push(format!("member {user} is in SQL and not in Redis"));
+    }
+    findings.rows = (all.len() + hot.members.len() + 1) as u64;
+}
+
+fn of_sql(cold: Option<&ColdChat>, heads: &[Head], findings: &mut Findings) {
+    findings.rows = heads.len() as u64;
+    let faults = &mut findings.faults;
+    let Some(cold) = cold else {
+        if !heads.is_empty() {
+            faults.push(format!("{} messages are in SQL without their chat", heads.len()));
+        }
+        return;
+    };
+    findings.rows += cold.members.len() as u64 + 1;
+    if cold.chat.deleted.happened() {
+        if !heads.is_empty() {
+            faults.push(format!("it is deleted, and SQL has {} of its messages", heads.len()));
+        }
+        return;
+    }
+    count(heads.iter(), cold.chat.seq, cold.chat.texts, faults);
+    if let Some(head) = heads.iter().find(|head| head.rev > cold.chat.rev) {
+        faults.push(format!("message {} has rev {}, after its chat's {}", head.id, head.rev, cold.chat.rev));
+    }
+}
+
+/// Messages by id: their seqs are 1, 2, 3 ... and the chat counts them.
+fn count<'a>(heads: impl Iterator<Item = &'a Head>, seq: i64, texts: i64, faults: &mut Vec<String>) {
+    let (mut expected, mut found_texts) = (1, 0);
+    for head in heads {
+        if head.seq != expected {
+            faults.push(format!("message {} has seq {}, and {expected} was to come: there is a gap, or one twice", head.id, head.seq));
+            return;
+        }
+        expected += 1;
+        found_texts += i64::from(head.is_text);
+    }
+    if expected - 1 != seq {
+        faults.push(format!("the chat counts {seq} messages, there are {}", expected - 1));
+    }
+    if found_texts != texts {
+        faults.push(format!("the chat counts {texts} texts, there are {found_texts}"));
+    }
+}
