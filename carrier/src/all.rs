@@ -46,8 +46,10 @@ async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListen
         Some(url) => url,
         None => settings.data.sqlite_url(),
     };
-    let writers = start::connect_sql(&sql, roles::WRITERS).await?;
-    Migrator::up(&writers, None).await.context("a migration failed")?;
+    let migrator = start::connect_sql(&sql, 1).await?;
+    Migrator::up(&migrator, None).await.context("a migration failed")?;
+    migrator.close().await?;
+    let writers = start::connect_writers(&sql).await?;
     let store = start::open(&settings.stores, redis, &sql).await?;
 
     let location = settings.api.files.clone().unwrap_or_else(|| settings.data.files());

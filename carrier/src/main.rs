@@ -3,6 +3,7 @@
 mod all;
 mod chat;
 mod doctor;
+mod drill;
 mod migrate;
 mod own_redis;
 mod roles;
@@ -25,8 +26,9 @@ struct Cli {
     #[command(flatten)]
     all: all::Settings,
     /// What to log, as in "info" or "carrier=debug,flusher=debug"
-    #[arg(long, env = "CARRIER_LOG", default_value = "info,poem=warn,sea_orm_migration=warn", global = true)]
-    log: String,
+    /// [default: info,poem=warn,sea_orm_migration=warn; of a drill and an audit, whose report is what counts: error]
+    #[arg(long, env = "CARRIER_LOG", global = true)]
+    log: Option<String>,
     /// How to log
     #[arg(long, env = "CARRIER_LOG_FORMAT", value_enum, default_value = "text", global = true)]
     log_format: LogFormat,
@@ -51,6 +53,8 @@ enum Role {
     Doctor(doctor::Settings),
     /// Compare Redis and SQL to the last row; it only reads
     Verify(verify::Settings),
+    /// Break a system of its own, again and again, and look whether all is there that was acknowledged
+    Drill(drill::Settings),
     /// Print the OpenAPI document
     Openapi,
     /// Chat in the terminal
@@ -89,6 +93,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Role::Flusher(settings)) => roles::flusher(settings, on_signal()?).await?,
         Some(Role::Migrate(settings)) => return migrate::run(settings).await,
         Some(Role::Verify(settings)) => return verify::run(settings).await,
+        Some(Role::Drill(settings)) => return drill::run(settings).await,
         Some(Role::Doctor(settings)) => return doctor::run(settings).await,
         Some(Role::Chat(settings)) => chat::run(settings, on_signal()?).await?,
         Some(Role::Openapi) => print!("{}", api::openapi()),
@@ -98,7 +103,12 @@ async fn run(cli: Cli) -> Result<ExitCode> {
 
 fn log(cli: &Cli) {
     // What a statement took is SQL's own business; ours says what failed, once.
-    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("info,poem=warn"));
+    let default = match cli.role {
+        Some(Role::Drill(_) | Role::Verify(_)) => "error",
+        _ => "info,poem=warn,sea_orm_migration=warn",
+    };
+    let wanted = cli.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(default));
     let log = fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     match cli.log_format {
         LogFormat::Text => log.init(),

@@ -7,9 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::start;
 
-/// How many connections a flusher writes over; one transaction is under way at a time.
-pub(crate) const WRITERS: u32 = 4;
-
 /// Settings of `carrier api`.
 #[derive(clap::Args)]
 #[group(skip)]
@@ -44,7 +41,7 @@ pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()
 pub(crate) async fn flusher(settings: Flusher, shutdown: CancellationToken) -> Result<()> {
     let (redis, sql) = start::urls(&settings.stores)?;
     let store = start::open(&settings.stores, &redis, &sql).await?;
-    let writers = start::connect_sql(&sql, WRITERS).await?;
+    let writers = start::connect_writers(&sql).await?;
     flusher::run(settings.flusher, store.clone(), writers, shutdown, || println!("flusher is ready")).await?;
     store.hot.close().await;
     Ok(())

@@ -10,6 +10,8 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 use store::{Config, Store};
 
+/// How many connections a flusher writes over; one transaction is under way at a time.
+const WRITERS: u32 = 4;
 /// Connections to SQL of an API; it reads only, and seldom.
 const READERS: u32 = 16;
 
@@ -57,6 +59,12 @@ pub(crate) async fn connect_hot(config: &Config, url: &str) -> Result<Hot> {
 pub(crate) async fn connect_sql(url: &str, connections: u32) -> Result<DatabaseConnection> {
     check_scheme(url)?;
     cold::connect(url, connections).await.with_context(|| format!("cannot reach SQL at {}", redacted(url)))
+}
+
+/// What a flusher writes over.
+pub(crate) async fn connect_writers(url: &str) -> Result<flusher::Sql> {
+    check_scheme(url)?;
+    flusher::Sql::connect(url, WRITERS).await.with_context(|| format!("cannot reach SQL at {}", redacted(url)))
 }
 
 pub(crate) async fn connect_cold(url: &str) -> Result<Cold> {

@@ -186,7 +186,7 @@ impl Stack {
     /// Starts a flusher with these settings, on this Redis or a proxy before it.
     pub async fn start_flusher_with(&self, config: flusher::Config, redis_url: &str) -> Flusher {
         let store = self.open_store(redis_url).await;
-        let sql = cold::connect(&self.sql_url, 4).await.expect("SQL answers");
+        let sql = flusher::Sql::connect(&self.sql_url, 4).await.expect("SQL answers");
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone(), || ()));
         Flusher { task, shutdown }

@@ -14,6 +14,8 @@ use sea_orm::{
     sqlx,
 };
 
+use crate::sql::Sql;
+
 /// How many rows go into one statement. The widest table has 13 columns, SQLite takes 32,766 placeholders and MySQL 65,535.
 const STATEMENT_ROWS: usize = 1000;
 /// About how many bytes: well under the 16 MiB of MariaDB's default `max_allowed_packet`.
@@ -83,7 +85,7 @@ pub(crate) struct Rejected {
 ///
 /// # Errors
 /// An outage, or an outcome that is not known: some or all may be written or not. To write them again does no harm.
-pub(crate) async fn commit(sql: &DatabaseConnection, mut rows: Vec<SqlRow>) -> Result<Vec<Rejected>, DbErr> {
+pub(crate) async fn commit(sql: &Sql, mut rows: Vec<SqlRow>) -> Result<Vec<Rejected>, DbErr> {
     rows.sort_by_cached_key(SqlRow::key);
     rows.dedup_by_key(|row| row.key());
     let mut rejected = Vec::new();
@@ -130,19 +132,40 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
     outcome
 }
 
-async fn write(sql: &DatabaseConnection, rows: &[SqlRow]) -> Result<(), DbErr> {
-    // READ COMMITTED: upserts of two flushers into neighbouring places do not lock the gaps between.
-    let isolation = (sql.get_database_backend() == DbBackend::MySql).then_some(IsolationLevel::ReadCommitted);
-    let transaction = sql.begin_with_config(isolation, None).await?;
-    match upsert_all(&transaction, rows).await {
-        Ok(()) => transaction.commit().await,
-        Err(error) => {
-            // Explicitly: a connection that goes back to the pool in the middle of a transaction would take the next one into it.
-            if let Err(error) = transaction.rollback().await {
-                tracing::debug!(%error, "rolling back");
-            }
+async fn write(sql: &Sql, rows: &[SqlRow]) -> Result<(), DbErr> {
+    let outcome = write_over(&sql.pool().await?, rows).await;
+    match outcome {
+        Outcome::Committed => Ok(()),
+        Outcome::RolledBack(error) => Err(error),
+        Outcome::Unknown(error) => {
+            sql.discard().await;
             Err(error)
         }
+    }
+}
+
+/// How a transaction ended.
+enum Outcome {
+    Committed,
+    RolledBack(DbErr),
+    /// It may be written, or not, or its connection may still be in the middle of it.
+    Unknown(DbErr),
+}
+
+async fn write_over(sql: &DatabaseConnection, rows: &[SqlRow]) -> Outcome {
+    // READ COMMITTED: upserts of two flushers into neighbouring places do not lock the gaps between.
+    let isolation = (sql.get_database_backend() == DbBackend::MySql).then_some(IsolationLevel::ReadCommitted);
+    let transaction = match sql.begin_with_config(isolation, None).await {
+        Ok(transaction) => transaction,
+        Err(error) => return Outcome::Unknown(error),
+    };
+    match upsert_all(&transaction, rows).await {
+        Ok(()) => transaction.commit().await.map_or_else(Outcome::Unknown, |()| Outcome::Committed),
+        // Explicitly. SQLite may have rolled back by itself (a full disk); then this is an error, and sqlx no longer knows in how many transactions it is.
+        Err(error) => match transaction.rollback().await {
+            Ok(()) => Outcome::RolledBack(error),
+            Err(_) => Outcome::Unknown(error),
+        },
     }
 }
 

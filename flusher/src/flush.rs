@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 use futures_util::future::{join_all, try_join_all};
 use hot::{ChatSnapshot, Hot, Kind, Listed, Row, Settled, UserSnapshot};
 use model::{About, ChatId, Mine, Tick, UserId};
-use sea_orm::DatabaseConnection;
+use sea_orm::DbErr;
 use store::Store;
 use tokio::sync::Semaphore;
 
@@ -13,6 +13,7 @@ use crate::{
     Config, Error,
     commit::{Rejected, SqlRow, commit, sweep_messages},
     durable::Durable,
+    sql::Sql,
 };
 
 /// How many chats, or users, share one transaction.
@@ -33,7 +34,7 @@ pub(crate) struct Flusher {
     /// The connection on which snapshots are made and waited for.
     pub(crate) hot: Hot,
     pub(crate) store: Store,
-    pub(crate) sql: DatabaseConnection,
+    pub(crate) sql: Sql,
     pub(crate) config: Config,
     pub(crate) durable: Durable,
 }
@@ -152,11 +153,15 @@ impl Flusher {
     async fn sweep_chat(&self, snapshot: &mut ChatSnapshot) {
         let is_deleted = |row: &hot::ChatRow| matches!(&row.row, Row::Chat(chat) if chat.deleted.happened());
         if snapshot.rows.iter().any(is_deleted)
-            && let Err(error) = sweep_messages(&self.sql, snapshot.chat).await
+            && let Err(error) = self.sweep_messages(snapshot.chat).await
         {
             tracing::debug!(%error, chat.id = %snapshot.chat, "a deleted chat is swept at the next flush");
             snapshot.rows.retain(|row| !is_deleted(row));
         }
+    }
+
+    async fn sweep_messages(&self, chat: ChatId) -> Result<(), DbErr> {
+        sweep_messages(&self.sql.pool().await?, chat).await
     }
 
     /// What could not be saved is due again soon, without waiting for the lease to end.

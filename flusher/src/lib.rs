@@ -8,11 +8,11 @@ mod config;
 mod durable;
 mod flush;
 mod login;
+mod sql;
 mod wake;
 
 use std::time::{Duration, Instant};
 
-use sea_orm::DatabaseConnection;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ pub use commit::check_rights;
 pub use config::Config;
 use durable::Durable;
 use flush::Flusher;
+pub use sql::Sql;
 use wake::Wake;
 
 /// How often it is seen to that there is room in Redis.
@@ -45,14 +46,14 @@ impl From<hot::Error> for Error {
     }
 }
 
-/// Runs until `shutdown`, then finishes what it has claimed. `sql` is the pool that is written to; `ready` is called when events reach us.
+/// Runs until `shutdown`, then finishes what it has claimed. `sql` is what is written over; `ready` is called when events reach us.
 ///
 /// # Errors
 /// Only at start: when it cannot subscribe, or open the connections of its own. Later it backs off and goes on.
 pub async fn run(
     config: Config,
     store: Store,
-    sql: DatabaseConnection,
+    sql: Sql,
     shutdown: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<(), Error> {

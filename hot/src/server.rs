@@ -1,6 +1,7 @@
 //! What kind of Redis this is, and which SQL it belongs to.
 
-use fred::types::Value;
+use fred::types::{Value, config::Server};
+use futures_util::future::try_join_all;
 use model::Tick;
 
 use crate::{Error, Hot, Result, client::arg, keys::META, reply::text};
@@ -35,6 +36,24 @@ impl Facts {
         self.aof == Some(true) && self.fsync.as_deref() == Some("always")
     }
 
+    /// Of two nodes of a cluster, what both can do; and the setting that is not as it should be, if one is not.
+    fn weakest(self, other: Self) -> Self {
+        let worse = |one: Option<String>, two: Option<String>, good: fn(&str) -> bool| match one {
+            Some(one) if !good(&one) => Some(one),
+            _ => two,
+        };
+        Self {
+            version: if self.release() <= other.release() { self.version } else { other.version },
+            events: worse(self.events, other.events, |events| events.contains('E')),
+            eviction: worse(self.eviction, other.eviction, |policy| policy == "noeviction"),
+            aof: if self.aof == Some(false) { self.aof } else { other.aof },
+            fsync: worse(self.fsync, other.fsync, |fsync| fsync == "always"),
+            replicas: self.replicas.min(other.replicas),
+            time: self.time.min(other.time),
+            wait_aof: self.wait_aof && other.wait_aof,
+        }
+    }
+
     /// Major and minor version; zero when it cannot be read.
     pub fn release(&self) -> (u32, u32) {
         let mut parts = self.version.split('.').map(|part| part.parse().unwrap_or(0));
@@ -56,25 +75,37 @@ pub enum Belongs {
 }
 
 impl Hot {
-    /// Asks the server.
+    /// Asks the server; of a cluster, all primaries, and tells the weakest of each.
     pub async fn facts(&self) -> Result<Facts> {
-        let info = text(self.command("INFO", vec![]).await?);
+        let nodes = self.primaries().map_or_else(|| vec![None], |nodes| nodes.into_iter().map(Some).collect());
+        let facts = try_join_all(nodes.into_iter().map(|node| self.facts_of(node))).await?;
+        let mut facts = facts.into_iter().reduce(Facts::weakest).unwrap_or_default();
+        facts.time = self.now().await?;
+        Ok(facts)
+    }
+
+    async fn facts_of(&self, node: Option<Server>) -> Result<Facts> {
+        let info = text(self.command_on(node.clone(), "INFO", vec![]).await?);
         let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+        let config = |name| self.config(node.clone(), name);
         let mut facts = Facts {
             version: field("redis_version").unwrap_or_default().to_owned(),
             replicas: field("connected_slaves").and_then(|count| count.parse().ok()).unwrap_or_default(),
-            time: self.now().await?,
-            events: self.config("notify-keyspace-events").await?,
-            eviction: self.config("maxmemory-policy").await?,
-            aof: self.config("appendonly").await?.map(|value| value == "yes"),
-            fsync: self.config("appendfsync").await?,
+            time: Tick::NEVER,
+            events: config("notify-keyspace-events").await?,
+            eviction: config("maxmemory-policy").await?,
+            aof: config("appendonly").await?.map(|value| value == "yes"),
+            fsync: config("appendfsync").await?,
             wait_aof: false,
         };
         facts.wait_aof = facts.release() >= (7, 2)
             && match facts.aof {
                 Some(on) => on,
                 // A server that does not tell its settings may know WAITAOF and yet refuse it, being without an AOF.
-                None => !matches!(self.command("WAITAOF", vec![arg(1), arg(0), arg(1)]).await, Err(Error::Refused { .. })),
+                None => {
+                    let asked = self.command_on(node, "WAITAOF", vec![arg(1), arg(0), arg(1)]).await;
+                    !matches!(asked, Err(Error::Refused { .. }))
+                }
             };
         Ok(facts)
     }
@@ -89,8 +120,8 @@ impl Hot {
         Ok(times.min().unwrap_or_default())
     }
 
-    async fn config(&self, name: &'static str) -> Result<Option<String>> {
-        match self.command("CONFIG", vec![arg("GET"), arg(name)]).await {
+    async fn config(&self, node: Option<Server>, name: &'static str) -> Result<Option<String>> {
+        match self.command_on(node, "CONFIG", vec![arg("GET"), arg(name)]).await {
             Ok(value) => Ok(value.into_array().into_iter().nth(1).map(text)),
             Err(Error::Refused { .. }) => Ok(None),
             Err(error) => Err(error),

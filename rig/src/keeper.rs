@@ -22,6 +22,7 @@ while read -r word; do
   esac
 done
 [ -n "$pid" ] && { kill -9 "$pid"; wait "$pid"; } 2>/dev/null
+mountpoint -q "$dir/disk" && umount -l "$dir/disk"
 rm -rf "$dir"
 "#;
 
@@ -150,7 +151,7 @@ impl Drop for Keeper {
 }
 
 /// A port on which nobody listens, below those that outgoing connections take.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let random = uuid::Uuid::now_v7();
         let bytes = random.as_bytes();

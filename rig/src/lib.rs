@@ -2,6 +2,7 @@
 //! `carrier` processes, and a proxy that cuts connections.
 //!
 //! Nothing is mocked. Every child is watched by a [`Keeper`], so that none outlives the process that started it, however that ends.
+#![recursion_limit = "256"] // the types of nested futures
 
 mod cluster;
 mod keeper;
@@ -12,7 +13,7 @@ mod redis;
 mod wait;
 
 pub use cluster::Cluster;
-pub use keeper::Keeper;
+pub use keeper::{Keeper, free_port};
 pub use mariadb::MariaDb;
 pub use process::{Process, process, program};
 pub use proxy::{Fault, Proxy, Rule};

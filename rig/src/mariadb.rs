@@ -1,7 +1,9 @@
 //! A real mariadbd.
 
 use std::{
+    net::SocketAddr,
     os::unix::fs::MetadataExt,
+    path::PathBuf,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
@@ -30,8 +32,13 @@ impl MariaDb {
 
     /// A server that a test has for itself, to stop it.
     pub async fn start() -> Self {
+        Self::start_in(None).await
+    }
+
+    /// A server with its data in this folder, or in one of its own.
+    pub async fn start_in(data: Option<PathBuf>) -> Self {
         let folder = Keeper::folder("mariadb");
-        let data = folder.join("data");
+        let data = data.unwrap_or_else(|| folder.clone()).join("data");
         let user = (std::fs::metadata("/proc/self").expect("/proc").uid() == 0).then_some("--user=root");
         let install = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
@@ -56,8 +63,8 @@ impl MariaDb {
         .into();
         command.extend(user.map(String::from));
         command.push(format!("--port={port}"));
-        for (option, file) in [("datadir", "data"), ("socket", "socket"), ("pid-file", "pid")] {
-            command.push(format!("--{option}={}", folder.join(file).display()));
+        for (option, file) in [("datadir", data), ("socket", folder.join("socket")), ("pid-file", folder.join("pid"))] {
+            command.push(format!("--{option}={}", file.display()));
         }
         let server = Self { keeper: Keeper::new("mariadb", folder, &command, &[]), port, databases: AtomicUsize::new(0) };
         server.restart().await;
@@ -105,7 +112,12 @@ impl MariaDb {
         self.url(&name)
     }
 
+    /// Its TCP address.
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
     fn url(&self, database: &str) -> String {
-        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+        format!("mysql://root@{}/{database}", self.address())
     }
 }

@@ -115,6 +115,11 @@ impl Redis {
         self.keeper.kill9();
     }
 
+    /// Stops it in an orderly way.
+    pub async fn stop(&self) {
+        self.keeper.stop(PATIENCE).await;
+    }
+
     /// Starts it again where it was, and waits until it has read its AOF.
     pub async fn restart(&self) {
         self.keeper.start();

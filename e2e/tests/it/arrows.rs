@@ -13,7 +13,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("files", &["model", "object_store"]),
     ("api", &["model", "store", "files"]),
     ("flusher", &["model", "store", "hot", "cold", "entity", "sea-orm"]),
-    ("carrier", &["api", "flusher", "store", "files", "hot", "cold", "migration", "model", "sea-orm"]),
+    ("carrier", &["rig", "api", "flusher", "store", "files", "hot", "cold", "migration", "model", "sea-orm"]),
     // Idle users are written straight into Redis: over HTTP, 10,000 passwords would take minutes to hash.
     ("bench", &["hot", "model"]),
     ("protocol", &[]),
@@ -31,6 +31,7 @@ const WATCHED: &[&str] = &[
     "api",
     "flusher",
     "carrier",
+    "rig",
     "fred",
     "sea-orm",
     "sea-orm-migration",

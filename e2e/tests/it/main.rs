@@ -33,6 +33,7 @@ mod password;
 mod poison;
 mod react;
 mod retry;
+mod rolling;
 mod search;
 mod stops;
 mod storm;

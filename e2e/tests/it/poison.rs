@@ -186,3 +186,35 @@ async fn a_chat_that_redis_cannot_show_holds_up_no_other(sql: Sql) {
     audit_sql(&stack, &ledgers).await;
     flusher.stop().await;
 }
+
+/// SQLite ends a transaction by itself when its disk is full, in the middle of an insert. Here a trigger does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_transaction_that_sqlite_ended_is_saved_for_good() {
+    let stack = Stack::with(Sql::Sqlite, Options { park_after: 1, ..quick() }).await;
+    for (word, end) in [("ended", "ROLLBACK"), ("refused", "ABORT")] {
+        let trigger = format!(
+            "CREATE TRIGGER {word} BEFORE INSERT ON messages FOR EACH ROW WHEN NEW.body LIKE '{word}%' BEGIN SELECT RAISE({end}, '{word}'); END"
+        );
+        stack.db.execute_unprepared(&trigger).await.expect("a trigger");
+    }
+    let (chat, owner) = (ChatId::new(), stack.person("ann").await);
+    stack.store.create_group(chat, owner, "Friends", &[]).await.expect("created");
+    let mut ids = Vec::new();
+    for round in 0..4 {
+        for word in ["good", "ended", "refused"] {
+            let id = say(&stack.store, chat, owner, &format!("{word} {round}"), None).await.expect("sent");
+            ids.push((word, id));
+        }
+    }
+    let flusher = stack.start_flusher().await;
+    let bad: Vec<_> = ids.iter().filter(|(word, _)| *word != "good").map(|(_, id)| format!("message:{id}")).collect();
+    parked(&stack, &chat.to_string(), &bad).await;
+    stack.saved(chat).await;
+    flusher.stop().await;
+    // What a flusher calls saved is there, whatever becomes of its connections.
+    let mut saved = bodies(&stack, chat).await;
+    saved.sort();
+    assert_eq!(saved, (0..4).map(|round| format!("good {round}")).collect::<Vec<_>>());
+    let row = stack.store.cold.chat(chat).await.expect("SQL answers").expect("the chat is saved");
+    assert_eq!(row.chat.seq, 12);
+}
