@@ -65,6 +65,18 @@ impl Hot {
         Ok(try_join_all(partitions).await?.into_iter().sum())
     }
 
+    /// When the oldest change was made that SQL does not have; `None`: it has all. Where a partition has many such chats, of those that are looked at first.
+    pub async fn oldest_unsaved(&self) -> Result<Option<Tick>> {
+        let partitions = Partition::all().map(|partition| async move {
+            let some = self.command("ZRANGE", vec![arg(due(Kind::Chat, partition)), arg(0), arg(SAMPLE - 1)]).await?.into_array();
+            let some = some.into_iter().filter_map(|id| text(id).parse::<ChatId>().ok());
+            let oldest = some.map(|chat| self.command("ZRANGE", vec![arg(ChatKeys::new(chat).dirty()), arg(0), arg(0), arg("WITHSCORES")]));
+            let oldest = try_join_all(oldest).await?.into_iter().filter_map(|entry| entry.into_array().get(1).and_then(Value::as_i64));
+            Ok::<_, crate::Error>(oldest.min().map(Tick))
+        });
+        Ok(try_join_all(partitions).await?.into_iter().flatten().min())
+    }
+
     /// Of each partition, up to `count` chats that are clean, those first that would leave first.
     pub async fn idle_chats(&self, count: usize, lease: Duration) -> Result<Vec<ChatId>> {
         // Whatever a flusher holds is due at the end of its lease.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use hot::{Hot, Kind};
+use hot::Hot;
 use model::Tick;
 use rig::{Keeper, MariaDb, Process, Proxy, Redis, eventually, free_port};
 use store::Auditor;
@@ -162,7 +162,7 @@ impl Stage {
         &self.sql_url
     }
 
-    /// How late the flushers are, watched from now on.
+    /// How old the oldest change is that is not in SQL, watched from now on.
     pub(crate) fn watch_lag(&self) -> Lag {
         let longest = Arc::new(AtomicI64::new(0));
         let (options, seen) = (hot::Options::new(self.redis.url()), Arc::clone(&longest));
@@ -170,9 +170,8 @@ impl Stage {
             let Ok(hot) = Hot::connect(options).await else { return };
             loop {
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                if let (Ok(now), Ok(due)) = (hot.now().await, hot.first_due(Kind::Chat).await) {
-                    let oldest = due.iter().map(|(_, due)| *due).min().unwrap_or(i64::MAX);
-                    seen.fetch_max(now.0 / 1000 - oldest, Relaxed);
+                if let (Ok(now), Ok(Some(oldest))) = (hot.now().await, hot.oldest_unsaved().await) {
+                    seen.fetch_max((now.0 - oldest.0) / 1000, Relaxed);
                 }
             }
         });
@@ -189,7 +188,7 @@ impl Stage {
     }
 }
 
-/// How late a chat was looked at, at the worst.
+/// How old the oldest change was that was not in SQL, at the worst.
 pub(crate) struct Lag {
     longest: Arc<AtomicI64>,
     watch: JoinHandle<()>,

@@ -67,23 +67,21 @@ async fn a_rolling_restart_is_noticed_by_nobody_who_tries_once_more(sql: Sql) {
     let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
     let crowd = Crowd { urls: &urls, chat: &chat, sent: AtomicUsize::new(0), retried: AtomicUsize::new(0), done: AtomicBool::new(false) };
     let rolling = async {
-        for _ in 0..2 {
-            for (at, (api, flusher)) in apis.iter().zip(&flushers).enumerate() {
-                let mut listener = Listener::connect(&bob.at(&urls[at]), Wire::Socket, "").await;
-                crowd.wait_for(30).await;
-                assert_eq!(api.stop().await, 0, "{}", api.log());
-                listener.expect("reconnect").await;
-                api.restart().await;
-                crowd.wait_for(30).await;
-                assert_eq!(flusher.stop().await, 0, "{}", flusher.log());
-                flusher.restart().await;
-            }
+        for (at, (api, flusher)) in apis.iter().zip(&flushers).enumerate() {
+            let mut listener = Listener::connect(&bob.at(&urls[at]), Wire::Socket, "").await;
+            crowd.wait_for(30).await;
+            assert_eq!(api.stop().await, 0, "{}", api.log());
+            listener.expect("reconnect").await;
+            api.restart().await;
+            crowd.wait_for(30).await;
+            assert_eq!(flusher.stop().await, 0, "{}", flusher.log());
+            flusher.restart().await;
         }
         crowd.wait_for(30).await;
         crowd.done.store(true, SeqCst);
     };
     let (one, other, ()) = tokio::join!(crowd.write(&ann, 0), crowd.write(&bob, 1), rolling);
-    assert!(crowd.retried.load(SeqCst) <= 4 * 4, "{} requests of {} were tried again", crowd.retried.load(SeqCst), crowd.sent.load(SeqCst));
+    assert!(crowd.retried.load(SeqCst) > 0, "nobody noticed that an API was away: nothing was tried");
     let ledgers = [Ledger { chat: chat.parse().expect("an id"), reader: UserId(ann.id.parse().expect("an id")), sent: [one, other].concat() }];
     audit(&stack, &ledgers).await;
     audit_sql(&stack, &ledgers).await;
