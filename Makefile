@@ -1,4 +1,4 @@
-.PHONY: help run test openapi fuzz model bench
+.PHONY: help run test openapi fuzz model drill cluster bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -29,6 +29,19 @@ fuzz: ## some minutes of made-up requests against the API
 
 model: ## visit every interleaving of the protocol's larger models
 	@cargo run --release -q -p protocol
+
+drill: export PATH := $(PATH):/usr/sbin:/usr/libexec
+drill: ## break a system of its own 64 times on each SQL, and look whether all is there that was acknowledged
+	@scripts/setup --tests
+	@cargo build --release --workspace --bins
+	@target/release/carrier drill --rounds 64 --sql sqlite
+	@target/release/carrier drill --rounds 64 --sql mariadb
+
+cluster: export PATH := $(PATH):/usr/sbin:/usr/libexec
+cluster: ## the end-to-end tests on a Redis Cluster of three primaries and three replicas
+	@scripts/setup --tests
+	cargo build --workspace
+	CARRIER_E2E_CLUSTER=3 cargo test -p e2e --test it
 
 bench: ## sends per second, against an empty handler; what listening costs
 	@scripts/setup

@@ -187,6 +187,7 @@ impl From<store::Error> for Problem {
                     })
                     .collect(),
             ),
+            E::NotSafe => Self::unavailable("store_unavailable", "Redis could not make it durable in time; nothing was done.", 2),
             E::NoRoom => Self::unavailable("store_full", "Redis is nearly full, or too much is not in SQL yet; it is being saved.", 5),
             E::Busy => Self::unavailable("busy", "Too many people log in at once.", 1),
             E::Hot(hot) => match hot {

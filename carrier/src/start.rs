@@ -124,6 +124,11 @@ async fn check_redis(hot: &Hot) -> Result<()> {
             "notify-keyspace-events is {events:?}: only the sweep finds what expired; run `redis-cli CONFIG SET notify-keyspace-events Ex`"
         );
     }
+    if facts.aof == Some(true) && facts.fsync.as_deref() == Some("no") {
+        bail!(
+            "Redis never tells its disk to write (appendfsync no), so SQL could have what Redis forgets: run `redis-cli CONFIG SET appendfsync everysec`"
+        );
+    }
     if facts.aof == Some(false) {
         tracing::warn!("appendonly is off: a restart of Redis loses what is not saved yet; run `redis-cli CONFIG SET appendonly yes`");
     }

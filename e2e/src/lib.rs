@@ -17,6 +17,6 @@ pub use audit::{Ledger, audit, audit_sql, history};
 pub use client::{Answer, Client, PASSWORD};
 pub use listener::{Listener, Wire};
 pub use replica::Replica;
-pub use rig::{Cluster, Fault, Keeper, MariaDb, Process, Proxy, Redis, Rule, Server, Settles, eventually, free_port, process, program};
+pub use rig::{Fault, Keeper, MariaDb, Process, Proxy, Redis, Rule, Server, Settles, eventually, free_port, process, program};
 pub use sql::Sql;
 pub use stack::{Flusher, Options, Stack, say};

@@ -46,6 +46,8 @@ pub struct Options {
     pub ack: store::Ack,
     /// Which server is Redis.
     pub server: Server,
+    /// A cluster of so many primaries, with a replica each, instead of one server. By default as CARRIER_E2E_CLUSTER says.
+    pub cluster: Option<usize>,
     /// More options of redis-server.
     pub redis: Vec<(&'static str, &'static str)>,
     /// How the scripts are altered; not at all.
@@ -68,6 +70,7 @@ impl Default for Options {
             park_after: flusher.park_after,
             ack: store::Ack::Memory,
             server: Server::Redis,
+            cluster: std::env::var("CARRIER_E2E_CLUSTER").ok().map(|primaries| primaries.parse().expect("CARRIER_E2E_CLUSTER is a number")),
             redis: Vec::new(),
             alter: Arc::new(|_, source| source),
         }
@@ -75,6 +78,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// On one Redis, whatever CARRIER_E2E_CLUSTER says: for what stands before its only address, or looks into its only file.
+    pub fn on_one_redis(self) -> Self {
+        Self { cluster: None, ..self }
+    }
+
     /// With scripts as `alter` makes them: so a test can stop one at any of its steps.
     pub fn altered(self, alter: impl Fn(Verb, String) -> String + Send + Sync + 'static) -> Self {
         Self { alter: Arc::new(alter), ..self }
@@ -154,7 +162,10 @@ impl Stack {
 
     async fn on(sql_url: String, options: Options, folder: PathBuf) -> Self {
         log();
-        let redis = Redis::start_as(options.server, &options.redis).await;
+        let redis = match (options.cluster, options.server) {
+            (Some(primaries), Server::Redis) => Redis::start_cluster(primaries, &options.redis).await,
+            (_, server) => Redis::start_as(server, &options.redis).await,
+        };
         redis.load(&options.sources()).await;
         let db = cold::connect(&sql_url, 4).await.expect("SQL answers");
         Migrator::up(&db, None).await.expect("the schema is made");

@@ -94,6 +94,11 @@ impl Flusher {
         // SQL has them, so nobody who reads it from now on can miss what other slots are told of.
         few_at_once(snapshots.iter_mut().map(|snapshot| self.heal_chat(snapshot))).await;
 
+        // Members' lists may be on other nodes: what they were told must be safe there before it is forgotten here that they are to be told.
+        if self.hot.is_cluster() && snapshots.iter().any(|snapshot| snapshot.rows.iter().any(|row| matches!(row.row, Row::Listed(_)))) {
+            self.durable.wait(mark).await?;
+        }
+
         let settle = snapshots.iter().map(async |snapshot| {
             let soon = if snapshot.rows.len() >= ROWS { Duration::ZERO } else { self.hot.options().flush_after };
             let committed: Vec<_> = snapshot.rows.iter().map(|row| (row.entry.clone(), row.rev)).collect();

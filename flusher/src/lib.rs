@@ -50,13 +50,7 @@ impl From<hot::Error> for Error {
 ///
 /// # Errors
 /// Only at start: when it cannot subscribe, or open the connections of its own. Later it backs off and goes on.
-pub async fn run(
-    config: Config,
-    store: Store,
-    sql: Sql,
-    shutdown: CancellationToken,
-    ready: impl FnOnce(),
-) -> Result<(), Error> {
+pub async fn run(config: Config, store: Store, sql: Sql, shutdown: CancellationToken, ready: impl FnOnce()) -> Result<(), Error> {
     // Snapshots and the waiting for their durability go over a connection that nobody else writes on.
     let hot = store.hot.another().await?;
     let durable = Durable::detect(&hot).await?;

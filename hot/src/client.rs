@@ -105,6 +105,11 @@ impl Hot {
         Some(self.routing()?.unique_primary_nodes())
     }
 
+    /// Its slots are on several nodes, each of which may forget what another remembers.
+    pub fn is_cluster(&self) -> bool {
+        self.client.is_clustered()
+    }
+
     /// Which node of a cluster has which slot.
     pub(crate) fn routing(&self) -> Option<ClusterRouting> {
         self.client.is_clustered().then(|| self.client.cached_cluster_state()).flatten()

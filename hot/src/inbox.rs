@@ -10,6 +10,7 @@ use fred::{
     interfaces::{ClientLike, EventInterface, FredResult, PubsubInterface},
     types::{Message, Value, config::Server},
 };
+use futures_util::future::try_join_all;
 use model::UserId;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
@@ -125,6 +126,13 @@ impl Hot {
     /// Publishes to these users' inboxes, in as few packets as they fit into. Nobody may be listening.
     pub async fn publish(&self, told: &[(UserId, Bytes)]) -> Result<()> {
         for some in told.chunks(PUBLISHED_AT_ONCE) {
+            if self.client.is_clustered() {
+                // Each goes to the node that has its slot.
+                try_join_all(some.iter().map(|(user, payload)| self.client.spublish::<(), _, _>(keys::inbox(*user), payload.clone())))
+                    .await
+                    .map_err(|error| Error::of("SPUBLISH", error))?;
+                continue;
+            }
             let pipeline = self.client.pipeline();
             for (user, payload) in some {
                 let queued: FredResult<()> = pipeline.spublish(keys::inbox(*user), payload.clone()).await;

@@ -4,18 +4,18 @@
 //! Nothing is mocked. Every child is watched by a [`Keeper`], so that none outlives the process that started it, however that ends.
 #![recursion_limit = "256"] // the types of nested futures
 
-mod cluster;
 mod keeper;
 mod mariadb;
+mod node;
 mod process;
 mod proxy;
 mod redis;
 mod wait;
 
-pub use cluster::Cluster;
 pub use keeper::{Keeper, free_port};
 pub use mariadb::MariaDb;
+pub use node::{Node, Server};
 pub use process::{Process, process, program};
 pub use proxy::{Fault, Proxy, Rule};
-pub use redis::{Redis, Server};
+pub use redis::Redis;
 pub use wait::{Settles, eventually};

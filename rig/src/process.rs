@@ -72,6 +72,12 @@ impl Process {
         self.keeper.code()
     }
 
+    /// The same of one that takes minutes.
+    pub async fn wait_long(&self) -> u32 {
+        crate::eventually(10 * PATIENCE, "the process has ended", async || !self.keeper.is_alive()).await;
+        self.keeper.code()
+    }
+
     /// Stops it in its tracks.
     pub fn freeze(&self) {
         self.keeper.signal("STOP");

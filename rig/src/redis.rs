@@ -1,179 +1,177 @@
-//! A real redis-server, or a valkey-server.
+//! A Redis: one server, or a cluster of some primaries with a replica each.
 
 use std::time::Duration;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-};
+use futures_util::future::join_all;
 
-use crate::{Keeper, keeper::free_port};
+use crate::{Server, eventually, node::Node};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// As many slots as every cluster has.
+const SLOTS: usize = 16_384;
+/// Of the nodes of a cluster: who is silent for a second is gone, and any replica may take over.
+const OF_A_CLUSTER: [(&str, &str); 3] =
+    [("cluster-enabled", "yes"), ("cluster-node-timeout", "1000"), ("cluster-replica-validity-factor", "0")];
 
-/// What makes nothing that was acknowledged be lost, and expiry be told of.
-const OPTIONS: [(&str, &str); 6] = [
-    ("save", ""),
-    ("appendonly", "yes"),
-    ("appendfsync", "always"),
-    ("maxmemory-policy", "noeviction"),
-    ("notify-keyspace-events", "Ex"),
-    ("daemonize", "no"),
-];
-
-/// Which program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Server {
-    /// redis-server, as it is installed.
-    #[default]
-    Redis,
-    /// valkey-server, which knows WAITAOF: installed, or as scripts/setup gets it.
-    Valkey,
-}
-
-impl Server {
-    fn program(self) -> String {
-        match self {
-            Self::Redis => "redis-server".into(),
-            Self::Valkey => {
-                let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../.valkey/usr/bin/valkey-server");
-                if std::path::Path::new(ours).exists() { ours.into() } else { "valkey-server".into() }
-            }
-        }
-    }
-}
-
-/// A redis-server. It ends, and its folder goes, when this is dropped.
+/// One server, or a cluster. Its servers end, and their folders go, when this is dropped.
 pub struct Redis {
-    keeper: Keeper,
-    port: u16,
+    /// The only one; or the primaries as they were at first, and then their replicas in the same order.
+    pub nodes: Vec<Node>,
+    primaries: Option<usize>,
 }
 
 impl Redis {
-    /// Starts one as Carrier wants it.
+    /// One server as Carrier wants it.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// Starts one with other options, as `("appendfsync", "everysec")`.
+    /// One server with other options, as `("appendfsync", "everysec")`.
     pub async fn start_with(options: &[(&str, &str)]) -> Self {
         Self::start_as(Server::Redis, options).await
     }
 
-    /// Starts one of these with other options.
+    /// One of these servers with other options.
     pub async fn start_as(server: Server, options: &[(&str, &str)]) -> Self {
-        loop {
-            let (folder, port) = (Keeper::folder("redis"), free_port());
-            let mut command = vec![server.program(), "--port".into(), port.to_string(), "--bind".into(), "127.0.0.1".into()];
-            let place = [("dir", folder.display().to_string()), ("unixsocket", folder.join("socket").display().to_string())];
-            command.extend(place.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
-            command.extend(OPTIONS.iter().chain(options).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]));
-            let redis = Self { keeper: Keeper::new("redis", folder, &command, &[]), port };
-            redis.keeper.start();
-            if redis.wait_ready().await {
-                return redis;
-            } // another took the port between our look and its start
+        Self { nodes: vec![Node::start(server, options).await], primaries: None }
+    }
+
+    /// A cluster of so many primaries, each with one replica, with these options.
+    pub async fn start_cluster(primaries: usize, options: &[(&str, &str)]) -> Self {
+        let options: Vec<_> = OF_A_CLUSTER.into_iter().chain(options.iter().copied()).collect();
+        let nodes = join_all((0..2 * primaries).map(|_| Node::start(Server::Redis, &options))).await;
+        let cluster = Self { nodes, primaries: Some(primaries) };
+        cluster.join(primaries).await;
+        cluster
+    }
+
+    async fn join(&self, primaries: usize) {
+        let first = &self.nodes[0];
+        for (at, node) in self.nodes.iter().enumerate() {
+            if at < primaries {
+                let (from, to) = (SLOTS * at / primaries, SLOTS * (at + 1) / primaries - 1);
+                assert_eq!(node.cli(&["CLUSTER", "ADDSLOTSRANGE", &from.to_string(), &to.to_string()]).await, "OK");
+            }
+            // Two with one epoch would quarrel about it first.
+            node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]).await;
+            if at > 0 {
+                assert_eq!(node.cli(&["CLUSTER", "MEET", "127.0.0.1", &first.port().to_string()]).await, "OK");
+            }
+        }
+        for at in 0..primaries {
+            let (id, replica) = (self.nodes[at].cli(&["CLUSTER", "MYID"]).await, &self.nodes[primaries + at]);
+            let follows = async || replica.cli(&["CLUSTER", "REPLICATE", &id]).await == "OK"; // it must have heard of it
+            eventually(PATIENCE, "a replica follows its primary", follows).await;
+        }
+        self.wait_ready().await;
+    }
+
+    /// Waits until all nodes of a cluster that run say that all is well, and every replica is in step.
+    pub async fn wait_ready(&self) {
+        let Some(primaries) = self.primaries else { return };
+        let well = async || {
+            let states = join_all(self.nodes.iter().filter(|node| node.is_alive()).map(async |node| {
+                let (cluster, replication) = (node.cli(&["CLUSTER", "INFO"]).await, node.cli(&["INFO", "replication"]).await);
+                let in_step = replication.contains("role:master") || replication.contains("master_link_status:up");
+                cluster.contains("cluster_state:ok") && cluster.contains(&format!("cluster_size:{primaries}")) && in_step
+            }));
+            states.await.into_iter().all(|well| well)
+        };
+        eventually(PATIENCE, "a cluster is ready", well).await;
+    }
+
+    /// For `CARRIER_REDIS_URL`.
+    pub fn url(&self) -> String {
+        match self.primaries {
+            None => format!("redis://{}", self.nodes[0].address()),
+            Some(_) => {
+                let others: Vec<_> = self.nodes[1..].iter().map(|node| format!("node={}", node.address())).collect();
+                format!("redis-cluster://{}?{}", self.nodes[0].address(), others.join("&"))
+            }
         }
     }
 
-    /// False: its port is another's.
-    async fn wait_ready(&self) -> bool {
-        let mut taken = false;
-        let ready = async || {
-            taken = !self.keeper.is_alive() && self.keeper.log().contains("Address already in use");
-            taken || self.send(&["PING"]).await.is_some_and(|answer| answer.starts_with("+PONG"))
-        };
-        self.keeper.wait(PATIENCE, ready).await;
-        !taken
-    }
-
-    /// For [`hot::Options`] or `CARRIER_REDIS_URL`.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// Its TCP address.
+    /// The TCP address of the only server.
     pub fn address(&self) -> std::net::SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
+        assert!(self.primaries.is_none(), "a cluster has more addresses than one");
+        self.nodes[0].address()
     }
 
-    /// Starts a replica of it, and waits until it has all that there is.
-    pub async fn start_replica(&self, server: Server) -> Self {
-        let replica = Self::start_as(server, &[("replicaof", &format!("127.0.0.1 {}", self.port))]).await;
-        let synced = async || replica.cli(&["INFO", "replication"]).await.contains("master_link_status:up");
-        crate::eventually(PATIENCE, "a replica has all that there is", synced).await;
-        replica
+    /// Starts a replica of the only server, and waits until it has all that there is.
+    pub async fn start_replica(&self, server: Server) -> Node {
+        assert!(self.primaries.is_none(), "the nodes of a cluster have replicas");
+        self.nodes[0].start_replica(server).await
     }
 
-    /// Its port.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Kills it at once.
+    /// Kills all of it at once.
     pub fn kill9(&self) {
-        self.keeper.kill9();
+        self.nodes.iter().for_each(Node::kill9);
     }
 
-    /// Stops it in an orderly way.
+    /// Stops all of it in an orderly way.
     pub async fn stop(&self) {
-        self.keeper.stop(PATIENCE).await;
+        join_all(self.nodes.iter().map(Node::stop)).await;
     }
 
-    /// Starts it again where it was, and waits until it has read its AOF.
+    /// Starts what does not run again where it was, and waits until it is ready.
     pub async fn restart(&self) {
-        self.keeper.start();
-        assert!(self.wait_ready().await, "the port of a Redis that is started again is another's");
+        join_all(self.nodes.iter().filter(|node| !node.is_alive()).map(Node::restart)).await;
+        self.wait_ready().await;
     }
 
     /// Stops it in its tracks: connections stay open and nobody answers.
     pub fn freeze(&self) {
-        self.keeper.signal("STOP");
-    }
-
-    /// Does it run?
-    pub fn is_alive(&self) -> bool {
-        self.keeper.is_alive()
+        self.nodes.iter().for_each(Node::freeze);
     }
 
     /// It goes on.
     pub fn thaw(&self) {
-        self.keeper.signal("CONT");
+        self.nodes.iter().for_each(Node::thaw);
     }
 
-    /// What redis-cli prints for a command, without the last line break.
+    /// Which nodes are primaries now.
+    pub async fn primaries(&self) -> Vec<&Node> {
+        let mut found = Vec::new();
+        for node in self.nodes.iter().filter(|node| node.is_alive()) {
+            if node.cli(&["ROLE"]).await.starts_with("master") {
+                found.push(node);
+            }
+        }
+        found
+    }
+
+    /// What redis-cli prints for a command, without the last line break. On a cluster a command goes to the node that has its key; one without a key
+    /// to every primary, and what the first of them says is told.
     pub async fn cli(&self, args: &[&str]) -> String {
-        let socket = self.keeper.path("socket");
-        let output = tokio::process::Command::new("redis-cli").arg("-s").arg(socket).args(args).output().await.expect("redis-cli runs");
-        String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+        let without_key =
+            ["CONFIG", "SCRIPT", "INFO", "CLIENT", "DBSIZE", "FLUSHALL"].contains(&args[0]) || args[0] == "EVAL" && args[2] == "0";
+        match self.primaries {
+            None => self.nodes[0].cli(args).await,
+            Some(_) if without_key => {
+                let answers = join_all(self.primaries().await.into_iter().map(|node| node.cli(args))).await;
+                answers.into_iter().next().unwrap_or_default()
+            }
+            Some(_) => {
+                let alive = self.nodes.iter().find(|node| node.is_alive()).expect("a node of the cluster runs");
+                alive.cli_anywhere(args).await
+            }
+        }
     }
 
     /// All keys that match a glob pattern, sorted.
     pub async fn keys(&self, pattern: &str) -> Vec<String> {
-        let mut keys: Vec<_> = self.cli(&["KEYS", pattern]).await.lines().filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        let mut keys = match self.primaries {
+            None => self.nodes[0].keys(pattern).await,
+            Some(_) => join_all(self.primaries().await.into_iter().map(|node| node.keys(pattern))).await.concat(),
+        };
         keys.sort();
         keys
     }
 
     /// Makes it know these scripts, so that EVALSHA never fails: for a [`crate::Proxy`] that looks for a script's SHA.
     pub async fn load(&self, sources: &[String]) {
-        for source in sources {
-            let answer = self.send(&["SCRIPT", "LOAD", source]).await;
-            assert!(answer.as_ref().is_some_and(|answer| answer.starts_with('$')), "Redis takes a script: {answer:?}");
+        for node in self.primaries().await {
+            node.load(sources).await;
         }
-    }
-
-    /// One command on a connection of its own; the first bytes of the answer as they come. `None`: no connection.
-    async fn send(&self, words: &[&str]) -> Option<String> {
-        let mut stream = UnixStream::connect(self.keeper.path("socket")).await.ok()?;
-        let mut command = format!("*{}\r\n", words.len());
-        for word in words {
-            command += &format!("${}\r\n{word}\r\n", word.len());
-        }
-        stream.write_all(command.as_bytes()).await.ok()?;
-        let mut answer = vec![0; 1024];
-        let length = stream.read(&mut answer).await.ok()?;
-        answer.truncate(length);
-        Some(String::from_utf8_lossy(&answer).into_owned())
     }
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// Redis cannot make writes as safe as they shall be.
     #[error("CARRIER_ACK asks for more than this Redis can do; it needs {0}")]
     CannotAck(&'static str),
+    /// Redis could not make safe in time what the rest relies on; nothing was done.
+    #[error("Redis could not make it durable in time")]
+    NotSafe,
     /// Redis is nearly full, or too much is not in SQL yet.
     #[error("there is no room now")]
     NoRoom,

@@ -41,6 +41,7 @@ impl Store {
                 return Err(Error::NoUser);
             }
         }
+        let began = self.begin_write();
         let value = ClaimValue { owner: user, nonce: nonce.clone(), since: Tick::now() };
         while let Err(found) = again(|| self.hot.claim_name(name, &value)).await? {
             let mine = found.owner == user;
@@ -52,6 +53,11 @@ impl Store {
             if self.hot.swap_claim(name, &found, Some(&value)).await? {
                 break;
             }
+        }
+        // The claim and the row that relies on it may be on two nodes, and one of them may go back to what it had on disk.
+        if self.hot.is_cluster() && !self.is_as_safe_as_can_be(began).await {
+            self.hot.release_name(name, user, &nonce).await?;
+            return Err(Error::NotSafe);
         }
         match self.find_other(name, user).await {
             Ok(None) => Ok(nonce),

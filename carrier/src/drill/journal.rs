@@ -181,7 +181,8 @@ pub(crate) async fn audit(stage: &Stage, journals: Vec<Journal>) -> Result<Tally
     for chat in &chats {
         let id: ChatId = chat.parse().context("the id of a chat")?;
         let pattern = format!("chat:{{c{}}}:{chat}*", id.partition());
-        eventually(Duration::from_secs(120), &format!("chat {chat} has left Redis"), async || stage.redis.keys(&pattern).await.is_empty()).await;
+        eventually(Duration::from_secs(120), &format!("chat {chat} has left Redis"), async || stage.redis.keys(&pattern).await.is_empty())
+            .await;
     }
     compare(&mut tally, "from SQL: ", &chats, &journals).await?;
     verify(&mut tally, &auditor, "from SQL: ").await?;
@@ -262,7 +263,8 @@ fn look_at(tally: &mut Tally, words: &mut Vec<String>, when: &str, journal: &Jou
             true => tally.excused += 1,
             false => {
                 tally.stale += 1;
-                words.push(format!("{when}chat {}: the reaction to {} is {is_there}, it was acknowledged as {reacted}", sent.chat, sent.id));
+                words
+                    .push(format!("{when}chat {}: the reaction to {} is {is_there}, it was acknowledged as {reacted}", sent.chat, sent.id));
             }
         }
     }
@@ -287,20 +289,33 @@ async fn look_at_chats(tally: &mut Tally, words: &mut Vec<String>, when: &str, j
     };
     for (chat, name) in &journal.names {
         let view = journal.person.get(&format!("/v1/chats/{chat}")).await?;
-        let excused = journal.is_excused(name.at) && (name.before.as_deref().is_none() || view["name"] == name.before.as_deref().unwrap_or_default());
-        wrong(view["name"] != name.value.as_str(), excused, format!("{when}chat {chat} is named {}, it was acknowledged as {:?}", view["name"], name.value));
+        let excused =
+            journal.is_excused(name.at) && (name.before.as_deref().is_none() || view["name"] == name.before.as_deref().unwrap_or_default());
+        wrong(
+            view["name"] != name.value.as_str(),
+            excused,
+            format!("{when}chat {chat} is named {}, it was acknowledged as {:?}", view["name"], name.value),
+        );
     }
     for (chat, guest) in &journal.guests {
         let members = journal.person.get(&format!("/v1/chats/{chat}/members")).await?;
         let is_in = members["items"].as_array().is_some_and(|all| all.iter().any(|member| member["user_id"] == journal.guest.as_str()));
         let excused = journal.is_excused(guest.at) && guest.before.is_none_or(|before| before == is_in);
-        wrong(is_in != guest.value, excused, format!("{when}chat {chat}: that the guest is in is {is_in}, it was acknowledged as {}", guest.value));
+        wrong(
+            is_in != guest.value,
+            excused,
+            format!("{when}chat {chat}: that the guest is in is {is_in}, it was acknowledged as {}", guest.value),
+        );
     }
     for (chat, (at, id)) in &journal.reads {
         let members = journal.person.get(&format!("/v1/chats/{chat}/receipts")).await?;
         let mine = members["items"].as_array().and_then(|all| all.iter().find(|member| member["user_id"] == journal.person.id.as_str()));
         let read = mine.and_then(|mine| mine["read"].as_i64()).unwrap_or(0);
-        wrong(read < *id, journal.is_excused(*at), format!("{when}chat {chat}: {} has read up to {read}, {id} was acknowledged", journal.person.id));
+        wrong(
+            read < *id,
+            journal.is_excused(*at),
+            format!("{when}chat {chat}: {} has read up to {read}, {id} was acknowledged", journal.person.id),
+        );
     }
     Ok(())
 }

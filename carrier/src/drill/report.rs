@@ -71,8 +71,11 @@ impl Report {
         }
         let Tally { acknowledged, lost, excused, doubled, disordered, stale, faults, words } = &self.tally;
         println!("\n{} faults on {:?}, seed {}", self.rounds.len(), self.sql, self.seed);
-        println!("acknowledged {acknowledged}, lost {lost}, doubled {doubled}, out of order {disordered}, stale {stale}, at fault {}", faults.len());
-        println!("lost of the last second before a power cut under everysec, which is allowed: {excused}");
+        println!(
+            "acknowledged {acknowledged}, lost {lost}, doubled {doubled}, out of order {disordered}, stale {stale}, at fault {}",
+            faults.len()
+        );
+        println!("lost of what `everysec` may lose in a power cut (its last second, and what it held back): {excused}");
         println!("longest flush lag {:.1} s", self.lag.as_secs_f64());
         for note in &self.notes {
             println!("note: {note}");

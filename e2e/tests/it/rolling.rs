@@ -82,7 +82,8 @@ async fn a_rolling_restart_is_noticed_by_nobody_who_tries_once_more(sql: Sql) {
     };
     let (one, other, ()) = tokio::join!(crowd.write(&ann, 0), crowd.write(&bob, 1), rolling);
     assert!(crowd.retried.load(SeqCst) > 0, "nobody noticed that an API was away: nothing was tried");
-    let ledgers = [Ledger { chat: chat.parse().expect("an id"), reader: UserId(ann.id.parse().expect("an id")), sent: [one, other].concat() }];
+    let ledgers =
+        [Ledger { chat: chat.parse().expect("an id"), reader: UserId(ann.id.parse().expect("an id")), sent: [one, other].concat() }];
     audit(&stack, &ledgers).await;
     audit_sql(&stack, &ledgers).await;
     for process in apis.iter().chain(&flushers) {

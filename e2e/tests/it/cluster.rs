@@ -1,0 +1,142 @@
+//! A Redis Cluster: chats and users are spread over its nodes, each tells of its own expiries, and one of them dies.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
+
+use e2e::{Ledger, Listener, Options, Sql, Stack, Wire, audit, audit_sql, eventually, on_both, say};
+use futures_util::future::join_all;
+use model::{ChatId, Durability, Tick, UserId};
+use store::{Ack, Auditor};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn stack(sql: Sql, options: Options) -> Stack {
+    Stack::with(sql, Options { cluster: Some(3), ..options }).await
+}
+
+/// A chat of two on each of the cluster's primaries, and more.
+async fn chats(stack: &Stack, people: [UserId; 2], many: usize) -> Vec<Ledger> {
+    let mut ledgers = Vec::new();
+    for _ in 0..many {
+        let chat = ChatId::new();
+        stack.store.create_group(chat, people[0], "Friends", &people[1..]).await.expect("created");
+        ledgers.push(Ledger::new(chat, people[1]));
+    }
+    let nodes: BTreeSet<_> = ledgers.iter().map(|ledger| ledger.chat.partition().0 / 86).collect();
+    assert!(nodes.len() >= 2, "chats are spread");
+    ledgers
+}
+
+on_both!(every_primary_tells_of_its_expiries);
+async fn every_primary_tells_of_its_expiries(sql: Sql) {
+    // No timer would find them in time.
+    let stack = stack(sql, Options { sweep: 3600 * SECOND, ..Options::default() }).await;
+    let people = [stack.person("ann").await, stack.person("bob").await];
+    let flusher = stack.start_flusher().await;
+    let mut ledgers = chats(&stack, people, 24).await;
+    for ledger in &mut ledgers {
+        ledger.talk(&stack, 3).await;
+    }
+    for primary in stack.redis.primaries().await {
+        assert!(!primary.keys("chat:*:token").await.is_empty(), "each primary has chats");
+    }
+    for ledger in &ledgers {
+        stack.expire(ledger.chat).await;
+    }
+    audit_sql(&stack, &ledgers).await;
+    audit(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+on_both!(members_on_every_node_are_told);
+async fn members_on_every_node_are_told(sql: Sql) {
+    let stack = stack(sql, Options::default()).await;
+    let (one, other) = (stack.start_api().await, stack.start_api().await);
+    let names: Vec<_> = (0..12).map(|at| format!("member{at}")).collect();
+    let members = join_all(names.iter().map(|name| one.register(name))).await;
+    let ann = other.register("ann").await;
+    let all: Vec<_> = names.iter().map(String::as_str).collect();
+    let chat = ann.create_group("Friends", &all).await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let mut listeners = join_all(members.iter().map(|member| Listener::connect(member, Wire::Socket, ""))).await;
+    join_all(listeners.iter_mut().map(|listener| listener.expect("hello"))).await;
+    let sent = ann.send(&chat, "hello").await.expect(201);
+    for listener in &mut listeners {
+        let told = listener.expect("message.created").await;
+        assert_eq!(told["message"]["id"], sent["id"]);
+    }
+    one.stop().await;
+    other.stop().await;
+}
+
+on_both!(a_primary_that_dies_in_the_middle_of_sends_takes_nothing_that_a_replica_had);
+async fn a_primary_that_dies_in_the_middle_of_sends_takes_nothing_that_a_replica_had(sql: Sql) {
+    let quick = Duration::from_millis(50);
+    let options = Options { ack: Ack::Replica, flush_after: quick, sweep: quick, chat_ttl: 2 * SECOND, ..Options::default() };
+    let stack = stack(sql, options).await;
+    let people = [stack.person("ann").await, stack.person("bob").await];
+    let flusher = stack.start_flusher().await;
+    let ledgers = chats(&stack, people, 12).await;
+    let (done, sent) = (tokio_util::sync::CancellationToken::new(), AtomicUsize::new(0));
+    let write = |mut ledger: Ledger| {
+        let (stack, done, sent) = (&stack, &done, &sent);
+        async move {
+            let (mut short, mut at) = (0, 0);
+            while !done.is_cancelled() {
+                let (body, key) = (format!("text {at}"), format!("key-{at}"));
+                at += 1;
+                // What is answered with less than was asked for is sent again under the same key, until it is as safe as that.
+                let safe = async || {
+                    let began = stack.store.begin_write();
+                    let id = say(&stack.store, ledger.chat, people[0], &body, Some(&key)).await.ok()?;
+                    let durability = stack.store.acknowledge(began, ledger.chat).await;
+                    Some(id).filter(|_| durability == Durability::Replica)
+                };
+                let first = safe().await;
+                short += usize::from(first.is_none());
+                let id: Tick = match first {
+                    Some(id) => id,
+                    None => eventually(120 * SECOND, "a send is safe", safe).await,
+                };
+                ledger.sent.push((id, body));
+                sent.fetch_add(1, SeqCst);
+            }
+            (ledger, short)
+        }
+    };
+    let kill = async {
+        let more = async || {
+            let enough = sent.load(SeqCst) + 200;
+            eventually(60 * SECOND, "more is sent", async || sent.load(SeqCst) >= enough).await;
+        };
+        more().await;
+        let primary = &stack.redis.nodes[1];
+        primary.kill9();
+        let failed_over = async || stack.redis.primaries().await.len() == 3;
+        eventually(60 * SECOND, "a replica has taken over", failed_over).await;
+        primary.restart().await;
+        stack.redis.wait_ready().await;
+        more().await;
+        done.cancel();
+    };
+    let (written, ()) = tokio::join!(join_all(ledgers.into_iter().map(write)), kill);
+    let short: usize = written.iter().map(|(_, short)| short).sum();
+    assert!(short > 0, "no send was short of what was asked for: nobody noticed that a primary died");
+    let ledgers: Vec<_> = written.into_iter().map(|(ledger, _)| ledger).collect();
+    assert!(ledgers.iter().all(|ledger| ledger.sent.len() > 3), "all went on");
+    audit(&stack, &ledgers).await;
+    for ledger in &ledgers {
+        stack.expire(ledger.chat).await;
+    }
+    audit_sql(&stack, &ledgers).await;
+    let auditor = Auditor::new(stack.store.hot.clone(), stack.store.cold.clone());
+    for ledger in &ledgers {
+        assert_eq!(auditor.chat(ledger.chat).await.expect("both answer").faults, Vec::<String>::new());
+    }
+    for user in people {
+        assert_eq!(auditor.user(user).await.expect("both answer").faults, Vec::<String>::new());
+    }
+    flusher.stop().await;
+}
