@@ -10,7 +10,7 @@ use store::Ack;
 /// Redis answers for its disk by itself only with `always`.
 async fn stack(ack: Ack, server: Server, fsync: &'static str) -> Stack {
     let options = Options { ack, server, redis: vec![("appendfsync", fsync)], ..Options::default() };
-    Stack::with(Sql::Sqlite, options).await
+    Stack::with(Sql::Sqlite, options.on_one_redis()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -81,7 +81,7 @@ async fn four_flushers_save_every_row_once_while_everybody_writes(sql: Sql) {
 
 on_both!(a_flusher_that_sleeps_between_snapshot_and_commit_takes_no_row_back);
 async fn a_flusher_that_sleeps_between_snapshot_and_commit_takes_no_row_back(sql: Sql) {
-    let stack = Stack::with(sql, Options { lease: Duration::from_millis(300), ..Options::default() }).await;
+    let stack = Stack::with(sql, Options { lease: Duration::from_millis(300), ..Options::default() }.on_one_redis()).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
     let mut ledger = Ledger::new(chat, bob);
@@ -119,7 +119,7 @@ async fn rows(stack: &Stack, chat: ChatId) -> (model::Chat, Vec<(UserId, model::
 
 on_both!(a_flusher_that_sleeps_takes_nobodys_profile_back);
 async fn a_flusher_that_sleeps_takes_nobodys_profile_back(sql: Sql) {
-    let stack = Stack::with(sql, Options { lease: Duration::from_millis(300), ..Options::default() }).await;
+    let stack = Stack::with(sql, Options { lease: Duration::from_millis(300), ..Options::default() }.on_one_redis()).await;
     let ann = stack.person("ann").await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let asleep = proxy.rule_for(stack.sha(Verb::SnapshotUser), Fault::StallReply, 0, 1);

@@ -191,7 +191,7 @@ async fn a_client_that_is_cut_again_and_again_ends_as_one_that_never_left(sql: S
 
 on_both!(a_message_of_an_api_that_died_before_it_told_anybody_is_told_when_it_is_saved);
 async fn a_message_of_an_api_that_died_before_it_told_anybody_is_told_when_it_is_saved(sql: Sql) {
-    let stack = Stack::start(sql).await;
+    let stack = Stack::with(sql, Options::default().on_one_redis()).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let api = stack.start_api().await;
     let victim = process("api", &stack.env_through(&proxy.url())).await;
@@ -233,7 +233,7 @@ async fn a_message_of_an_api_that_died_before_it_told_anybody_is_told_when_it_is
 
 on_both!(what_happens_while_a_connection_is_being_opened_is_told);
 async fn what_happens_while_a_connection_is_being_opened_is_told(sql: Sql) {
-    let stack = Stack::start(sql).await;
+    let stack = Stack::with(sql, Options::default().on_one_redis()).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let (api, other) = (stack.start_api_with(api::Config::default().unlimited(), &proxy.url()).await, stack.start_api().await);
     let (ann, bob) = (other.register("ann").await, other.register("bob").await);

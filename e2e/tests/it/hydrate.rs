@@ -71,7 +71,8 @@ async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql)
 
 on_both!(a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old);
 async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old(sql: Sql) {
-    let stack = Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let stack =
+        Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
     let mut ledgers = [cold_chat(&stack).await];
     let chat = ledgers[0].chat;
     let proxy = Proxy::before(stack.redis.address()).await;
@@ -139,7 +140,7 @@ async fn is_listed_once(store: &Store, user: UserId, chat: ChatId) {
 
 on_both!(a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list);
 async fn a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list(sql: Sql) {
-    let stack = Stack::with(sql, Options { command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let stack = Stack::with(sql, Options { command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let sleeper = stack.open_store(&proxy.url()).await;
@@ -157,7 +158,8 @@ async fn a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list
 
 on_both!(a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list);
 async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list(sql: Sql) {
-    let stack = Stack::with(sql, Options { hydrate_lease: 60 * SECOND, command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let stack =
+        Stack::with(sql, Options { hydrate_lease: 60 * SECOND, command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let sleeper = stack.open_store(&proxy.url()).await;

@@ -27,7 +27,7 @@ async fn chat(stack: &Stack, texts: usize) -> Ledger {
 
 on_both!(a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undone);
 async fn a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undone(sql: Sql) {
-    let stack = Stack::with(sql, Options { lease: SECOND, ..Options::default() }).await;
+    let stack = Stack::with(sql, Options { lease: SECOND, ..Options::default() }.on_one_redis()).await;
     let ledger = chat(&stack, 30).await;
     let (id, ann) = (ledger.chat, ledger.reader);
     let mut ledgers = [ledger];
@@ -59,7 +59,7 @@ async fn a_flusher_that_is_killed_between_commit_and_settle_leaves_nothing_undon
 
 on_both!(an_api_that_is_killed_after_the_append_gives_the_first_message_to_who_tries_again);
 async fn an_api_that_is_killed_after_the_append_gives_the_first_message_to_who_tries_again(sql: Sql) {
-    let stack = Stack::start(sql).await;
+    let stack = Stack::with(sql, Options::default().on_one_redis()).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let api = process("api", &stack.env_through(&proxy.url())).await;
     let ann = Client::register(api.url(), "ann").await;
@@ -188,7 +188,7 @@ async fn what_redis_forgets_in_a_power_cut_was_never_in_sql(sql: Sql) {
         Verb::SettleChat => source.replacen('\n', "\nredis.call('INCR', 'e2e:settled')\n", 1),
         _ => source,
     });
-    let stack = Stack::with(sql, options).await;
+    let stack = Stack::with(sql, options.on_one_redis()).await;
     let flusher = stack.start_flusher().await;
     let mut ledgers = [chat(&stack, 10).await];
     let (id, ann) = (ledgers[0].chat, ledgers[0].reader);

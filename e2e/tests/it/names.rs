@@ -204,7 +204,7 @@ async fn a_flush_that_sleeps_before_it_settles_leaves_a_name_to_its_new_owner(sq
 /// it for Ann.
 async fn passed_on(sql: Sql, saved: bool, stall: impl FnOnce(&Stack, &Proxy) -> Arc<Rule>) {
     let options = Options { lease: Duration::from_millis(300), command_timeout: 60 * SECOND, ..Options::default() };
-    let stack = Stack::with(sql, options).await;
+    let stack = Stack::with(sql, options.on_one_redis()).await;
     let (bob, carl) = (stack.person("bob").await, stack.person("carl").await);
     save(&stack).await;
     let proxy = Proxy::before(stack.redis.address()).await;
@@ -282,7 +282,8 @@ async fn a_creation_that_is_repeated_after_its_chat_has_left_finds_it_as_it_is(s
 
 on_both!(a_creation_that_sleeps_until_its_chat_has_come_and_gone_overwrites_nothing);
 async fn a_creation_that_sleeps_until_its_chat_has_come_and_gone_overwrites_nothing(sql: Sql) {
-    let stack = Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }).await;
+    let stack =
+        Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let proxy = Proxy::before(stack.redis.address()).await;
     let store = stack.open_store(&proxy.url()).await;

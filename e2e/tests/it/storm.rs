@@ -115,7 +115,7 @@ async fn redis_forgets_its_scripts_in_the_middle_of_sends(sql: Sql) {
 
 on_both!(connections_that_are_cut_in_flight_double_nothing);
 async fn connections_that_are_cut_in_flight_double_nothing(sql: Sql) {
-    let stack = Stack::start(sql).await;
+    let stack = Stack::with(sql, Options::default().on_one_redis()).await;
     let (chat, people) = friends(&stack).await;
     let flusher = stack.start_flusher().await;
     let proxy = Proxy::before(stack.redis.address()).await;
