@@ -90,7 +90,9 @@ async fn check_redis(hot: &Hot, report: &mut Report) -> Result<()> {
     let aof = facts
         .aof
         .map_or_else(unknown, |on| format!("{}, appendfsync {}", if on { "on" } else { "off" }, facts.fsync.as_deref().unwrap_or("?")));
-    report.say(facts.aof != Some(false), "append only file", &aof, "redis-cli CONFIG SET appendonly yes");
+    let writes = facts.aof != Some(false) && facts.fsync.as_deref() != Some("no");
+    let mend = "redis-cli CONFIG SET appendonly yes; redis-cli CONFIG SET appendfsync everysec, or always";
+    report.say(writes, "append only file", &aof, mend);
     let apart = (facts.time.0 - Tick::now().0).abs() / 1000;
     let mend = "run NTP on both machines; writes are refused beyond a minute";
     report.say(apart < 1000, "clock", &format!("{apart} ms from this machine's"), mend);
