@@ -81,6 +81,16 @@ impl MariaDb {
         self.keeper.wait(PATIENCE, answers).await;
     }
 
+    /// Starts it again if it has ended by itself; whether it had.
+    pub async fn restart_if_ended(&self) -> bool {
+        let ended = !self.keeper.is_alive();
+        if ended {
+            self.keeper.code();
+            self.restart().await;
+        }
+        ended
+    }
+
     /// Kills it at once.
     pub fn kill9(&self) {
         self.keeper.kill9();

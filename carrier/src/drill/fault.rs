@@ -253,5 +253,10 @@ async fn disk_full(stage: &Stage) -> Result<Instant> {
         sleep(Duration::from_secs(1)).await;
     }
     std::fs::remove_file(&ballast)?;
-    Ok(Instant::now())
+    let ended = Instant::now();
+    // InnoDB may give up when it cannot write; whoever runs it starts it again.
+    if let Server::MariaDb { server, .. } = &stage.sql {
+        server.restart_if_ended().await;
+    }
+    Ok(ended)
 }
