@@ -34,13 +34,13 @@ impl Sql {
         }
     }
 
-    /// Throws all of them away. What they were in the middle of is rolled back.
+    /// Throws all of them away. What they were in the middle of is rolled back; nobody waits for it, since a server that is silent may never say so.
     pub(crate) async fn discard(&self) {
-        let old = self.pool.lock().await.take();
-        if let Some(old) = old
-            && let Err(error) = old.close().await
-        {
-            tracing::debug!(%error, "closing connections to SQL");
-        }
+        let Some(old) = self.pool.lock().await.take() else { return };
+        tokio::spawn(async move {
+            if let Err(error) = old.close().await {
+                tracing::debug!(%error, "closing connections to SQL");
+            }
+        });
     }
 }

@@ -22,7 +22,7 @@ use fred::{
     util::redis_keyslot,
 };
 use futures_util::future::{join_all, try_join4};
-use model::{ChatId, Partition, UserId};
+use model::{ChatId, Partition};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -84,25 +84,17 @@ impl Fence {
 
     /// Waits until all that was written to a chat since the mark is safe; false when it is not in time, or may be lost.
     pub async fn chat(&self, mark: Mark, chat: ChatId) -> bool {
-        self.slot(mark, &keys::ChatKeys::new(chat).row()).await
-    }
-
-    /// The same of a user.
-    pub async fn user(&self, mark: Mark, user: UserId) -> bool {
-        self.slot(mark, &keys::UserKeys::new(user).row()).await
+        if !self.waits() {
+            return true;
+        }
+        let key = keys::ChatKeys::new(chat).row();
+        let server = self.0.hot.routing().and_then(|routing| routing.get_server(redis_keyslot(key.as_bytes())).cloned());
+        self.node(mark, server).await
     }
 
     /// The same of everything.
     pub async fn all(&self, mark: Mark) -> bool {
         !self.waits() || self.all_nodes(mark).await
-    }
-
-    async fn slot(&self, mark: Mark, key: &str) -> bool {
-        if !self.waits() {
-            return true;
-        }
-        let server = self.0.hot.routing().and_then(|routing| routing.get_server(redis_keyslot(key.as_bytes())).cloned());
-        self.node(mark, server).await
     }
 
     async fn all_nodes(&self, mark: Mark) -> bool {

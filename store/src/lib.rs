@@ -45,7 +45,6 @@ pub use hot::{Deliveries, Delivery, Error as HotError, Inboxes, Own, Rate, TICKE
 pub use list::{Filter, Place};
 pub use message::{MessagePage, Sent};
 pub use mine::PreferenceChange;
-pub use pressure::FULL;
 pub use search::{Hit, Search};
 pub use session::Entered;
 pub use sync::{Changes, Cursor, Within};

@@ -15,7 +15,7 @@ use crate::{Error, Result, Store};
 /// How often Redis is asked.
 const EVERY: Duration = Duration::from_secs(1);
 /// From which part of `maxmemory` on Redis counts as full. The rest is for those who log in, read and go.
-pub const FULL: f64 = 0.90;
+const FULL: f64 = 0.90;
 /// Below which part it does no longer.
 const ROOMY: f64 = 0.87;
 
