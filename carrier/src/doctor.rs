@@ -93,6 +93,17 @@ async fn check_redis(hot: &Hot, report: &mut Report) -> Result<()> {
     let writes = facts.aof != Some(false) && facts.fsync.as_deref() != Some("no");
     let mend = "redis-cli CONFIG SET appendonly yes; redis-cli CONFIG SET appendfsync everysec, or always";
     report.say(writes, "append only file", &aof, mend);
+    if hot.is_cluster() {
+        // Lists and names are told from node to node, and one that forgets its last second forgets what another relies on.
+        let waits = facts.fsyncs_always() || facts.wait_aof;
+        let found = if waits { "each node says what is on its disk" } else { "no node says what is on its disk" };
+        report.say(
+            waits,
+            "cluster",
+            found,
+            "install Redis 7.2 or newer, or Valkey; or redis-cli CONFIG SET appendfsync always on each node",
+        );
+    }
     let apart = (facts.time.0 - Tick::now().0).abs() / 1000;
     let mend = "run NTP on both machines; writes are refused beyond a minute";
     report.say(apart < 1000, "clock", &format!("{apart} ms from this machine's"), mend);

@@ -160,12 +160,23 @@ impl Stack {
         Self::on(sql_url, options, Keeper::folder("sql")).await
     }
 
+    /// On this Redis, with SQLite.
+    pub async fn on_redis(redis: Redis, options: Options) -> Self {
+        let folder = Keeper::folder("sql");
+        let url = Sql::Sqlite.url(&folder).await;
+        Self::on_both(redis, url, options, folder).await
+    }
+
     async fn on(sql_url: String, options: Options, folder: PathBuf) -> Self {
-        log();
         let redis = match (options.cluster, options.server) {
             (Some(primaries), Server::Redis) => Redis::start_cluster(primaries, &options.redis).await,
             (_, server) => Redis::start_as(server, &options.redis).await,
         };
+        Self::on_both(redis, sql_url, options, folder).await
+    }
+
+    async fn on_both(redis: Redis, sql_url: String, options: Options, folder: PathBuf) -> Self {
+        log();
         redis.load(&options.sources()).await;
         let db = cold::connect(&sql_url, 4).await.expect("SQL answers");
         Migrator::up(&db, None).await.expect("the schema is made");

@@ -1,19 +1,15 @@
 //! Durable first: SQL must never learn what Redis could still forget.
 
-use std::time::Duration;
-
-use hot::{Fence, Guarantee, Hot, Mark};
+use hot::{Everysec, Fence, Guarantee, Hot, Mark};
+use model::Tick;
 
 use crate::Error;
-
-/// `everysec` is late by two seconds at the most.
-const EVERYSEC: Duration = Duration::from_secs(2);
 
 /// How it is made sure that what a snapshot shows is safe.
 #[derive(Clone)]
 pub(crate) struct Durable {
-    /// Rows younger than this are left for later, where Redis cannot tell what is on disk.
-    pub(crate) age: Duration,
+    /// Where Redis cannot wait until all is on disk.
+    everysec: Option<Everysec>,
     fence: Fence,
 }
 
@@ -23,14 +19,15 @@ impl Durable {
         // Without an AOF nothing ever is on disk, and there is nothing to wait for.
         let already = facts.fsyncs_always() || facts.aof == Some(false);
         let guarantee = Guarantee { disk: !already && facts.wait_aof, replica: facts.replicas > 0 };
-        let age = if already || guarantee.disk { Duration::ZERO } else { EVERYSEC };
-        tracing::info!(
-            waits_for_disk = guarantee.disk,
-            waits_for_replica = guarantee.replica,
-            age_ms = age.as_millis() as u64,
-            "durable first"
-        );
-        Ok(Self { age, fence: Fence::start(hot, guarantee).await? })
+        let watches = !already && !guarantee.disk;
+        let everysec = if watches { Some(Everysec::watch(hot.another().await?)) } else { None };
+        tracing::info!(waits_for_disk = guarantee.disk, watches_disk = watches, waits_for_replica = guarantee.replica, "durable first");
+        Ok(Self { everysec, fence: Fence::start(hot, guarantee).await? })
+    }
+
+    /// The last tick that snapshots may show.
+    pub(crate) fn newest(&self) -> Tick {
+        self.everysec.as_ref().map_or(Tick::LAST, Everysec::until)
     }
 
     /// To be made before snapshots.

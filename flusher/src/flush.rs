@@ -73,8 +73,8 @@ impl Flusher {
     }
 
     async fn flush_chats(&self, chats: &[ChatId]) -> Result<(), Error> {
-        let mark = self.durable.mark();
-        let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, self.durable.age, self.config.lease));
+        let (mark, newest) = (self.durable.mark(), self.durable.newest());
+        let snapshots = chats.iter().map(|chat| self.hot.snapshot_chat(*chat, ROWS, BYTES, newest, self.config.lease));
         let mut snapshots: Vec<ChatSnapshot> = whole(chats, few_at_once(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(mark).await?;
 
@@ -180,8 +180,8 @@ impl Flusher {
     }
 
     async fn flush_users(&self, users: &[UserId]) -> Result<(), Error> {
-        let mark = self.durable.mark();
-        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, self.durable.age, self.config.lease));
+        let (mark, newest) = (self.durable.mark(), self.durable.newest());
+        let snapshots = users.iter().map(|user| self.hot.snapshot_user(*user, ROWS, newest, self.config.lease));
         let mut snapshots: Vec<UserSnapshot> = whole(users, few_at_once(snapshots).await)?.into_iter().flatten().collect();
         self.durable.wait(mark).await?;
         let rejected = match commit(&self.sql, snapshots.iter().flat_map(user_rows).collect()).await {

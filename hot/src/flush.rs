@@ -137,13 +137,13 @@ impl Hot {
         self.command("ZADD", args).await.map(drop)
     }
 
-    /// The oldest unsaved rows of a chat, at most so many rows and about so many bytes, none younger than `age`. `None`: not resident.
+    /// The oldest unsaved rows of a chat, at most so many rows and about so many bytes, none after `newest`. `None`: not resident.
     pub async fn snapshot_chat(
         &self,
         id: ChatId,
         rows: usize,
         bytes: usize,
-        age: Duration,
+        newest: Tick,
         lease: Duration,
     ) -> Result<Option<ChatSnapshot>> {
         let keys = ChatKeys::new(id);
@@ -151,7 +151,7 @@ impl Hot {
             .run(
                 Verb::SnapshotChat,
                 vec![keys.row(), keys.messages(), keys.members(), keys.dirty(), keys.due(), keys.changed(), keys.parked()],
-                vec![arg(id), arg(rows), arg(bytes), us(age), ms(lease)],
+                vec![arg(id), arg(rows), arg(bytes), arg(newest), ms(lease)],
             )
             .await?;
         if reply.word() == "GONE" {
@@ -169,10 +169,10 @@ impl Hot {
         Ok(Some(ChatSnapshot { chat: id, saved, told, rows: reply.rest(4).map(row).collect::<Result<_>>()? }))
     }
 
-    /// A user's unsaved rows, at most so many, none younger than `age`. `None`: not resident.
-    pub async fn snapshot_user(&self, id: UserId, rows: usize, age: Duration, lease: Duration) -> Result<Option<UserSnapshot>> {
+    /// A user's unsaved rows, at most so many, none after `newest`. `None`: not resident.
+    pub async fn snapshot_user(&self, id: UserId, rows: usize, newest: Tick, lease: Duration) -> Result<Option<UserSnapshot>> {
         let keys = UserKeys::new(id);
-        let args = vec![arg(id), arg(rows), us(age), ms(lease)];
+        let args = vec![arg(id), arg(rows), arg(newest), ms(lease)];
         let mut reply = self.run(Verb::SnapshotUser, vec![keys.row(), keys.dirty(), keys.due(), keys.mine()], args).await?;
         if reply.word() == "GONE" {
             return Ok(None);

@@ -47,6 +47,7 @@ mod client;
 mod directory;
 mod error;
 mod events;
+mod everysec;
 mod fence;
 mod flush;
 mod inbox;
@@ -70,6 +71,7 @@ pub use chat::{ChatChange, ChatDeletion, ChatRows, HotChanges, HotView, Own, Ref
 pub use client::{Hot, Options};
 pub use error::Error;
 pub use events::{Expiries, Hint};
+pub use everysec::Everysec;
 pub use fence::{Fence, Guarantee, Mark};
 pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
 pub use inbox::{Deliveries, Delivery, Inboxes};

@@ -1,5 +1,6 @@
 //! What is a user's alone.
 
+use fred::util::sha1_hash;
 use model::{About, Mine, Tick, UserId};
 
 use crate::{
@@ -36,16 +37,16 @@ impl Hot {
         Ok(Ok(rows))
     }
 
-    /// Changes a row of a user's own that has the rev `base`. `Ok(None)`: it has changed since.
+    /// Changes a row of a user's own that says `seen`. `Ok(None)`: it has changed since.
     pub async fn change_mine(
         &self,
         user: UserId,
         about: About,
-        base: Tick,
+        seen: &str,
         value: &str,
     ) -> Result<std::result::Result<Option<Tick>, Refusal>> {
         let keys = UserKeys::new(user);
-        let args = vec![arg(Tick::now()), arg(user), arg(about), arg(base), arg(value), ms(self.options.flush_after)];
+        let args = vec![arg(Tick::now()), arg(user), arg(about), arg(sha1_hash(seen)), arg(value), ms(self.options.flush_after)];
         let mut reply = self.run(Verb::ChangeMine, vec![keys.row(), keys.mine(), keys.dirty(), keys.due()], args).await?;
         match reply.word() {
             "OK" => Ok(Ok(Some(reply.tick(1)?))),

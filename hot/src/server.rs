@@ -112,11 +112,7 @@ impl Hot {
 
     /// What Redis' clock says; of a cluster, the one that is furthest behind.
     pub async fn now(&self) -> Result<Tick> {
-        let times = self.everywhere("TIME", vec![]).await?.into_iter().map(|time| {
-            let time = time.into_array();
-            let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
-            Tick(part(0) * 1_000_000 + part(1))
-        });
+        let times = self.everywhere("TIME", vec![]).await?.into_iter().map(tick_of);
         Ok(times.min().unwrap_or_default())
     }
 
@@ -157,4 +153,11 @@ impl Hot {
             () => Belongs::Yes,
         })
     }
+}
+
+/// Reads what TIME answers.
+pub(crate) fn tick_of(time: Value) -> Tick {
+    let time = time.into_array();
+    let part = |at: usize| time.get(at).and_then(Value::as_i64).unwrap_or_default();
+    Tick(part(0) * 1_000_000 + part(1))
 }

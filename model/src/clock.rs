@@ -20,6 +20,8 @@ pub struct Tick(pub i64);
 impl Tick {
     /// "Never": before every tick there is.
     pub const NEVER: Self = Self(0);
+    /// After every tick there is.
+    pub const LAST: Self = Self(1 << 53);
 
     /// What this machine's own clock says.
     pub fn now() -> Self {

@@ -4,6 +4,7 @@
 //! Nothing is mocked. Every child is watched by a [`Keeper`], so that none outlives the process that started it, however that ends.
 #![recursion_limit = "256"] // the types of nested futures
 
+mod disk;
 mod keeper;
 mod mariadb;
 mod node;
@@ -12,6 +13,7 @@ mod proxy;
 mod redis;
 mod wait;
 
+pub use disk::Disk;
 pub use keeper::{Keeper, free_port};
 pub use mariadb::MariaDb;
 pub use node::{Node, Server};

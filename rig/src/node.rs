@@ -1,13 +1,13 @@
 //! One redis-server, or valkey-server.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
 };
 
-use crate::{Keeper, keeper::free_port};
+use crate::{Disk, Keeper, keeper::free_port};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,19 +46,32 @@ impl Server {
 /// A redis-server. It ends, and its folder goes, when this is dropped.
 pub struct Node {
     keeper: Keeper,
+    /// What can hold it up, where it has one.
+    pub disk: Option<Disk>,
     port: u16,
 }
 
 impl Node {
     /// Starts one of these with other options.
     pub async fn start(server: Server, options: &[(&str, &str)]) -> Self {
+        Self::start_on(server, options, |_| None).await
+    }
+
+    /// Starts one on a [`Disk`] that can be held up.
+    pub async fn start_on_slow_disk(server: Server, options: &[(&str, &str)]) -> Self {
+        Self::start_on(server, options, |folder| Some(Disk::new(folder))).await
+    }
+
+    async fn start_on(server: Server, options: &[(&str, &str)], disk: impl Fn(&Path) -> Option<Disk>) -> Self {
         loop {
             let (folder, port) = (Keeper::folder("redis"), free_port());
             let mut command = vec![server.program(), "--port".into(), port.to_string(), "--bind".into(), "127.0.0.1".into()];
             let place = [("dir", folder.display().to_string()), ("unixsocket", folder.join("socket").display().to_string())];
             command.extend(place.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]));
             command.extend(OPTIONS.iter().chain(options).flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()]));
-            let redis = Self { keeper: Keeper::new("redis", folder, &command, &[]), port };
+            let disk = disk(&folder);
+            let env: Vec<_> = disk.iter().flat_map(Disk::env).collect();
+            let redis = Self { keeper: Keeper::new("redis", folder, &command, &env), disk, port };
             redis.keeper.start();
             if redis.wait_ready().await {
                 return redis;

@@ -36,6 +36,11 @@ impl Redis {
         Self { nodes: vec![Node::start(server, options).await], primaries: None }
     }
 
+    /// One server with other options, on a [`crate::Disk`] that can be held up.
+    pub async fn start_on_slow_disk(options: &[(&str, &str)]) -> Self {
+        Self { nodes: vec![Node::start_on_slow_disk(Server::Redis, options).await], primaries: None }
+    }
+
     /// A cluster of so many primaries, each with one replica, with these options.
     pub async fn start_cluster(primaries: usize, options: &[(&str, &str)]) -> Self {
         let options: Vec<_> = OF_A_CLUSTER.into_iter().chain(options.iter().copied()).collect();

@@ -104,10 +104,10 @@ impl Store {
     async fn change_own_chat(&self, own: Own, change: impl Fn(&mut OwnChat) -> Result<()>) -> Result<OwnChat> {
         let about = About::Chat(own.chat);
         loop {
-            let (rev, value) = self.read_mine(own.user, about).await?;
-            let mut kept = read(&value)?;
+            let (_, seen) = self.read_mine(own.user, about).await?;
+            let mut kept = read(&seen)?;
             change(&mut kept)?;
-            if let Some(rev) = self.change_mine(own.user, about, rev, &kept.value()).await? {
+            if let Some(rev) = self.change_mine(own.user, about, &seen, &kept.value()).await? {
                 self.tell_own(own.user, rev, rev);
                 return Ok(kept);
             }
@@ -124,8 +124,8 @@ impl Store {
         }
         let about = About::Block(other);
         let since = loop {
-            let (base, _) = self.read_mine(user, about).await?;
-            if let Some(rev) = self.change_mine(user, about, base, if blocks { "1" } else { "" }).await? {
+            let (_, seen) = self.read_mine(user, about).await?;
+            if let Some(rev) = self.change_mine(user, about, &seen, if blocks { "1" } else { "" }).await? {
                 self.tell_own(user, rev, rev);
                 break rev;
             }
@@ -193,9 +193,9 @@ impl Store {
     }
 
     /// `None`: it has changed since it was read.
-    async fn change_mine(&self, user: UserId, about: About, base: Tick, value: &str) -> Result<Option<Tick>> {
+    async fn change_mine(&self, user: UserId, about: About, seen: &str, value: &str) -> Result<Option<Tick>> {
         loop {
-            match again(|| self.hot.change_mine(user, about, base, value)).await? {
+            match again(|| self.hot.change_mine(user, about, seen, value)).await? {
                 Ok(changed) => return Ok(changed),
                 Err(_) if self.hydrate_user(user).await? => {}
                 Err(_) => return Err(Error::NoUser),

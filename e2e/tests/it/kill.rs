@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Client, Fault, Ledger, Options, Process, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, process, say};
+use e2e::{Client, Fault, Ledger, Options, Process, Proxy, Redis, Sql, Stack, audit, audit_sql, eventually, on_both, process, say};
 use futures_util::future::join_all;
 use hot::Verb;
 use model::{Tick, UserId};
@@ -218,5 +218,41 @@ async fn what_redis_forgets_in_a_power_cut_was_never_in_sql(sql: Sql) {
     ledgers[0].talk(&stack, 10).await;
     stack.expire(id).await;
     audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_slow_disk_does_not_have_yet_is_not_in_sql() {
+    let quick = Duration::from_millis(100);
+    let options = Options { flush_after: quick, sweep: quick, ..Options::default() }.on_one_redis();
+    let redis = Redis::start_on_slow_disk(&[("appendfsync", "everysec")]).await;
+    let stack = Stack::on_redis(redis, options).await;
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(&stack, 10).await];
+    let (id, ann) = (ledgers[0].chat, ledgers[0].reader);
+    stack.saved(id).await;
+
+    let disk = stack.redis.nodes[0].disk.as_ref().expect("it has one");
+    disk.hold();
+    let told = async |section, field: &str| {
+        let info = stack.redis.cli(&["INFO", section]).await;
+        let value = info.lines().find_map(|line| line.strip_prefix(field)).expect("a field that Redis has");
+        value.split(',').next().expect("a value").trim().parse::<u64>().expect("a number")
+    };
+    let (sent, held) = (say(&stack.store, id, ann, "not on disk", None).await.expect("sent"), Instant::now());
+    // Redis goes on writing while an fsync takes long, and counts it, after two seconds; then the flusher looks a few times more.
+    let late = async || {
+        say(&stack.store, id, ann, "more", None).await.expect("sent");
+        told("persistence", "aof_delayed_fsync:").await > 0
+    };
+    eventually(30 * SECOND, "Redis no longer waits for the disk", late).await;
+    let looks = async || told("commandstats", "cmdstat_zrangebyscore:calls=").await;
+    let seen = looks().await;
+    eventually(30 * SECOND, "the flusher has looked", async || looks().await > seen + 5).await;
+    let in_sql = async || stack.store.cold.message(id, sent).await.expect("SQL answers").is_some();
+    assert!(!in_sql().await, "SQL has what was not on disk after {:?}", held.elapsed());
+
+    disk.release();
+    eventually(30 * SECOND, "what is on disk is saved", in_sql).await;
     flusher.stop().await;
 }

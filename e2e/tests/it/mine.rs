@@ -1,7 +1,8 @@
 //! What is one person's alone: how they keep a chat, what they deleted for themselves, whom they block. Hot, saved and cold.
 
-use e2e::{Client, Sql, Stack, on_both};
+use e2e::{Client, Fault, Proxy, Sql, Stack, on_both};
 use serde_json::{Value, json};
+use store::PreferenceChange;
 
 struct Two {
     ann: Client,
@@ -259,4 +260,35 @@ async fn a_block_that_was_not_told_is_told_by_the_flusher(sql: Sql) {
     let refused = async || matches!(e2e::say(&stack.store, chat, bob, "hello?", None).await, Err(store::Error::NotAccepted));
     e2e::eventually(std::time::Duration::from_secs(10), "the chat knows of the block", refused).await;
     flusher.stop().await;
+}
+
+/// After a power cut, on a host whose clock is behind, ticks come again: another change may have made the very rev that was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sleeps_through_a_power_cut_writes_over_no_other_preference() {
+    let options = e2e::Options { command_timeout: std::time::Duration::from_secs(60), ..e2e::Options::default() };
+    let stack = Stack::with(Sql::Sqlite, options.on_one_redis()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let own = store::Own { chat, user: ann };
+    let (key, field) = (format!("user:{{u{}}}:{ann}:mine", ann.partition()), model::About::Chat(chat).to_string());
+    let row = async || stack.redis.cli(&["HGET", &key, &field]).await;
+    let pinned = PreferenceChange { pinned: Some(true), ..PreferenceChange::default() };
+    stack.store.prefer(own, &pinned).await.expect("pinned");
+    let read = row().await;
+    let marked = PreferenceChange { marked_unread: Some(true), ..PreferenceChange::default() };
+    stack.store.prefer(own, &marked).await.expect("marked");
+    let (rev, other) = (read.split(' ').next().expect("a rev"), row().await);
+    let other = format!("{rev} {}", other.split_once(' ').expect("a value").1);
+
+    stack.redis.cli(&["HSET", &key, &field, &read]).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let write = proxy.rule_for(stack.sha(hot::Verb::ChangeMine), Fault::Stall, 0, 1);
+    let sleeping =
+        tokio::spawn(async move { sleeper.prefer(own, &PreferenceChange { archived: Some(true), ..PreferenceChange::default() }).await });
+    write.wait_fired(1).await;
+    stack.redis.cli(&["HSET", &key, &field, &other]).await;
+    write.release();
+    let kept = sleeping.await.expect("no panic").expect("changed");
+    assert!(kept.pinned && kept.archived && kept.marked_unread, "both changes are there: {kept:?}");
 }

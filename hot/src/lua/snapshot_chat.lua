@@ -1,6 +1,6 @@
 -- The oldest rows of a chat that SQL does not have. It renews the lease, so that its connection has a write to wait for (WAITAOF, WAIT).
 -- KEYS chat messages members dirty due changed parked
--- ARGV chat_id rows bytes age_us lease_ms   (age_us: younger rows are left for later)
+-- ARGV chat_id rows bytes newest lease_ms   (newest: later rows are left for later)
 -- returns {'GONE'} | {'OK', saved, told, roster, {entry, rev, row} ...}
 --      saved: all changes up to this tick are among the rows, or saved already; the row of `chat` is a list of its fields, of `list:UID` the member's; '' when there is none
 -- SQL is never shown a message that its chat does not count yet.
@@ -10,12 +10,9 @@ if not clock then
   return { 'GONE' }
 end
 local row = redis.call('HMGET', KEYS[1], 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts', 'rev', 'description', 'avatar', 'blocks', 'deleted')
-local now, room = micros(), tonumber(ARGV[3])
-redis.call('ZADD', KEYS[5], text(math.floor(now / 1000) + tonumber(ARGV[5])), ARGV[1])
-local age = tonumber(ARGV[4])
--- A chat's clock may be ahead of the time.
-local newest = age > 0 and text(now - age) or '+inf'
-local entries = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', newest, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local room = tonumber(ARGV[3])
+redis.call('ZADD', KEYS[5], text(math.floor(micros() / 1000) + tonumber(ARGV[5])), ARGV[1])
+local entries = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[4], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 
 -- Unsaved messages are neighbours in the list more often than not: a window that starts at the oldest of them holds most, read in steps.
 local at, window = nil, {}
@@ -34,7 +31,7 @@ local function message_of(id)
   return message or find_message(KEYS[2], number)
 end
 
-local found, saved = { 'OK', 0, told, roster }, age > 0 and math.min(clock, now - age) or clock
+local found, saved = { 'OK', 0, told, roster }, math.min(clock, tonumber(ARGV[4]))
 if #entries == 2 * tonumber(ARGV[2]) then saved = tonumber(entries[#entries]) - 1 end
 for i = 1, #entries, 2 do
   local entry, rev = entries[i], entries[i + 1]

@@ -1,6 +1,6 @@
 -- A user's rows that SQL does not have: theirs, and those that are theirs alone. It renews the lease, as `snapshot_chat` does.
 -- KEYS user dirty due mine
--- ARGV user_id rows age_us lease_ms
+-- ARGV user_id rows newest lease_ms   (newest: later rows are left for later)
 -- returns {'GONE'} | {'OK', rev of the user's row or '' when SQL has it, {username email display_name bio avatar password password_rev created erased}, claims,
 --       {entry, rev, 'rev value' or ''} ...}
 local row = redis.call('HMGET', KEYS[1], 'username', 'email', 'display_name', 'bio', 'avatar', 'password', 'password_rev', 'created', 'erased', 'claims')
@@ -8,11 +8,9 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
   return { 'GONE' }
 end
-local now, age = micros(), tonumber(ARGV[3])
-redis.call('ZADD', KEYS[3], text(math.floor(now / 1000) + tonumber(ARGV[4])), ARGV[1])
+redis.call('ZADD', KEYS[3], text(math.floor(micros() / 1000) + tonumber(ARGV[4])), ARGV[1])
 local claims = table.remove(row) or ''
-local newest = age > 0 and text(now - age) or '+inf'
-local entries = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', newest, 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local entries = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 local found = { 'OK', '', row, claims }
 for i = 1, #entries, 2 do
   local entry, rev = entries[i], entries[i + 1]

@@ -1,0 +1,51 @@
+//! A disk that takes as long as a test likes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Stands before libc's `fdatasync`, which waits there as long as a file exists.
+const SHIM: &str = r#"
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int fdatasync(int file) {
+    while (access(getenv("RIG_DISK_HELD"), F_OK) == 0) usleep(10000);
+    return syscall(SYS_fdatasync, file);
+}
+"#;
+
+/// Holds up what a server brings to disk, while all goes on that is only written.
+pub struct Disk {
+    library: PathBuf,
+    held: PathBuf,
+}
+
+impl Disk {
+    /// In a folder of the server; its shim is compiled there.
+    pub(crate) fn new(folder: &Path) -> Self {
+        let (source, library) = (folder.join("disk.c"), folder.join("disk.so"));
+        fs::write(&source, SHIM).expect("a folder that can be written to");
+        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().expect("cc starts");
+        assert!(compiled.success(), "cc compiles the shim");
+        Self { library, held: folder.join("held") }
+    }
+
+    pub(crate) fn env(&self) -> [(String, String); 2] {
+        let text = |path: &Path| path.display().to_string();
+        [("LD_PRELOAD".into(), text(&self.library)), ("RIG_DISK_HELD".into(), text(&self.held))]
+    }
+
+    /// From now on nothing reaches the disk.
+    pub fn hold(&self) {
+        fs::write(&self.held, "").expect("a folder that can be written to");
+    }
+
+    /// All of it does again.
+    pub fn release(&self) {
+        fs::remove_file(&self.held).expect("it is held");
+    }
+}
