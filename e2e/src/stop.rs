@@ -6,8 +6,9 @@ use crate::{Options, Stack};
 
 impl Options {
     /// Each script that writes asks, before each of its `redis.call`s, whether it is the one to be stopped at; see [`Stack::at_each_step`].
+    /// On one Redis: all of them ask the same key, which of a cluster only one node has.
     pub fn stoppable(self) -> Self {
-        self.altered(|verb, source| {
+        self.on_one_redis().altered(|verb, source| {
             let (shebang, body) = source.split_once('\n').expect("a script begins with its flags");
             if shebang.contains("no-writes") {
                 return source; // it can leave nothing half done

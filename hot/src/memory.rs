@@ -43,7 +43,7 @@ impl Hot {
             let count = |name: &str| field(name).unwrap_or(0u64);
             Memory { used: count("used_memory").saturating_sub(count("mem_not_counted_for_evict")), limit: count("maxmemory") }
         });
-        Ok(nodes.max_by(|one, other| one.share().total_cmp(&other.share())).unwrap_or_default())
+        Ok(nodes.max_by(|one, other| one.share().total_cmp(&other.share()).then(one.used.cmp(&other.used))).unwrap_or_default())
     }
 
     /// About how many rows of chats SQL does not have. Exact where a partition has few such chats; else as a sample of them tells.

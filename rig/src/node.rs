@@ -103,6 +103,11 @@ impl Node {
         replica
     }
 
+    /// The port on which the nodes of a cluster talk.
+    pub(crate) async fn bus(&self) -> String {
+        self.cli(&["CONFIG", "GET", "cluster-port"]).await.lines().nth(1).expect("a node of a cluster has one").to_owned()
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port

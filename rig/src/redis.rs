@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::{Server, eventually, node::Node};
+use crate::{Server, eventually, keeper::free_port, node::Node};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// As many slots as every cluster has.
@@ -43,8 +43,13 @@ impl Redis {
 
     /// A cluster of so many primaries, each with one replica, with these options.
     pub async fn start_cluster(primaries: usize, options: &[(&str, &str)]) -> Self {
-        let options: Vec<_> = OF_A_CLUSTER.into_iter().chain(options.iter().copied()).collect();
-        let nodes = join_all((0..2 * primaries).map(|_| Node::start(Server::Redis, &options))).await;
+        let nodes = join_all((0..2 * primaries).map(async |_| {
+            // By default ten thousand above the other, where clients have theirs.
+            let bus = free_port().to_string();
+            let options: Vec<_> = OF_A_CLUSTER.into_iter().chain([("cluster-port", bus.as_str())]).chain(options.iter().copied()).collect();
+            Node::start(Server::Redis, &options).await
+        }))
+        .await;
         let cluster = Self { nodes, primaries: Some(primaries) };
         cluster.join(primaries).await;
         cluster
@@ -60,7 +65,7 @@ impl Redis {
             // Two with one epoch would quarrel about it first.
             node.cli(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]).await;
             if at > 0 {
-                assert_eq!(node.cli(&["CLUSTER", "MEET", "127.0.0.1", &first.port().to_string()]).await, "OK");
+                assert_eq!(node.cli(&["CLUSTER", "MEET", "127.0.0.1", &first.port().to_string(), &first.bus().await]).await, "OK");
             }
         }
         for at in 0..primaries {

@@ -15,7 +15,7 @@ const TEXTS: usize = 12;
 fn counting() -> Options {
     let options = Options { chat_ttl: Duration::from_secs(1), redis: vec![("notify-keyspace-events", "")], ..Options::default() };
     options.altered(|verb, source| match (verb, source.split_once('\n')) {
-        (Verb::SnapshotChat, Some((flags, code))) => format!("{flags}\nredis.call('INCR', 'e2e:snapshots')\n{code}"),
+        (Verb::SnapshotChat, Some((flags, code))) => format!("{flags}\nredis.call('INCR', 'e2e:looks:' .. KEYS[1])\n{code}"),
         _ => source,
     })
 }
@@ -62,7 +62,11 @@ async fn backlog(sql: Sql, flushers: usize) {
     let running = join_all((0..flushers).map(|_| stack.start_flusher())).await;
     audit_sql(&stack, &ledgers).await;
     // Each chat was whole and no longer warm when it was claimed: one look, one commit, and it leaves.
-    assert_eq!(stack.redis.cli(&["GET", "e2e:snapshots"]).await, CHATS.to_string());
+    let looks = stack.redis.keys("e2e:looks:*").await;
+    assert_eq!(looks.len(), CHATS);
+    for chat in &looks {
+        assert_eq!(stack.redis.cli(&["GET", chat]).await, "1", "{chat}");
+    }
     audit(&stack, &ledgers).await;
     join_all(running.into_iter().map(e2e::Flusher::stop)).await;
 }

@@ -93,7 +93,7 @@ async fn before_redis_is_full_sends_are_refused_and_nothing_else(sql: Sql) {
     let (ann, mut bob) = (api.register("ann").await, api.register("bob").await);
     let chat = ann.create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
     let message = ann.send(&chat, "hello").await.expect(201);
-    stack.redis.cli(&["SETRANGE", "so that a tenth is something", "20000000", "x"]).await;
+    stack.redis.cli(&["SETRANGE", "so that a tenth is something", "60000000", "x"]).await;
     let limit = used(&stack).await * 100 / 93;
     stack.redis.cli(&["CONFIG", "SET", "maxmemory", &limit.to_string()]).await;
     eventually(30 * SECOND, "sends are refused", async || is_refused(&ann, &chat).await).await;

@@ -40,7 +40,7 @@ async fn redis_comes_back_with_what_it_had() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_cuts_after_the_command_ran_and_stalls_before_it() {
-    let stack = Stack::start(Sql::Sqlite).await;
+    let stack = Stack::with(Sql::Sqlite, e2e::Options::default().on_one_redis()).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
     let proxy = Proxy::before(stack.redis.address()).await;

@@ -297,7 +297,7 @@ async fn scripts(stack: &Stack) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limited_send_is_two_round_trips_and_its_mark_is_on_no_disk() {
-    let stack = Stack::start(Sql::Sqlite).await;
+    let stack = Stack::with(Sql::Sqlite, e2e::Options::default().on_one_redis()).await;
     let api = start(&stack, sends("100/1h")).await;
     let (ann, _bob) = (api.register("ann").await, api.register("bob").await);
     let chat = direct(&ann).await;
@@ -322,7 +322,7 @@ async fn a_limited_send_is_two_round_trips_and_its_mark_is_on_no_disk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_takes_no_writes_makes_no_guess_free_and_keeps_nobody_from_reading() {
-    let stack = Stack::start(Sql::Sqlite).await;
+    let stack = Stack::with(Sql::Sqlite, e2e::Options::default().on_one_redis()).await;
     let config = only(|config| {
         config.limit_send = limit("2/1h");
         config.limit_login = limit("2/1h");
