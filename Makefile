@@ -1,17 +1,23 @@
-.PHONY: help run test openapi fuzz model drill cluster bench
+.PHONY: help run page test openapi fuzz model drill cluster bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
 
-run: ## everything on this machine: Redis, SQLite, API and flusher
-	@scripts/setup
+run: page ## everything on this machine: Redis, SQLite, API, flusher and the page
 	@cargo build --release --workspace --bins
 	@exec target/release/carrier
 
+page: ## build the page that people chat on, which the API serves
+	@scripts/setup
+	@npm --prefix web run --silent build
+
 # Debian and Fedora keep mariadbd where only root looks.
 test: export PATH := $(PATH):/usr/sbin:/usr/libexec
+# Most tests wait for servers rather than for a processor.
+test: export RUST_TEST_THREADS := 4
 test: ## format, lints and every test, on real servers
 	@scripts/setup --tests
+	npm --prefix web run --silent build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo build --workspace --all-targets

@@ -35,6 +35,7 @@ mod sweep;
 mod sync;
 mod user;
 mod validate;
+mod web;
 
 use std::{
     io,
@@ -99,7 +100,13 @@ pub async fn run(config: Config, store: Store, files: Files, listener: TcpListen
 fn endpoint(state: Arc<State>) -> impl Endpoint {
     let service = document::service();
     let routes = Route::new()
-        .at("/", get(page::landing))
+        .at("/", get(web::page))
+        .at("/login", get(web::page))
+        .at("/signup", get(web::page))
+        .at("/c", get(web::page))
+        .at("/c/:chat", get(web::page))
+        .at("/assets/:name", get(web::asset))
+        .at("/favicon.svg", get(web::icon))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/openapi.json", get(page::Fixed::json(openapi())))

@@ -1,7 +1,7 @@
 //! Pages that never change while we run.
 
 use futures_util::stream;
-use poem::{Body, Endpoint, Request, Response, handler, http::header, web::Html};
+use poem::{Body, Endpoint, Request, Response, http::header};
 
 /// A page whose bytes are shared by all who read it, not copied for each: Swagger UI is over a megabyte.
 pub(crate) struct Fixed {
@@ -27,10 +27,4 @@ impl Endpoint for Fixed {
         let response = Response::builder().content_type(self.content_type).header(header::CONTENT_LENGTH, self.text.len());
         Ok(response.header(header::CACHE_CONTROL, "max-age=300").body(Body::from_bytes_stream(whole)))
     }
-}
-
-/// The front door, until the page for people is built.
-#[handler]
-pub(crate) fn landing() -> Html<&'static str> {
-    Html(include_str!("landing.html"))
 }

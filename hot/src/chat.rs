@@ -85,6 +85,8 @@ pub struct HotView {
     pub members: HashMap<UserId, Member>,
     /// The record of the newest message.
     pub last_message: Option<String>,
+    /// All changes up to here are in SQL.
+    pub saved: Tick,
 }
 
 /// Whose mark, and where.
@@ -200,7 +202,8 @@ impl Hot {
     /// A chat as one of its members sees it.
     pub async fn view(&self, own: Own) -> Result<std::result::Result<HotView, Refusal>> {
         let keys = ChatKeys::new(own.chat);
-        let mut reply = self.run(Verb::View, vec![keys.row(), keys.token(), keys.messages(), keys.members()], vec![arg(own.user)]).await?;
+        let named = vec![keys.row(), keys.token(), keys.messages(), keys.members(), keys.dirty(), keys.parked()];
+        let mut reply = self.run(Verb::View, named, vec![arg(own.user)]).await?;
         if reply.word() != "OK" {
             return refusal(&reply);
         }
@@ -209,8 +212,8 @@ impl Hot {
         let clock = Tick(number("a chat's clock", &row.pop().unwrap_or(Value::Null))?);
         let chat = chat(own.chat, row)?;
         let members = members(reply.list(3))?;
-        let newest = reply.text(4)?;
-        Ok(Ok(HotView { chat, clock, members, last_message: (!newest.is_empty()).then_some(newest) }))
+        let (newest, saved) = (reply.text(4)?, reply.tick(5)?);
+        Ok(Ok(HotView { chat, clock, members, last_message: (!newest.is_empty()).then_some(newest), saved }))
     }
 
     /// When each chat last had a message; `None` for one that is not resident.

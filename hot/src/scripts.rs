@@ -76,7 +76,7 @@ verbs! {
     /// Who is in a chat.
     Roster "roster" "no-writes" [member];
     /// A chat as a member sees it.
-    View "view" "no-writes" [list member];
+    View "view" "no-writes" [clock list member];
     /// Begins a hydration.
     Begin "begin" "" [clock];
     /// A chat becomes resident.

@@ -95,6 +95,8 @@ pub struct ChatView {
     pub avatar_url: Option<String>,
     /// The tick of the chat's last change.
     pub clock: Tick,
+    /// All changes up to here are in SQL, too; `chat.saved` tells when it is further.
+    pub saved: Tick,
     /// The newest message.
     pub last_message: Option<Message>,
     /// Texts of others that I have not read.

@@ -121,6 +121,7 @@ impl Store {
             description: (!view.chat.description.is_empty()).then(|| view.chat.description.clone()),
             avatar_url: view.chat.avatar_url(),
             clock: view.clock,
+            saved: view.saved,
             last_message,
             unread_count: (view.chat.texts - mine.counted - unread_hidden).max(0),
             unread_mentions: mine.mentions.iter().filter(|id| kept.shows(**id)).count() as i64,

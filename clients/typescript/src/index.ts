@@ -28,6 +28,8 @@ export interface Options {
   baseUrl?: string;
   /** The token of a session; a page of the server's own origin has its cookie and needs none. */
   token?: string;
+  /** False: the token of a login is not kept, as a page does that lives on its cookie, so that no script can find it. */
+  keepsToken?: boolean;
   /** Another `fetch`. */
   fetch?: typeof fetch;
 }
@@ -39,10 +41,12 @@ export class Carrier {
   token: string | undefined;
   readonly #base: string;
   readonly #fetch: typeof fetch;
+  readonly #keepsToken: boolean;
 
   constructor(options: Options = {}) {
     this.token = options.token;
     this.#base = `${options.baseUrl ?? ""}/v1`;
+    this.#keepsToken = options.keepsToken ?? true;
     this.#fetch = options.fetch ?? ((...request) => fetch(...request));
     this.api = createClient<paths>({ baseUrl: this.#base, fetch: this.#fetch });
     const authorize: Middleware = {
@@ -56,15 +60,16 @@ export class Carrier {
 
   /** Makes an account, and is in it from now on. */
   async register(body: Schemas["Register"]): Promise<Account> {
-    const opened = value(await this.api.POST("/auth/register", { body }));
-    this.token = opened.token;
-    return opened.user;
+    return this.#opened(value(await this.api.POST("/auth/register", { body })));
   }
 
   /** Logs in with a username or an e-mail address. */
   async login(login: string, password: string): Promise<Account> {
-    const opened = value(await this.api.POST("/auth/login", { body: { login, password } }));
-    this.token = opened.token;
+    return this.#opened(value(await this.api.POST("/auth/login", { body: { login, password } })));
+  }
+
+  #opened(opened: Schemas["Opened"]): Account {
+    if (this.#keepsToken) this.token = opened.token;
     return opened.user;
   }
 

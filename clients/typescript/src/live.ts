@@ -42,7 +42,11 @@ const LONGEST_WAIT_MS = 15_000;
 export class Live {
   /** All that happened up to here was told: keep it, to go on after a reload. */
   cursor: string | undefined;
+  /** One that the server has said hello on. */
   #socket: WebSocketLike | undefined;
+  /** The latest. */
+  #connecting: WebSocketLike | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #wait = FIRST_WAIT_MS;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -70,6 +74,15 @@ export class Live {
     });
   }
 
+  /** Connects anew at once, as when a network is there again. */
+  reconnect(): void {
+    this.#wait = FIRST_WAIT_MS;
+    if (this.#retry === undefined) return this.#connecting?.close(); // a connection that stood before is dead, or is on its way
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    void this.#connect();
+  }
+
   /** Ends it. */
   close(): void {
     this.#closed = true;
@@ -86,6 +99,7 @@ export class Live {
       if (this.#closed) return;
       const Socket = this.options.WebSocket ?? (globalThis.WebSocket as unknown as NonNullable<LiveOptions["WebSocket"]>);
       const socket = new Socket(`${this.carrier.socketUrl}?${query}`);
+      this.#connecting = socket;
       socket.onmessage = ({ data }) => void this.#take(socket, JSON.parse(String(data)) as ServerEvent);
       socket.onclose = ({ code }) => {
         if (this.#closed) return;
@@ -160,11 +174,15 @@ export class Live {
 
   #end(): void {
     clearTimeout(this.#silence);
-    const socket = this.#socket;
+    const socket = this.#connecting;
     this.#socket = undefined;
+    this.#connecting = undefined;
     for (const { reject } of this.#answers.values()) reject(new Error("the connection ended"));
     this.#answers.clear();
-    if (this.#closed) socket?.close();
+    if (this.#closed) {
+      clearTimeout(this.#retry);
+      socket?.close();
+    }
   }
 
   #over(): void {
@@ -178,6 +196,9 @@ export class Live {
     const wait = this.#after ?? this.#wait * (0.5 + Math.random() / 2);
     this.#after = undefined;
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
-    setTimeout(() => void this.#connect(), wait);
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.#connect();
+    }, wait);
   }
 }

@@ -1047,6 +1047,7 @@ export interface components {
          *         "marked_unread": false,
          *         "pinned": false
          *       },
+         *       "saved": 1795228433991236,
          *       "unread_count": 1,
          *       "unread_mentions": 0
          *     }
@@ -1091,6 +1092,12 @@ export interface components {
             peer?: components["schemas"]["Profile"] & unknown;
             /** @description How I keep it. */
             preferences: components["schemas"]["Preferences"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * Format: int64
+             * @description All changes up to here are in SQL, too; `chat.saved` tells when it is further.
+             */
+            saved: number;
             /**
              * Format: int64
              * @description Texts of others that I have not read.
@@ -1153,6 +1160,7 @@ export interface components {
          *             "marked_unread": false,
          *             "pinned": false
          *           },
+         *           "saved": 1795228433991236,
          *           "unread_count": 1,
          *           "unread_mentions": 0
          *         }

@@ -31,6 +31,7 @@ mod live;
 mod load;
 mod mine;
 mod names;
+mod page;
 mod password;
 mod poison;
 mod react;

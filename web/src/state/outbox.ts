@@ -1,0 +1,130 @@
+/**
+ * Messages that are not acknowledged yet. They wait in the browser's storage under their `client_id`, so neither a reload nor an absence loses one, and one that
+ * is sent again is there once. All tabs show them; one of them sends.
+ */
+
+import { type Message, type components, CarrierError, value } from "@carrier/client";
+import { create } from "zustand";
+
+import { api, reason } from "../carrier";
+import { takeMessage } from "./events";
+import { world } from "./world";
+
+type NewMessage = components["schemas"]["NewMessage"];
+
+export interface Waiting {
+  chat: string;
+  message: NewMessage & { client_id: string };
+  /** When it was written, in milliseconds. */
+  at: number;
+  /** What it answers, to be shown. */
+  reply?: Message["reply_to"];
+  /** Why the server refused it; it is tried again when somebody says so. */
+  refused?: string;
+}
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 20_000;
+
+export const useOutbox = create<{ waiting: Waiting[] }>(() => ({ waiting: [] }));
+
+const key = () => `carrier.outbox.${world().me?.id ?? ""}`;
+
+function read(): Waiting[] {
+  return JSON.parse(localStorage.getItem(key()) ?? "[]") as Waiting[];
+}
+
+/** What is stored is the truth: another tab may have changed it. */
+function alter(how: (waiting: Waiting[]) => Waiting[]): void {
+  const waiting = how(read());
+  if (waiting.length === 0) localStorage.removeItem(key());
+  else localStorage.setItem(key(), JSON.stringify(waiting));
+  useOutbox.setState({ waiting });
+}
+
+export function send(chat: string, message: NewMessage, reply?: Message["reply_to"]): void {
+  const waiting: Waiting = { chat, message: { client_id: crypto.randomUUID(), ...message }, at: Date.now(), ...(reply && { reply }) };
+  alter((all) => [...all, waiting]);
+  void drain();
+}
+
+export function retry(id: string): void {
+  alter((all) => all.map(({ refused, ...one }) => (one.message.client_id === id ? one : { ...one, ...(refused !== undefined && { refused }) })));
+  void drain();
+}
+
+export function discard(id: string): void {
+  alter((all) => all.filter((one) => one.message.client_id !== id));
+}
+
+/** Begins with what an earlier page left, and goes on when there is a network again; call what it returns when somebody logs out. */
+export function openOutbox(): () => void {
+  const refresh = () => useOutbox.setState({ waiting: read() });
+  const changed = (event: StorageEvent) => event.key === key() && refresh();
+  const again = () => void drain();
+  refresh();
+  again();
+  addEventListener("storage", changed);
+  addEventListener("online", again);
+  return () => {
+    removeEventListener("storage", changed);
+    removeEventListener("online", again);
+    useOutbox.setState({ waiting: [] });
+  };
+}
+
+let draining = false;
+
+/** Sends what waits, in its order, one tab at a time. */
+export async function drain(): Promise<void> {
+  if (draining) return;
+  draining = true;
+  const mine = key();
+  try {
+    await navigator.locks.request(mine, async () => {
+      for (let wait = FIRST_WAIT_MS; key() === mine; ) {
+        const next = read().find((one) => one.refused === undefined);
+        if (next === undefined) return;
+        if (await sent(next)) wait = FIRST_WAIT_MS;
+        else {
+          await pause(wait);
+          wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+        }
+      }
+    });
+  } finally {
+    draining = false;
+  }
+  if (key() === mine && read().some((one) => one.refused === undefined)) void drain(); // it came while the lock was given back
+}
+
+/** False: try again later. */
+async function sent({ chat, message }: Waiting): Promise<boolean> {
+  try {
+    const { durability: _, ...row } = value(
+      await api.POST("/chats/{chat_id}/messages", { params: { path: { chat_id: chat } }, body: message }),
+    );
+    takeMessage(row);
+    discard(message.client_id);
+    return true;
+  } catch (error) {
+    const status = error instanceof CarrierError ? error.problem.status : 0;
+    if (status === 401) return false; // who logs in again sends it
+    if (status < 400 || status === 429 || status >= 500) return false;
+    alter((all) => all.map((one) => (one.message.client_id === message.client_id ? { ...one, refused: reason(error) } : one)));
+    return true;
+  }
+}
+
+/** Ends early when there is a network again. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      clearTimeout(timer);
+      removeEventListener("online", over);
+      resolve();
+    };
+    const timer = setTimeout(over, ms);
+    addEventListener("online", over);
+  });
+}

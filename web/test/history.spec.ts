@@ -1,0 +1,74 @@
+import { expect, test } from "./support";
+
+const MANY = 600;
+
+test("a long history is scrolled through, searched, and jumped into", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  for (let at = 1; at <= MANY; at++) await bob.sends(chat, at === 40 ? "message 40 speaks of a lighthouse" : `message ${at}`);
+  await ann.api("PUT", `/chats/${chat}/receipts`, { read: await bob.sends(chat, "the last") });
+  await ann.open(`/c/${chat}`);
+  await expect(ann.message("the last")).toBeVisible();
+
+  // Upwards to the beginning, without a gap and without a jump.
+  const list = ann.page.getByTestId("virtuoso-scroller").last();
+  const seen = new Set<number>();
+  const look = async () => {
+    for (const text of await ann.page.locator("[data-message] .plain-text").allTextContents()) {
+      const found = /^message (\d+)/.exec(text);
+      if (found) seen.add(Number(found[1]));
+    }
+  };
+  await expect
+    .poll(
+      async () => {
+        await look();
+        await list.evaluate((scroller) => scroller.scrollBy(0, -600));
+        return seen.has(1);
+      },
+      { timeout: 120_000, intervals: [30] },
+    )
+    .toBe(true);
+  expect([...seen].sort((a, b) => a - b)).toEqual(Array.from({ length: MANY }, (_, at) => at + 1));
+  expect(await ann.page.locator("[data-message]").count()).toBeLessThan(120);
+
+  await ann.page.getByRole("button", { name: "To the newest message" }).click();
+  await expect(ann.message("the last")).toBeInViewport();
+
+  await ann.page.keyboard.press("Control+k");
+  await ann.page.keyboard.type("lighthouse");
+  const hit = ann.page.getByRole("complementary").getByRole("button").filter({ hasText: "speaks of a" });
+  await expect(hit.locator("mark")).toHaveText("lighthouse");
+  await ann.page.reload(); // so that it is far from what is loaded
+  await expect(ann.message("the last")).toBeVisible();
+  await ann.page.keyboard.press("Control+k");
+  await ann.page.keyboard.type("lighthouse");
+  await hit.click();
+  await expect(ann.message("lighthouse")).toBeInViewport();
+  // And from there downwards.
+  await expect
+    .poll(
+      async () => {
+        await list.evaluate((scroller) => scroller.scrollBy(0, 900));
+        return ann.message("the last").count();
+      },
+      { timeout: 120_000, intervals: [30] },
+    )
+    .toBe(1);
+});
+
+test("a chat opens where the unread begin", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  for (let at = 1; at <= 30; at++) await bob.sends(chat, `old ${at}`);
+  await ann.api("PUT", `/chats/${chat}/receipts`, { read: await bob.sends(chat, "the last that was read") });
+  for (let at = 1; at <= 40; at++) await bob.sends(chat, `new ${at}.`);
+  await ann.open(`/c/${chat}`);
+  await expect(ann.page.getByRole("separator")).toHaveText("New messages");
+  await expect(ann.message("new 1.")).toBeInViewport();
+  await expect(ann.message("new 40.")).not.toBeInViewport();
+  await expect(ann.chat("Bob").getByLabel(/unread$/)).toBeVisible();
+  await ann.page.getByRole("button", { name: "To the newest message" }).click();
+  await expect(ann.message("new 40.")).toBeInViewport();
+  await expect(ann.chat("Bob").getByLabel(/unread$/)).toHaveCount(0);
+});

@@ -1,0 +1,126 @@
+import { PASSWORD, expect, test } from "./support";
+
+const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
+test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
+  const [ann, bob, cleo] = [await arrive("Ann"), await arrive("Bob"), await arrive("Cleo")];
+  const chat = await ann.chatWith(bob);
+  await bob.sends(chat, "older");
+  await cleo.sends(await ann.chatWith(cleo), "newer");
+  await ann.open(`/c/${chat}`);
+  const first = ann.page.getByRole("complementary").getByRole("link").first();
+  await expect(first).toContainText("Cleo");
+  await ann.chatMenu("Pin");
+  await expect(first).toContainText("Bob");
+  await expect(ann.chat("Bob").getByLabel("Pinned")).toBeVisible();
+  await ann.chatMenu("Unpin");
+  await expect(first).toContainText("Cleo");
+
+  await ann.chatMenu("Mute");
+  await expect(ann.chat("Bob").getByLabel("Muted")).toBeVisible();
+  await ann.chatMenu("Unmute");
+  await expect(ann.chat("Bob").getByLabel("Muted")).toHaveCount(0);
+
+  await ann.chatMenu("Mark as unread");
+  await ann.page.getByText("Unread", { exact: true }).click();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await ann.page.getByText("All", { exact: true }).click();
+
+  await ann.chatMenu("Archive");
+  await expect(ann.chat("Bob")).toHaveCount(0);
+  await ann.page.getByText("Archived", { exact: true }).click();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await ann.page.reload();
+  await ann.page.getByText("Archived", { exact: true }).click();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await ann.chatMenu("Take out of the archive");
+  await ann.page.getByText("All", { exact: true }).click();
+  await expect(ann.chat("Bob")).toBeVisible();
+});
+
+test("a profile is changed, with a picture, and others see it", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  await ann.chatWith(bob);
+  await bob.open();
+  await ann.open();
+  await ann.settings("Profile");
+  await ann.page.locator("input[type=file]").last().setInputFiles({ name: "me.png", mimeType: "image/png", buffer: PNG });
+  await expect(ann.page.getByRole("button", { name: "Remove it" })).toBeVisible();
+  await ann.page.getByRole("textbox", { name: "Name", exact: true }).fill("Annabel Marlow");
+  await ann.page.getByRole("textbox", { name: "Username" }).fill(`${ann.username}x`);
+  await ann.page.getByRole("textbox", { name: "About you" }).fill("I sail.");
+  await ann.page.getByRole("button", { name: "Save" }).click();
+  await expect(ann.page.getByText("Your profile is saved.")).toBeVisible();
+  await expect(bob.chat("Annabel Marlow")).toBeVisible();
+  await expect(bob.chat("Annabel Marlow").locator("img")).toBeVisible();
+  await bob.chat("Annabel Marlow").click();
+  await bob.page.getByRole("button", { name: /, details$/ }).click();
+  await expect(bob.page.getByText("I sail.")).toBeVisible();
+
+  await ann.page.getByRole("textbox", { name: "Username" }).fill(bob.username);
+  await ann.page.getByRole("button", { name: "Save" }).click();
+  await expect(ann.page.getByRole("alert").filter({ hasText: "Somebody has this username" })).toBeVisible();
+});
+
+test("a password is changed, and other sessions end", async ({ arrive, browser }) => {
+  const ann = await arrive("Ann");
+  const other = await browser.newContext();
+  const login = (password: string) => other.request.post("/v1/auth/login", { data: { login: ann.username, password, device: "Old phone" } });
+  expect((await login(PASSWORD)).status()).toBe(200);
+  await ann.open();
+  await ann.settings("Sessions");
+  await expect(ann.page.getByText("Old phone")).toBeVisible();
+  await ann.page.getByRole("button", { name: "End", exact: true }).click();
+  await expect(ann.page.getByText("Old phone")).toHaveCount(0);
+  expect((await other.request.get("/v1/users/me")).status()).toBe(401);
+
+  await ann.page.getByRole("tab", { name: "Password" }).click();
+  await ann.page.getByLabel(/^The present one/).fill("not mine at all");
+  await ann.page.getByLabel(/^The new one/).fill("another-tugboat-8");
+  await ann.page.getByRole("button", { name: "Change the password" }).click();
+  await expect(ann.page.getByRole("alert")).toBeVisible();
+  await ann.page.getByLabel(/^The present one/).fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Change the password" }).click();
+  await expect(ann.page.getByText("Your password is another.")).toBeVisible();
+  expect((await login(PASSWORD)).status()).toBe(401);
+  expect((await login("another-tugboat-8")).status()).toBe(200);
+  await other.close();
+});
+
+test("somebody is blocked, and no longer", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await ann.open(`/c/${chat}`);
+  await ann.page.getByRole("button", { name: /, details$/ }).click();
+  await ann.page.getByRole("button", { name: "Block" }).click();
+  await expect(ann.page.getByRole("button", { name: "Unblock" })).toBeVisible();
+  await bob.open(`/c/${chat}`);
+  await bob.says("hello?");
+  await expect(bob.page.getByRole("alert").filter({ hasText: "Not sent" })).toBeVisible();
+  await ann.page.getByRole("button", { name: "Close" }).click();
+  await ann.settings("Blocked");
+  await ann.page.getByRole("button", { name: "Unblock" }).click();
+  await expect(ann.page.getByText("You block nobody.")).toBeVisible();
+});
+
+test("all that is mine is downloaded, and then the account is deleted", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await ann.sends(chat, "something to remember");
+  await bob.open(`/c/${chat}`);
+  await ann.open();
+  await ann.settings("My data");
+  const download = ann.page.waitForEvent("download");
+  await ann.page.getByRole("link", { name: "Download everything" }).click();
+  const stream = await (await download).createReadStream();
+  let text = "";
+  for await (const chunk of stream) text += String(chunk);
+  expect(text).toContain("something to remember");
+
+  await ann.page.getByLabel(/^Your password/).fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Delete my account" }).click();
+  await expect(ann.page.getByRole("button", { name: "Log in" })).toBeVisible();
+  await bob.page.reload();
+  await expect(bob.message("something to remember")).toBeVisible();
+  await expect(bob.chat("Ann")).toHaveCount(0);
+});
