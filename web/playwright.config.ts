@@ -13,6 +13,7 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: true,
+  ...(process.env["PICTURES"] === undefined ? { grepInvert: /@pictures/ } : { grep: /@pictures/ }),
   reporter: [["list"]],
   use: {
     baseURL: process.env["CARRIER_URL"] ?? "http://127.0.0.1:8080",

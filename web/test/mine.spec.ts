@@ -124,3 +124,25 @@ test("all that is mine is downloaded, and then the account is deleted", async ({
   await expect(bob.message("something to remember")).toBeVisible();
   await expect(bob.chat("Ann")).toHaveCount(0);
 });
+
+test("who looks elsewhere is notified, but not of a muted chat", async ({ arrive }) => {
+  const [ann, bob, cleo] = [await arrive("Ann", { permissions: ["notifications"] }), await arrive("Bob"), await arrive("Cleo")];
+  const [chat, muted] = [await ann.chatWith(bob), await ann.chatWith(cleo)];
+  await ann.api("PATCH", `/chats/${muted}/preferences`, { muted_until: "2199-01-01T00:00:00.000Z" });
+  await ann.page.addInitScript(() => {
+    document.hasFocus = () => false; // somebody who is at another window
+    const shown: string[] = [];
+    const Recorded = function (title: string, options: NotificationOptions) {
+      shown.push(`${title}: ${options.body}`);
+    };
+    Object.defineProperty(Recorded, "permission", { value: "granted" });
+    Object.assign(window, { Notification: Recorded, shown });
+  });
+  await ann.open();
+  await ann.settings("This page");
+  await ann.page.getByRole("switch", { name: /Notifications/ }).check({ force: true });
+  await cleo.sends(muted, "quietly");
+  await bob.sends(chat, "Look here");
+  const shown = () => ann.page.evaluate(() => (window as unknown as { shown: string[] }).shown);
+  await expect.poll(shown).toEqual(["Bob: Look here"]);
+});
