@@ -1,4 +1,4 @@
-/** The pictures of README: `npm run pictures`, against a server at CARRIER_URL. */
+/** The pictures of README: `npm run pictures`, against a new server at CARRIER_URL. */
 
 import { deflateSync } from "node:zlib";
 
