@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     tell("history: 2 messages, 2 edits, 1 flusher, 1 hydrator, 2 editors", &|| visit(history(2, 2, 1, 1, 2)));
     tell("history: 3 messages, 1 edit, 1 flusher, 1 hydrator, 1 editor", &|| visit(history(3, 1, 1, 1, 1)));
     tell("history with a power cut: 2 messages, 1 edit, 2 flushers", &|| visit(History { power_cuts: 1, ..history(2, 1, 2, 0, 1) }));
-    tell("history with two power cuts: 1 message, 1 edit, 1 flusher", &|| visit(History { power_cuts: 2, old: true, ..history(1, 1, 1, 0, 1) }));
+    tell("history with two power cuts: 1 message, 1 edit, 1 flusher", &|| {
+        visit(History { power_cuts: 2, old: true, ..history(1, 1, 1, 0, 1) })
+    });
     tell("a new chat: 2 messages, 2 creators", &|| visit(History { created: true, ..history(2, 0, 2, 2, 0) }));
     tell("a chat that is deleted: 2 messages, 2 flushers", &|| visit(History { deletes_chat: true, ..history(2, 0, 2, 1, 0) }));
     let membership = Membership { changes: 4, apis: 2, flushers: 2, hydrators: 2, power_cuts: 0, without: None };
