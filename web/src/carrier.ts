@@ -11,11 +11,6 @@ export function reason(error: unknown): string {
   return "The server does not answer. Are you online?";
 }
 
-/** The code of a refusal; `undefined` when nobody answered. */
-export function code(error: unknown): string | undefined {
-  return error instanceof CarrierError ? error.problem.code : undefined;
-}
-
 /** A picture of a person or a chat, at the size it is shown. */
 export function picture(url: string | undefined, size: number): string | undefined {
   if (url === undefined) return undefined;

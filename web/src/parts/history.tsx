@@ -60,7 +60,7 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
     mounted.current = true;
     const over = setTimeout(() => setFlash(undefined), 2500);
     return () => clearTimeout(over);
-  }, [focus, window.epoch]); // eslint-disable-line
+  }, [focus, window.epoch]);
 
   // What I write is seen, wherever I was.
   const sent = own.at(-1)?.message.client_id;

@@ -12,6 +12,7 @@ import { ChatFace, PersonFace } from "../parts/face";
 import { brief, chatName, useSystemText } from "../parts/names";
 import { Ticks } from "../parts/ticks";
 import { briefly } from "../parts/when";
+import { attempt } from "../state/acts";
 import { draft } from "../state/drafts";
 import { useOutbox } from "../state/outbox";
 import { nameOf } from "../state/people";
@@ -52,7 +53,7 @@ export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined
             <Menu.Item leftSection={<IconSettings size={16} />} onClick={onSettings}>
               Settings
             </Menu.Item>
-            <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void logOut()}>
+            <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void attempt(logOut)}>
               Log out
             </Menu.Item>
           </Menu.Dropdown>

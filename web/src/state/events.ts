@@ -4,7 +4,7 @@ import type { Message, ServerEvent } from "@carrier/client";
 
 import { needPeople } from "./people";
 import { take, without } from "./window";
-import { type Member, change, changeChat, changeWindow, forget, putChat, world } from "./world";
+import { type Member, change, changeChat, changeWindow, putChat, world } from "./world";
 
 /** Told of each message that is new, after it was taken. */
 type Listener = (message: Message) => void;
@@ -55,8 +55,6 @@ export function apply(event: ServerEvent): void {
       return typing(event.chat_id, event.user_id, event.expires_ms);
     case "presence":
       return change(({ presence }) => ({ presence: { ...presence, [event.user_id]: event } }));
-    case "session.revoked":
-      return forget();
   }
 }
 

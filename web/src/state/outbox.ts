@@ -28,39 +28,47 @@ const LONGEST_WAIT_MS = 20_000;
 
 export const useOutbox = create<{ waiting: Waiting[] }>(() => ({ waiting: [] }));
 
-const key = () => `carrier.outbox.${world().me?.id ?? ""}`;
-
-function read(): Waiting[] {
-  return JSON.parse(localStorage.getItem(key()) ?? "[]") as Waiting[];
-}
+const key = () => `carrier.outbox.${world().me?.id ?? ""}.`;
 
 /** What is stored is the truth: another tab may have changed it. */
-function alter(how: (waiting: Waiting[]) => Waiting[]): void {
-  const waiting = how(read());
-  if (waiting.length === 0) localStorage.removeItem(key());
-  else localStorage.setItem(key(), JSON.stringify(waiting));
-  useOutbox.setState({ waiting });
+function read(): Waiting[] {
+  const mine = Object.keys(localStorage).filter((name) => name.startsWith(key()));
+  const stored = mine.flatMap((name) => localStorage.getItem(name) ?? []);
+  return stored.map((text) => JSON.parse(text) as Waiting).sort((a, b) => a.at - b.at);
+}
+
+/** Each has an entry of its own: to change a list of all could undo what another tab does at the same time. */
+function keep(waiting: Waiting): void {
+  localStorage.setItem(key() + waiting.message.client_id, JSON.stringify(waiting));
+  refresh();
+}
+
+function refresh(): void {
+  useOutbox.setState({ waiting: read() });
 }
 
 export function send(chat: string, message: NewMessage, reply?: Message["reply_to"]): void {
-  const waiting: Waiting = { chat, message: { client_id: crypto.randomUUID(), ...message }, at: Date.now(), ...(reply && { reply }) };
-  alter((all) => [...all, waiting]);
+  const waiting: Waiting = { chat, message: { client_id: crypto.randomUUID(), ...message }, at: performance.timeOrigin + performance.now(), ...(reply && { reply }) };
+  keep(waiting);
   void drain();
 }
 
 export function retry(id: string): void {
-  alter((all) => all.map(({ refused, ...one }) => (one.message.client_id === id ? one : { ...one, ...(refused !== undefined && { refused }) })));
+  const found = read().find((one) => one.message.client_id === id);
+  if (found === undefined) return;
+  const { refused: _, ...again } = found;
+  keep(again);
   void drain();
 }
 
 export function discard(id: string): void {
-  alter((all) => all.filter((one) => one.message.client_id !== id));
+  localStorage.removeItem(key() + id);
+  refresh();
 }
 
 /** Begins with what an earlier page left, and goes on when there is a network again; call what it returns when somebody logs out. */
 export function openOutbox(): () => void {
-  const refresh = () => useOutbox.setState({ waiting: read() });
-  const changed = (event: StorageEvent) => event.key === key() && refresh();
+  const changed = (event: StorageEvent) => event.key?.startsWith(key()) === true && refresh();
   const again = () => void drain();
   refresh();
   again();
@@ -99,7 +107,8 @@ export async function drain(): Promise<void> {
 }
 
 /** False: try again later. */
-async function sent({ chat, message }: Waiting): Promise<boolean> {
+async function sent(waiting: Waiting): Promise<boolean> {
+  const { chat, message } = waiting;
   try {
     const { durability: _, ...row } = value(
       await api.POST("/chats/{chat_id}/messages", { params: { path: { chat_id: chat } }, body: message }),
@@ -111,7 +120,7 @@ async function sent({ chat, message }: Waiting): Promise<boolean> {
     const status = error instanceof CarrierError ? error.problem.status : 0;
     if (status === 401) return false; // who logs in again sends it
     if (status < 400 || status === 429 || status >= 500) return false;
-    alter((all) => all.map((one) => (one.message.client_id === message.client_id ? { ...one, refused: reason(error) } : one)));
+    keep({ ...waiting, refused: reason(error) });
     return true;
   }
 }

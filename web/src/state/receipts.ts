@@ -1,5 +1,7 @@
 /** Tells the others how far I have received and read: at most once a second, and only forward. */
 
+import { CarrierError, value } from "@carrier/client";
+
 import { api } from "../carrier";
 import { onMessage } from "./events";
 import { changeChat, world } from "./world";
@@ -29,8 +31,9 @@ async function tell(): Promise<void> {
   timer = undefined;
   try {
     const items = [...marks].map(([chat_id, mark]) => ({ chat_id, ...mark }));
-    for (let at = 0; at < items.length; at += 100) await api.PUT("/receipts", { body: { items: items.slice(at, at + 100) } });
-  } catch {
+    for (let at = 0; at < items.length; at += 100) value(await api.PUT("/receipts", { body: { items: items.slice(at, at + 100) } }));
+  } catch (error) {
+    if (error instanceof CarrierError && error.problem.status < 429) return; // again would be refused again
     // The network is gone: again with what is read next, or when it is back.
     for (const [chat, mark] of marks) waiting.set(chat, { ...mark, ...waiting.get(chat) });
     timer ??= setTimeout(() => void tell(), 5 * EVERY_MS);

@@ -40,7 +40,7 @@ export async function signUp(who: Parameters<typeof carrier.register>[0]): Promi
 }
 
 export async function logOut(): Promise<void> {
-  await api.POST("/auth/logout");
+  value(await api.POST("/auth/logout"));
   over();
   tabs.postMessage("out");
 }
