@@ -107,6 +107,11 @@ export class Carrier {
     return this.#put("PUT", "/users/me/avatar", image);
   }
 
+  /** Sets a group's picture. */
+  async setChatAvatar(chat: string, image: Blob): Promise<Chat> {
+    return this.#put("PUT", `/chats/${encodeURIComponent(chat)}/avatar`, image);
+  }
+
   /** The bytes of a file of a message. */
   async download(chat: string, hash: string): Promise<Blob> {
     const path = `/chats/${encodeURIComponent(chat)}/attachments/${encodeURIComponent(hash)}`;

@@ -7,7 +7,7 @@ import { IconBan, IconCamera, IconDots, IconDoorExit, IconTrash, IconUserPlus } 
 import { useEffect, useState } from "react";
 import { useLocation } from "wouter";
 
-import { api } from "../carrier";
+import { api, carrier } from "../carrier";
 import { ChatFace, PersonFace } from "../parts/face";
 import { chatName } from "../parts/names";
 import { type Chosen, PeoplePicker } from "../parts/people-picker";
@@ -113,11 +113,7 @@ function Naming({ chat }: { chat: Chat }) {
   const isChanged = name.trim() !== (chat.name ?? "") || description.trim() !== (chat.description ?? "");
   const picture = (file: File | null) =>
     file !== null &&
-    void attempt(async () => {
-      const answer = await fetch(`/v1/chats/${chat.id}/avatar`, { method: "PUT", body: file });
-      if (!answer.ok) throw new Error("refused");
-      putChat((await answer.json()) as Chat);
-    });
+    void attempt(async () => putChat(await carrier.setChatAvatar(chat.id, file)));
   return (
     <form
       onSubmit={(event) => {
