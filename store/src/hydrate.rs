@@ -100,6 +100,18 @@ impl Store {
         }
     }
 
+    /// Makes somebody resident who is new, and has no name yet. Whoever sleeps for longer than the lease begins again.
+    pub(crate) async fn begin_account(&self, id: UserId) -> Result<()> {
+        loop {
+            let nonce = Uuid::now_v7().to_string();
+            again(|| self.hot.begin_user(id, &nonce)).await?;
+            match again(|| self.hot.load_user(id, &nonce, None, &[], &[])).await? {
+                Loaded::Done | Loaded::Resident => return Ok(()),
+                Loaded::Fenced => {}
+            }
+        }
+    }
+
     /// Loads a user who just logged in, and their `chats` newest chats, so that what they ask for next is hot.
     pub async fn warm(&self, id: UserId, chats: usize) -> Result<usize> {
         // A login of long ago is no reason, if they are gone again.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use hot::{Known, Rate, UserChange, Verdict};
 use model::{Name, NameKind, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
-use uuid::Uuid;
 
 use crate::{Envelope, Error, Result, Store, again::again, password::Check};
 
@@ -34,9 +33,7 @@ impl Store {
         self.check_room()?;
         let hash = self.passwords.hash(password).await?;
         let id = UserId::new();
-        let nonce = Uuid::now_v7().to_string();
-        again(|| self.hot.begin_user(id, &nonce)).await?;
-        again(|| self.hot.load_user(id, &nonce, None, &[], &[])).await?;
+        self.begin_account(id).await?;
         let names = [Name::new(NameKind::Username, username), Name::new(NameKind::Email, email)];
         let claims = self.claim_all(id, &names).await?;
         let change = UserChange {

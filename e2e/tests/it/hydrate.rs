@@ -121,6 +121,22 @@ async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
     audit_sql(&stack, &ledgers).await;
 }
 
+on_both!(somebody_whose_registration_sleeps_for_longer_than_its_lease_is_registered);
+async fn somebody_whose_registration_sleeps_for_longer_than_its_lease_is_registered(sql: Sql) {
+    let options = Options { hydrate_lease: SECOND / 10, command_timeout: 60 * SECOND, ..Options::default() };
+    let stack = Stack::with(sql, options.on_one_redis()).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let load = proxy.rule_for(stack.sha(Verb::LoadUser), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.register("ann", "ann@example.org", "Ann", PASSWORD, "e2e").await });
+    load.wait_fired(1).await;
+    let over = async || stack.redis.keys("*:hydrating").await.is_empty();
+    eventually(30 * SECOND, "its lease is over", over).await;
+    load.release();
+    let entered = tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("registered");
+    assert_eq!(stack.store.login("ann", PASSWORD, "e2e").await.expect("logged in").user.id, entered.user.id);
+}
+
 /// Ann, who is here, and Bob, who is saved and no longer in Redis.
 async fn ann_and_cold_bob(stack: &Stack) -> (UserId, UserId) {
     let ann = stack.person("ann").await;
