@@ -2,6 +2,7 @@
 
 mod http;
 mod live;
+mod page;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use crate::{
     http::{Connection, Request},
     server::Server,
 };
+
+/// Of everybody here.
+const PASSWORD: &str = "tugboat-salad-7";
 
 /// Measures sends per second of a `carrier` of its own, and of an empty handler.
 #[derive(Parser)]
@@ -42,6 +46,12 @@ enum Role {
         #[arg(long, default_value_t = 2_000)]
         rate: u32,
     },
+    /// How the page scrolls through a long history, in Chromium
+    Page {
+        /// How many messages it has
+        #[arg(long, default_value_t = 100_000)]
+        messages: usize,
+    },
 }
 
 #[tokio::main]
@@ -57,6 +67,7 @@ async fn main() -> Result<()> {
             }
             return Ok(());
         }
+        Some(Role::Page { messages }) => return page::scroll(messages, cli.seconds).await,
         None => {}
     }
     let empty = Server::empty().await?;
@@ -119,15 +130,10 @@ async fn measure(address: &str, requests: Vec<Request>, time: Duration) -> Resul
 /// A user and a direct chat for each connection; the request that sends a message of a hundred characters to it.
 async fn prepare(address: &str, connections: usize) -> Result<Vec<Request>> {
     let mut connection = Connection::open(address).await?;
-    let mut register = async |name: String| -> Result<String> {
-        let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": "tugboat-salad-7" });
-        let answer = call(&mut connection, "/v1/auth/register", "", &body).await?;
-        Ok(answer["token"].as_str().context("no token")?.to_owned())
-    };
     let mut tokens = Vec::new();
     for at in 0..connections {
-        register(format!("peer{at}")).await?;
-        tokens.push(register(format!("user{at}")).await?);
+        register(&mut connection, &format!("peer{at}")).await?;
+        tokens.push(register(&mut connection, &format!("user{at}")).await?);
     }
     let mut sends = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -136,6 +142,13 @@ async fn prepare(address: &str, connections: usize) -> Result<Vec<Request>> {
         sends.push(Request::post(&path, token, &json!({ "body": "lorem ipsum dolor sit amet ".repeat(4) })));
     }
     Ok(sends)
+}
+
+/// Somebody new; their token.
+async fn register(connection: &mut Connection, name: &str) -> Result<String> {
+    let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+    let answer = call(connection, "/v1/auth/register", "", &body).await?;
+    Ok(answer["token"].as_str().context("no token")?.to_owned())
 }
 
 async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value) -> Result<Value> {

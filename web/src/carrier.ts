@@ -8,6 +8,8 @@ export const { api } = carrier;
 /** What to tell people of an error. */
 export function reason(error: unknown): string {
   if (error instanceof CarrierError) return error.problem.errors?.[0]?.detail ?? error.problem.detail;
+  // What fetch throws is a TypeError, whose words are the browser's.
+  if (error instanceof Error && !(error instanceof TypeError)) return error.message;
   return "The server does not answer. Are you online?";
 }
 

@@ -34,6 +34,22 @@ for (const colorScheme of ["light", "dark"] as const) {
     await expect(ann.message("An answer")).toBeVisible();
     await ann.message("An answer").hover();
     await look(page, "a chat");
+    await ann.message("An answer").getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Who has read it" }).waitFor();
+    await look(page, "a message's menu");
+    await page.getByRole("menuitem", { name: "Who has read it" }).click();
+    await page.getByRole("dialog").getByText("Bob").waitFor();
+    await look(page, "who has read it");
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("button", { name: "Emoji" }).click();
+    await page.getByRole("gridcell").first().waitFor();
+    await look(page, "the emoji");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "What to do with this chat" }).click();
+    await page.getByRole("menuitem", { name: "Clear for me" }).click();
+    await page.getByRole("dialog").getByText("Clear this chat?").waitFor();
+    await look(page, "a question");
+    await page.getByRole("button", { name: "Never mind" }).click();
     await page.goto(`/c/${group}`);
     await expect(ann.message("hello")).toBeVisible();
     await look(page, "a group");
@@ -79,6 +95,16 @@ test("a keyboard is enough", async ({ page, arrive }) => {
   await page.keyboard.type("Yes");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("article").filter({ hasText: "Yes" })).toBeVisible();
+
+  // The menu of a message has arrows of its own.
+  await page.getByRole("article").filter({ hasText: "Yes" }).focus();
+  for (let at = 0; at < 3; at++) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("menuitem", { name: "Edit" })).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("menuitem").nth(1)).toBeFocused();
+  await page.keyboard.press("Escape");
 
   // From the list of messages up to his, and an answer to it.
   await page.getByTestId("virtuoso-scroller").last().focus();

@@ -75,3 +75,31 @@ test("no script but the page's own runs, and what people write stays text", asyn
   expect(asked.filter((url) => url.includes("spy.png"))).toEqual([]);
   await expect(ann.page).not.toHaveTitle(/stolen/);
 });
+
+test("whoever comes after somebody at the same browser finds nothing of theirs", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await bob.sends(chat, "between the two of us");
+  await ann.open(`/c/${chat}`);
+  await ann.field.fill("a secret draft");
+  await ann.page.getByRole("textbox", { name: /^Search/ }).fill("between");
+  await expect(ann.page.getByRole("complementary").locator("mark")).toBeVisible();
+  await ann.page.getByRole("button", { name: "Ann: account" }).click();
+  await ann.page.getByRole("menuitem", { name: "Log out" }).click();
+  await ann.page.getByLabel("Username or e-mail").fill(bob.username);
+  await ann.page.getByLabel(/^Password/).fill(PASSWORD);
+  await ann.page.getByRole("button", { name: "Log in" }).click();
+  await expect(ann.page.getByRole("complementary", { name: "Chats" })).toBeVisible();
+  expect(await ann.page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain("secret");
+  await expect(ann.page.getByRole("textbox", { name: /^Search/ })).toHaveValue("");
+});
+
+test("whose session is ended elsewhere is told so", async ({ arrive, browser }) => {
+  const ann = await arrive("Ann");
+  await ann.open();
+  const other = await browser.newContext();
+  await other.request.post("/v1/auth/login", { data: { login: ann.username, password: PASSWORD }, headers: { "sec-fetch-site": "same-origin" } });
+  await other.request.delete("/v1/auth/sessions", { headers: { "sec-fetch-site": "same-origin" } });
+  await expect(ann.page.getByText("Your session has ended.")).toBeVisible();
+  await other.close();
+});

@@ -57,6 +57,44 @@ test("a long history is scrolled through, searched, and jumped into", async ({ a
     .toBe(1);
 });
 
+test("a quote leads to what it answers, as often as it is clicked", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  const id = await bob.sends(chat, "the question");
+  for (let at = 1; at <= 60; at++) await bob.sends(chat, `between ${at}`);
+  await ann.sends(chat, "the answer", { reply_to: id });
+  await ann.open(`/c/${chat}`); // what it answers is loaded, and far above
+  for (let time = 0; time < 2; time++) {
+    await expect(ann.message("the answer")).toBeInViewport();
+    await ann.message("the answer").getByRole("button", { name: /the question/ }).click();
+    await expect(ann.message(/^the question/)).toBeInViewport();
+    await ann.page.getByRole("button", { name: "To the newest message" }).click();
+  }
+});
+
+test("a search goes through one chat, from hit to hit", async ({ arrive }) => {
+  const [ann, bob, cleo] = [await arrive("Ann"), await arrive("Bob"), await arrive("Cleo")];
+  const [chat, other] = [await ann.chatWith(bob), await ann.chatWith(cleo)];
+  await bob.sends(chat, "a red lantern");
+  for (let at = 1; at <= 40; at++) await bob.sends(chat, `between ${at}`);
+  await bob.sends(chat, "a green lantern");
+  await cleo.sends(other, "a lantern elsewhere");
+  await ann.open(`/c/${chat}`);
+  await expect(ann.message("a green lantern")).toBeVisible();
+  await ann.chatMenu("Search in this chat");
+  await ann.page.keyboard.type("lantern");
+  const hits = ann.page.getByRole("complementary").getByRole("button").filter({ has: ann.page.locator("mark") });
+  await expect(hits).toHaveCount(2);
+  await ann.page.keyboard.press("ArrowDown");
+  await ann.page.keyboard.press("ArrowDown");
+  await ann.page.keyboard.press("Enter");
+  await expect(ann.message("a red lantern")).toBeInViewport();
+  await hits.first().click();
+  await expect(ann.message("a green lantern")).toBeInViewport();
+  await ann.page.getByRole("button", { name: "Clear the search" }).click();
+  await expect(ann.chat("Cleo")).toBeVisible();
+});
+
 test("a chat opens where the unread begin", async ({ arrive }) => {
   const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
   const chat = await ann.chatWith(bob);

@@ -16,15 +16,21 @@ test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
   await ann.chatMenu("Unpin");
   await expect(first).toContainText("Cleo");
 
-  await ann.chatMenu("Mute");
+  await ann.chatMenu("Mute", "For an hour");
   await expect(ann.chat("Bob").getByLabel("Muted")).toBeVisible();
   await ann.chatMenu("Unmute");
   await expect(ann.chat("Bob").getByLabel("Muted")).toHaveCount(0);
 
   await ann.chatMenu("Mark as unread");
   await ann.page.getByText("Unread", { exact: true }).click();
-  await expect(ann.chat("Bob")).toBeVisible();
+  await expect(ann.chat("Bob").getByLabel("Marked as unread")).toBeVisible();
   await ann.page.getByText("All", { exact: true }).click();
+  await ann.chat("Cleo").click();
+  await ann.chat("Bob").click(); // who opens it has seen it
+  await expect(ann.chat("Bob").getByLabel("Marked as unread")).toHaveCount(0);
+  await ann.page.reload();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await expect(ann.chat("Bob").getByLabel("Marked as unread")).toHaveCount(0);
 
   await ann.chatMenu("Archive");
   await expect(ann.chat("Bob")).toHaveCount(0);
@@ -36,6 +42,31 @@ test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
   await ann.chatMenu("Take out of the archive");
   await ann.page.getByText("All", { exact: true }).click();
   await expect(ann.chat("Bob")).toBeVisible();
+});
+
+test("the list has a menu for each chat", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  for (const text of ["one", "two"]) await bob.sends(chat, text);
+  await ann.open();
+  await expect(ann.chat("Bob").getByLabel("2 unread")).toBeVisible();
+  await ann.chat("Bob").click({ button: "right" });
+  await ann.page.getByRole("menuitem", { name: "Mark as read" }).click();
+  await expect(ann.chat("Bob").getByLabel("2 unread")).toHaveCount(0);
+  await ann.page.reload();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await expect(ann.chat("Bob").getByLabel(/unread/)).toHaveCount(0);
+
+  await ann.chat("Bob").hover();
+  await ann.page.getByRole("button", { name: "What to do with Bob" }).click();
+  await ann.page.getByRole("menuitem", { name: "Delete the chat" }).click();
+  await ann.confirms("Delete");
+  await expect(ann.chat("Bob")).toHaveCount(0);
+  await bob.sends(chat, "back again"); // it comes back with the next message, without what was before
+  await expect(ann.chat("Bob")).toContainText("back again");
+  await ann.chat("Bob").click();
+  await expect(ann.message("back again")).toBeVisible();
+  await expect(ann.message("two")).toHaveCount(0);
 });
 
 test("a profile is changed, with a picture, and others see it", async ({ arrive }) => {
@@ -93,14 +124,18 @@ test("somebody is blocked, and no longer", async ({ arrive }) => {
   await ann.open(`/c/${chat}`);
   await ann.page.getByRole("button", { name: /, details$/ }).click();
   await ann.page.getByRole("button", { name: "Block" }).click();
-  await expect(ann.page.getByRole("button", { name: "Unblock" })).toBeVisible();
+  await expect(ann.page.getByRole("dialog").getByRole("button", { name: "Unblock" })).toBeVisible();
+  await expect(ann.field).toHaveCount(0); // nobody writes to whom they block
   await bob.open(`/c/${chat}`);
   await bob.says("hello?");
   await expect(bob.page.getByRole("alert").filter({ hasText: "Not sent" })).toBeVisible();
   await ann.page.getByRole("button", { name: "Close" }).click();
   await ann.settings("Blocked");
-  await ann.page.getByRole("button", { name: "Unblock" }).click();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Unblock" }).click();
   await expect(ann.page.getByText("You block nobody.")).toBeVisible();
+  await ann.page.getByRole("button", { name: "Close" }).click();
+  await ann.says("we are well again");
+  await expect(bob.message("we are well again")).toBeVisible();
 });
 
 test("all that is mine is downloaded, and then the account is deleted", async ({ arrive }) => {

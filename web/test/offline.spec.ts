@@ -78,3 +78,56 @@ test("a message that is refused says why, and is tried again or thrown away", as
   await ann.page.getByRole("button", { name: "Discard" }).click();
   await expect(ann.message("and now?")).toHaveCount(0);
 });
+
+test("a message that waits does not keep anybody from what was found", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  const id = await bob.sends(chat, "the lighthouse");
+  for (let at = 1; at <= 200; at++) await bob.sends(chat, `between ${at}`);
+  await ann.open(`/c/${chat}`);
+  await ann.page.route("**/v1/chats/*/messages", (route) => (route.request().method() === "POST" ? route.abort() : route.fallback()));
+  await ann.says("it waits");
+  await expect(ann.message("it waits").getByLabel("Sending")).toBeVisible();
+  await ann.open(`/c/${chat}?at=${id}`);
+  await expect(ann.message("the lighthouse")).toBeInViewport();
+});
+
+test("a chat that could not be loaded is loaded when there is a network again", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  await bob.sends(await ann.chatWith(bob), "patience");
+  await ann.open();
+  await expect(ann.chat("Bob")).toBeVisible();
+  await ann.context.setOffline(true);
+  await ann.chat("Bob").click();
+  await expect(ann.page.getByText("No connection. Trying again")).toBeVisible();
+  await ann.context.setOffline(false);
+  await expect(ann.message("patience")).toBeVisible();
+});
+
+test("what happens in a chat that is new while nobody is there is told", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  await ann.open();
+  await ann.context.setOffline(true);
+  await expect(ann.page.getByRole("status").filter({ hasText: "Offline" })).toBeVisible();
+  const chat = await bob.chatWith(ann);
+  await bob.open(`/c/${chat}`);
+  await bob.says("are you there?");
+  await ann.context.setOffline(false);
+  await expect(ann.chat("Bob").getByLabel("1 unread")).toBeVisible();
+  await expect(bob.message("are you there?").getByLabel("Delivered")).toBeVisible();
+});
+
+test("a part of the page that does not come takes nothing else with it", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await bob.sends(chat, "some **bold** words");
+  await ann.page.route(/assets\/(markdown|settings)-/, (route) => route.abort());
+  await ann.page.addInitScript(() => sessionStorage.setItem("carrier.renewed", String(Date.now()))); // it was loaded anew already
+  await ann.open(`/c/${chat}`);
+  await expect(ann.message("some **bold** words")).toBeVisible(); // as it was written
+  await ann.page.getByRole("button", { name: "Ann: account" }).click();
+  await ann.page.getByRole("menuitem", { name: "Settings" }).click();
+  await expect(ann.page.getByText("This could not be loaded.")).toBeVisible();
+  await ann.says("and it goes on");
+  await expect(ann.message("and it goes on")).toBeVisible();
+});

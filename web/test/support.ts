@@ -93,9 +93,14 @@ export class Person {
     await this.page.getByRole("menuitem", { name: what }).click();
   }
 
-  async chatMenu(what: string): Promise<void> {
+  async chatMenu(...what: string[]): Promise<void> {
     await this.page.getByRole("button", { name: "What to do with this chat" }).click();
-    await this.page.getByRole("menuitem", { name: what }).click();
+    for (const name of what) await this.page.getByRole("menuitem", { name, exact: true }).click();
+  }
+
+  /** Says yes to the question that is asked. */
+  async confirms(what: string): Promise<void> {
+    await this.page.getByRole("dialog").getByRole("button", { name: what, exact: true }).click();
   }
 
   async settings(tab: string): Promise<void> {

@@ -83,7 +83,15 @@ test("a message is edited, answered, reacted to, and deleted", async ({ arrive }
   await bob.does("An answer", "Delete for me");
   await expect(bob.message("An answer")).toHaveCount(0);
   await expect(ann.message("An answer")).toBeVisible();
+  // What happens to it now is nothing to him.
+  await ann.message("An answer").hover();
+  await ann.message("An answer").getByRole("button", { name: "React" }).click();
+  await ann.page.getByRole("button", { name: "React with 👍" }).click();
+  await ann.says("Are you still there?");
+  await expect(bob.message("Are you still there?")).toBeVisible();
+  await expect(bob.message("An answer")).toHaveCount(0);
   await ann.does(/^(?!.*An answer).*The first/, "Delete for everyone");
+  await ann.confirms("Delete for everyone");
   await expect(bob.message("This message was deleted")).toBeVisible();
 });
 
@@ -114,4 +122,47 @@ test("two tabs of one person agree", async ({ arrive }) => {
   await ann.page.getByRole("button", { name: "Ann: account" }).click();
   await ann.page.getByRole("menuitem", { name: "Log out" }).click();
   await expect(other.getByRole("button", { name: "Log in" })).toBeVisible();
+});
+
+test("a group sees how far a message has come, and who has read it", async ({ arrive }) => {
+  const [ann, bob, cleo] = [await arrive("Ann"), await arrive("Bob"), await arrive("Cleo")];
+  const chat = await ann.group("Crew", bob, cleo);
+  await ann.open(`/c/${chat}`);
+  await ann.says("All hands");
+  const reach = (name: string) => ann.message("All hands").getByLabel(name, { exact: true });
+  await bob.open();
+  await cleo.open();
+  await expect(reach("Delivered")).toBeVisible();
+  await bob.chat("Crew").click();
+  await expect(bob.message("All hands")).toBeVisible();
+  await ann.does("All hands", "Who has read it");
+  const group = (title: string) => ann.page.getByRole("dialog").locator("div").filter({ has: ann.page.getByRole("heading", { name: title, exact: true }) }).last();
+  const people = (title: string) => ann.page.getByRole("dialog").getByRole("list").nth(title === "Read by" ? 0 : 1);
+  await expect(group("Read by")).toBeVisible();
+  await expect(people("Read by")).toHaveText(/Bob/);
+  await expect(people("Delivered to")).toHaveText(/Cleo/);
+  await ann.page.getByRole("button", { name: "Close" }).click();
+  await cleo.chat("Crew").click();
+  await expect(reach("Read")).toBeVisible();
+});
+
+test("any emoji can be searched for, written and reacted with", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await bob.open(`/c/${chat}`);
+  await ann.open(`/c/${chat}`);
+  await ann.field.fill("Ahoy");
+  await ann.page.getByRole("button", { name: "Emoji" }).click();
+  await ann.page.getByRole("searchbox", { name: "Search emoji" }).fill("sailboat");
+  await ann.page.getByRole("gridcell", { name: "sailboat" }).click();
+  await expect(ann.field).toHaveValue("Ahoy⛵️");
+  await ann.page.keyboard.press("Escape");
+  await ann.field.press("Enter");
+  await expect(bob.message("Ahoy⛵️")).toBeVisible();
+  await bob.message("Ahoy").hover();
+  await bob.message("Ahoy").getByRole("button", { name: "React" }).click();
+  await bob.page.getByRole("button", { name: "Any other emoji" }).click();
+  await bob.page.getByRole("searchbox", { name: "Search emoji" }).fill("octopus");
+  await bob.page.getByRole("gridcell", { name: "octopus" }).click();
+  await expect(ann.message("Ahoy").getByRole("button", { name: "🐙 1, me too" })).toBeVisible();
 });

@@ -1,6 +1,7 @@
 /** A typed client of Carrier's API. Everything in `schema.d.ts` is made of the OpenAPI document; this file adds sessions, errors and files. */
 
 import createClient, { type Client, type Middleware } from "openapi-fetch";
+import { v7 } from "uuid";
 
 import { Live, type LiveOptions } from "./live.js";
 import type { components, paths } from "./schema.js";
@@ -63,9 +64,10 @@ export class Carrier {
     return this.#opened(value(await this.api.POST("/auth/register", { body })));
   }
 
-  /** Logs in with a username or an e-mail address. */
-  async login(login: string, password: string): Promise<Account> {
-    return this.#opened(value(await this.api.POST("/auth/login", { body: { login, password } })));
+  /** Logs in with a username or an e-mail address; `device` is what the list of sessions calls it. */
+  async login(login: string, password: string, device?: string): Promise<Account> {
+    const body = { login, password, ...(device !== undefined && { device }) };
+    return this.#opened(value(await this.api.POST("/auth/login", { body })));
   }
 
   #opened(opened: Schemas["Opened"]): Account {
@@ -75,7 +77,7 @@ export class Carrier {
 
   /** Sends a message, and sends it again for as long as nobody answers: under its `client_id` it is there once. */
   async send(chat: string, message: Schemas["NewMessage"], tries = 3): Promise<Message> {
-    const body = { client_id: crypto.randomUUID(), ...message };
+    const body = { client_id: newKey(), ...message };
     for (;;) {
       try {
         return value(await this.api.POST("/chats/{chat_id}/messages", { params: { path: { chat_id: chat } }, body }));
@@ -131,6 +133,9 @@ export class Carrier {
     return response;
   }
 }
+
+/** A key for a message, under which it may be sent again for as long as it takes: it tells when it was made, so that the server knows where to look. */
+export const newKey = (): string => v7();
 
 /** The answer to a call of `api`, or its problem as an error. */
 export function value<T>(answer: { data?: T; error?: unknown }): T {

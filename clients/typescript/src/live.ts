@@ -46,6 +46,7 @@ export class Live {
   #socket: WebSocketLike | undefined;
   /** The latest. */
   #connecting: WebSocketLike | undefined;
+  #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #wait = FIRST_WAIT_MS;
@@ -77,26 +78,29 @@ export class Live {
   /** Connects anew at once, as when a network is there again. */
   reconnect(): void {
     this.#wait = FIRST_WAIT_MS;
-    if (this.#retry === undefined) return this.#connecting?.close(); // a connection that stood before is dead, or is on its way
     clearTimeout(this.#retry);
     this.#retry = undefined;
+    this.#drop(); // a connection that stood before is dead
     void this.#connect();
   }
 
   /** Ends it. */
   close(): void {
     this.#closed = true;
-    this.#end();
+    clearTimeout(this.#retry);
+    this.#drop();
   }
 
   async #connect(): Promise<void> {
     if (this.#closed) return;
+    const attempt = ++this.#attempt;
+    const isOver = () => this.#closed || attempt !== this.#attempt; // another has begun meanwhile
     try {
       const query = new URLSearchParams();
       if (this.cursor !== undefined) query.set("since", this.cursor);
       // A page of the server's own origin has its cookie; no other can show its token but by a ticket.
       if (this.carrier.token !== undefined) query.set("ticket", value(await this.carrier.api.POST("/events/tickets")).ticket);
-      if (this.#closed) return;
+      if (isOver()) return;
       const Socket = this.options.WebSocket ?? (globalThis.WebSocket as unknown as NonNullable<LiveOptions["WebSocket"]>);
       const socket = new Socket(`${this.carrier.socketUrl}?${query}`);
       this.#connecting = socket;
@@ -108,15 +112,16 @@ export class Live {
         else this.#later();
       };
       socket.onerror = () => undefined; // a close follows
-      this.#listen(socket);
+      this.#listen();
     } catch (error) {
+      if (isOver()) return;
       if (error instanceof CarrierError && error.problem.status === 401) this.#over();
       else this.#later();
     }
   }
 
   async #take(socket: WebSocketLike, event: ServerEvent): Promise<void> {
-    this.#listen(socket);
+    this.#listen();
     switch (event.type) {
       case "hello":
         this.#socket = socket;
@@ -147,23 +152,37 @@ export class Live {
   async #catchUp(socket: WebSocketLike): Promise<void> {
     this.#catching = true;
     try {
-      for (let more = true; more && this.cursor !== undefined; ) {
+      for (let more = true; more && socket === this.#connecting && this.cursor !== undefined; ) {
         const page = value(await this.carrier.api.GET("/sync", { params: { query: { since: this.cursor } } }));
         page.changes.forEach((change) => this.options.onEvent(change));
         this.cursor = page.cursor;
         more = page.more;
       }
+      if (socket === this.#connecting) this.#catching = false;
     } catch {
-      socket.close(); // and again from where we are
-    } finally {
-      this.#catching = false;
+      if (socket !== this.#connecting) return;
+      this.#drop(); // and again from where we are
+      this.#later();
     }
   }
 
   /** A connection on which nothing comes for too long is dead. */
-  #listen(socket: WebSocketLike): void {
+  #listen(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => socket.close(), this.#silent);
+    this.#silence = setTimeout(() => {
+      this.#drop();
+      this.#later();
+    }, this.#silent);
+  }
+
+  /** Nothing is heard of the latest connection any more. To close one whose way is gone would take a browser a minute. */
+  #drop(): void {
+    const socket = this.#connecting;
+    this.#end();
+    if (socket === undefined) return;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close();
   }
 
   #answered(ref: string | undefined): Answer | undefined {
@@ -174,15 +193,11 @@ export class Live {
 
   #end(): void {
     clearTimeout(this.#silence);
-    const socket = this.#connecting;
     this.#socket = undefined;
     this.#connecting = undefined;
+    this.#catching = false;
     for (const { reject } of this.#answers.values()) reject(new Error("the connection ended"));
     this.#answers.clear();
-    if (this.#closed) {
-      clearTimeout(this.#retry);
-      socket?.close();
-    }
   }
 
   #over(): void {

@@ -1,20 +1,26 @@
 /** Where messages are written. */
 
-import { ActionIcon, Box, Group, Loader, Paper, Text, TextInput, Textarea, Tooltip, UnstyledButton } from "@mantine/core";
-import { IconAlertTriangle, IconArrowUp, IconFile, IconHeading, IconPaperclip, IconX } from "@tabler/icons-react";
+import { ActionIcon, Box, Group, Loader, Paper, Popover, Text, TextInput, Textarea, Tooltip, UnstyledButton } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconAlertTriangle, IconArrowUp, IconFile, IconHeading, IconMoodSmile, IconPaperclip, IconX } from "@tabler/icons-react";
 import type { Attachment, Chat, Message } from "@carrier/client";
-import { type ClipboardEvent, type KeyboardEvent, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
+import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, lazy, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
 
 import { editMessage } from "../state/acts";
-import { draft, keepDraft } from "../state/drafts";
+import { draft, draftKey, keepDraft } from "../state/drafts";
 import { send } from "../state/outbox";
 import { nameOf } from "../state/people";
 import { say } from "../state/session";
 import { upload } from "../state/upload";
-import { useMe, useWorld } from "../state/world";
+import { useMe, useWorld, world } from "../state/world";
 import { sizeOf } from "./attachments";
 import { PersonFace } from "./face";
+import { Waiting } from "./message-tools";
 import { brief } from "./names";
+import { mentionsIn } from "./mention";
+import { Part } from "./part";
+
+const EmojiPicker = lazy(() => import("./emoji-picker"));
 
 const TYPING_EVERY_MS = 3000;
 const MOST_FILES = 10;
@@ -26,9 +32,12 @@ interface Picked {
   progress: number;
   done?: Attachment;
   failed?: string;
+  abort: AbortController;
 }
 
 export interface ComposerHandle {
+  /** A text is written on. */
+  write: (text: string) => void;
   reply: (message: Message) => void;
   edit: (message: Message) => void;
   add: (files: Iterable<File>) => void;
@@ -43,17 +52,21 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
   const [answered, setAnswered] = useState<Message>();
   const [edited, setEdited] = useState<Message>();
   const [picked, setPicked] = useState<Picked[]>([]);
-  const [at, setAt] = useState(0);
+  const [at, setAt] = useState(text.length);
   const field = useRef<HTMLTextAreaElement>(null);
   const chooser = useRef<HTMLInputElement>(null);
   const typed = useRef(0);
-  const suggestions = useSuggestions(chat, text, at);
+  const found = useSuggestions(chat, text, at);
   const [choice, setChoice] = useState(0);
+  const [isDismissed, setDismissed] = useState(false);
+
+  const suggestions = isDismissed ? [] : found;
 
   const focus = () => setTimeout(() => field.current?.focus());
   const write = (now: string) => {
     setText(now);
     setChoice(0);
+    setDismissed(false);
     if (edited === undefined) keepDraft(me.id, chat.id, now);
     if (now !== "" && edited === undefined && Date.now() - typed.current > TYPING_EVERY_MS) {
       typed.current = Date.now();
@@ -62,16 +75,22 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
   };
 
   const add = (files: Iterable<File>) => {
-    const more = [...files].slice(0, MOST_FILES - picked.length).map((file): Picked => ({ key: ++keys, file, progress: 0 }));
+    const all = [...files];
+    const more = all.slice(0, MOST_FILES - picked.length).map((file): Picked => ({ key: ++keys, file, progress: 0, abort: new AbortController() }));
+    if (more.length < all.length) notifications.show({ color: "red", message: `A message has at most ${MOST_FILES} files.` });
     setPicked((all) => [...all, ...more]);
     more.forEach(begin);
   };
-  const begin = ({ key, file }: Picked) => {
+  const begin = ({ key, file, abort }: Picked) => {
     const alter = (part: Partial<Picked>) => setPicked((all) => all.map((one) => (one.key === key ? { ...one, ...part } : one)));
-    upload(chat.id, file, (progress) => alter({ progress })).then(
+    upload(chat.id, file, abort.signal, (progress) => alter({ progress })).then(
       (done) => alter({ done, progress: 1 }),
       (error: Error) => alter({ failed: error.message }),
     );
+  };
+  const remove = (one: Picked) => {
+    one.abort.abort();
+    setPicked((all) => all.filter((other) => other.key !== one.key));
   };
   const again = (one: Picked) => {
     setPicked((all) => all.map(({ failed, ...other }) => (other.key === one.key ? { ...other, progress: 0 } : { ...other, ...(failed !== undefined && { failed }) })));
@@ -86,6 +105,11 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
   };
 
   useImperativeHandle(handle, () => ({
+    write: (more) => {
+      if (edited !== undefined) leave();
+      write(text.trim() === "" ? more : `${text}\n${more}`);
+      focus();
+    },
     reply: (message) => {
       setEdited(undefined);
       setAnswered(message);
@@ -129,21 +153,28 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
     focus();
   };
 
-  const choose = (username: string) => {
-    const begun = text.slice(0, at).replace(/@[\w.-]*$/, `@${username} `);
+  /** What is before the caret becomes this. */
+  const writeBefore = (begun: string) => {
     write(begun + text.slice(at));
+    setAt(begun.length);
     setTimeout(() => field.current?.setSelectionRange(begun.length, begun.length));
   };
+  const choose = (username: string) => writeBefore(text.slice(0, at).replace(/@[\w.-]*$/, `@${username} `));
 
   const keyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.nativeEvent.isComposing) return;
     const suggested = suggestions[choice];
+    if (suggested !== undefined && event.key === "Escape") {
+      event.stopPropagation();
+      return setDismissed(true);
+    }
     if (suggested !== undefined && ["ArrowUp", "ArrowDown", "Enter", "Tab"].includes(event.key)) {
       event.preventDefault();
       if (event.key === "Enter" || event.key === "Tab") return choose(suggested.username);
       const step = event.key === "ArrowUp" ? suggestions.length - 1 : 1;
       return setChoice((choice + step) % suggestions.length);
     }
-    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+    if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       void submit();
     } else if (event.key === "Escape" && (edited !== undefined || answered !== undefined)) {
@@ -155,18 +186,25 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
     }
   };
 
+  const pick = (event: ChangeEvent<HTMLInputElement>) => {
+    add(event.currentTarget.files ?? []);
+    event.currentTarget.value = ""; // the same file may be picked again
+  };
   const paste = (event: ClipboardEvent) => {
     if (event.clipboardData.files.length === 0) return;
     event.preventDefault();
     add(event.clipboardData.files);
   };
 
+  // A draft is written on at its end.
+  useEffect(() => field.current?.setSelectionRange(field.current.value.length, field.current.value.length), []);
   // Another tab may have written on.
+  const isDraft = edited === undefined;
   useEffect(() => {
-    const changed = (event: StorageEvent) => event.key === `carrier.draft.${me.id}.${chat.id}` && setText(event.newValue ?? "");
+    const changed = (event: StorageEvent) => isDraft && event.key === draftKey(me.id, chat.id) && setText(event.newValue ?? "");
     addEventListener("storage", changed);
     return () => removeEventListener("storage", changed);
-  }, [me.id, chat.id]);
+  }, [me.id, chat.id, isDraft]);
 
   return (
     <Box className="composer">
@@ -212,7 +250,7 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
       {picked.length > 0 && (
         <Group gap="xs" className="picked">
           {picked.map((one) => (
-            <PickedFile key={one.key} one={one} onRemove={() => setPicked((all) => all.filter((other) => other !== one))} onRetry={() => again(one)} />
+            <PickedFile key={one.key} one={one} onRemove={() => remove(one)} onRetry={() => again(one)} />
           ))}
         </Group>
       )}
@@ -237,7 +275,7 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
       <Group className="composer-line" wrap="nowrap" align="flex-end" gap={4}>
         {edited === undefined && (
           <>
-            <input ref={chooser} type="file" multiple hidden aria-label="Files" onChange={(event) => event.currentTarget.files && add(event.currentTarget.files)} />
+            <input ref={chooser} type="file" multiple hidden aria-label="Files" onChange={pick} />
             <Tooltip label="Attach files">
               <ActionIcon variant="subtle" color="gray" size={38} radius="xl" aria-label="Attach files" onClick={() => chooser.current?.click()}>
                 <IconPaperclip size={20} stroke={1.7} />
@@ -272,6 +310,20 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
           onKeyDown={keyDown}
           onPaste={paste}
         />
+        <Popover position="top-end" withinPortal trapFocus returnFocus>
+          <Popover.Target>
+            <Tooltip label="Emoji">
+              <ActionIcon variant="subtle" color="gray" size={38} radius="xl" aria-label="Emoji" visibleFrom="sm">
+                <IconMoodSmile size={20} stroke={1.7} />
+              </ActionIcon>
+            </Tooltip>
+          </Popover.Target>
+          <Popover.Dropdown p={6}>
+            <Part instead={<Waiting />}>
+              <EmojiPicker onChoose={(emoji) => writeBefore(text.slice(0, at) + emoji)} />
+            </Part>
+          </Popover.Dropdown>
+        </Popover>
         <Tooltip label={edited === undefined ? "Send" : "Save"}>
           <ActionIcon variant="filled" size={38} radius="xl" aria-label={edited === undefined ? "Send" : "Save"} disabled={!isReady} onClick={() => void submit()}>
             <IconArrowUp size={20} />
@@ -327,8 +379,10 @@ function useSuggestions(chat: Chat, text: string, at: number) {
 
 /** Whom a text mentions, of the people of the chat. */
 function mentioned(chat: Chat, text: string): string[] {
-  const { people, members } = useWorld.getState();
-  const names = new Set([...text.matchAll(/@([\w.-]{3,32})/g)].map((found) => found[1]!.toLowerCase()));
-  const ids = (members[chat.id] ?? chat.members).map((member) => member.user_id);
-  return names.size === 0 ? [] : ids.filter((id) => names.has(people[id]?.username.toLowerCase() ?? ""));
+  if (!text.includes("@")) return [];
+  const { people, members } = world();
+  const known = (members[chat.id] ?? chat.members).flatMap(({ user_id: id }) => (people[id] === undefined ? [] : [[people[id].username.toLowerCase(), id] as const]));
+  const ids = new Map(known);
+  const found = mentionsIn(text, (name) => ids.has(name)).map(({ name }) => ids.get(name)!);
+  return [...new Set(found)];
 }

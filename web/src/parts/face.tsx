@@ -3,13 +3,20 @@
 import { Avatar, Indicator } from "@mantine/core";
 import { IconUsers } from "@tabler/icons-react";
 import type { Chat } from "@carrier/client";
+import type { CSSProperties } from "react";
 
 import { picture } from "../carrier";
 import { usePerson } from "../state/people";
 import { type Profile, useWorld } from "../state/world";
 
-/** Colours in which initials can be read, by day and by night. */
-const INITIALS = ["blue", "indigo", "violet", "grape"];
+/** So many colours tell people apart; page.css has them, for day and for night. */
+const HUES = 7;
+
+/** The colour of somebody, always the same, for their name and their initials. */
+export function hueOf(id: string): CSSProperties {
+  const number = Number.parseInt(id.slice(-6), 16) % HUES; // the end of an id is random
+  return { "--hue": `var(--hue-${Number.isNaN(number) ? 0 : number})` } as CSSProperties;
+}
 
 export function PersonFace({ id, person, size = 40, presence = false }: { id: string; person?: Profile | undefined; size?: number; presence?: boolean }) {
   const known = usePerson(id);
@@ -18,7 +25,7 @@ export function PersonFace({ id, person, size = 40, presence = false }: { id: st
   const isOnline = useWorld((world) => presence && world.presence[id]?.online === true);
   const one = me ?? known ?? person;
   const face = (
-    <Avatar src={picture(one?.avatar_url, size) ?? null} name={one?.display_name ?? "?"} color="initials" allowedInitialsColors={INITIALS} size={size} radius={size} alt="" aria-hidden imageProps={{ loading: "lazy" }} />
+    <Avatar src={picture(one?.avatar_url, size) ?? null} name={one?.display_name ?? "?"} className="face" style={hueOf(id)} size={size} radius={size} alt="" aria-hidden imageProps={{ loading: "lazy" }} />
   );
   if (!presence) return face;
   return (

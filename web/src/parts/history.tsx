@@ -1,16 +1,18 @@
 /** A chat's messages: a virtual list that grows at both ends. */
 
-import { ActionIcon, Badge, Center, Loader } from "@mantine/core";
+import { ActionIcon, Badge, Center, Loader, VisuallyHidden } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
-import type { Attachment, Chat } from "@carrier/client";
+import type { Attachment, Chat, Message } from "@carrier/client";
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { type ListRange, Virtuoso, type VirtuosoHandle } from "react-virtuoso";
 
 import { loadAfter, loadBefore, loadNewest } from "../state/history";
 import { type Waiting, useOutbox } from "../state/outbox";
+import { usePerson } from "../state/people";
 import { type Window, place } from "../state/window";
 import { useMe } from "../state/world";
 import { type Around, type Begin, MessageRow, type Shown } from "./message";
+import { brief } from "./names";
 import { isSameDay } from "./when";
 
 /** Messages of one person within this time stand together. */
@@ -26,17 +28,16 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
   const me = useMe();
   const waiting = useOutbox((outbox) => outbox.waiting);
   const list = useRef<VirtuosoHandle>(null);
-  const mounted = useRef(false);
   const [atEnd, setAtEnd] = useState(true);
-  const [flash, setFlash] = useState(window.focus);
   const { items, first, before, after, focus } = window;
+  const [flash, setFlash] = useState(focus?.id);
 
   const own = useMemo(() => {
     // The event may be quicker than the answer.
-    const arrived = new Set(items.slice(-100).map((message) => message.client_id));
+    const arrived = new Set(items.slice(-100).map((message) => message.sender_id === me.id && message.client_id));
     const mine = waiting.filter((one) => one.chat === chat.id && !arrived.has(one.message.client_id));
     return mine.length === 0 ? NONE : mine;
-  }, [waiting, items, chat.id]);
+  }, [waiting, items, chat.id, me.id]);
   const shown = useMemo<Shown[]>(
     () => (own === NONE || after ? items : [...items, ...own.map((one, at) => pending(one, at, me.id))]),
     [items, own, after, me.id],
@@ -48,24 +49,26 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
     [items, readUpTo, me.id],
   );
   const [start] = useState(() => {
-    const at = focus ?? firstUnread;
+    const at = focus?.id ?? firstUnread;
     const index = at === undefined ? -1 : place(items, at);
     return index >= 0 && index < items.length ? { index, align: "center" as const } : { index: Math.max(shown.length - 1, 0), align: "end" as const };
   });
 
+  const begunWith = useRef(focus);
   useEffect(() => {
-    setFlash(focus);
+    setFlash(focus?.id);
     if (focus === undefined) return;
-    if (mounted.current) list.current?.scrollToIndex({ index: place(items, focus), align: "center" }); // else it begins there
-    mounted.current = true;
+    if (begunWith.current !== focus) list.current?.scrollToIndex({ index: place(items, focus.id), align: "center" }); // else it began there
     const over = setTimeout(() => setFlash(undefined), 2500);
     return () => clearTimeout(over);
-  }, [focus, window.epoch]);
+  }, [focus]);
 
-  // What I write is seen, wherever I was.
+  // What I write is seen, wherever I was; what waits since before is not what I write now.
   const sent = own.at(-1)?.message.client_id;
+  const seen = useRef(sent);
   useEffect(() => {
-    if (sent === undefined) return;
+    if (sent === undefined || sent === seen.current) return;
+    seen.current = sent;
     if (after) void loadNewest(chat.id);
     else list.current?.scrollToIndex({ index: "LAST", align: "end" });
   }, [sent, after, chat.id]);
@@ -105,6 +108,7 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
 
   return (
     <div className="history" onKeyDown={moveAmong} role="log" aria-label="Messages" aria-live="off">
+      <Announced message={items.at(-1)} isEnd={!after} />
       <Virtuoso
         ref={list}
         className="history-list"
@@ -112,7 +116,7 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
         totalCount={shown.length}
         firstItemIndex={first}
         initialTopMostItemIndex={start}
-        computeItemKey={(_, message) => message.client_id ?? message.id}
+        computeItemKey={(_, message) => (message.client_id === undefined ? message.id : `${message.sender_id} ${message.client_id}`)}
         itemContent={item}
         rangeChanged={reach}
         atBottomStateChange={setAtEnd}
@@ -135,6 +139,15 @@ export function History({ chat, window, begin }: { chat: Chat; window: Window; b
       )}
     </div>
   );
+}
+
+/** Whoever listens to the page is told what comes: the list itself would read out all that is scrolled past. */
+function Announced({ message, isEnd }: { message: Message | undefined; isEnd: boolean }) {
+  const me = useMe();
+  const [begun] = useState(message?.id ?? 0);
+  const sender = usePerson(message?.sender_id ?? me.id);
+  const isNew = isEnd && message !== undefined && message.id > begun && message.sender_id !== me.id && message.kind === "text";
+  return <VisuallyHidden aria-live="polite">{isNew && `${sender?.display_name ?? "…"}: ${brief(message)}`}</VisuallyHidden>;
 }
 
 const More = () => (
@@ -181,7 +194,8 @@ function stand(one: Shown | undefined, next: Shown | undefined): boolean {
 /** The arrows go from message to message; Tab goes on to what can be done with one. */
 function moveAmong(event: KeyboardEvent<HTMLElement>): void {
   const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (step === undefined || event.target instanceof HTMLTextAreaElement) return;
+  // What is opened from here, as a menu, has arrows of its own; its events come through here, though it is elsewhere.
+  if (step === undefined || event.defaultPrevented || !(event.target instanceof Node && event.currentTarget.contains(event.target))) return;
   const all = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-message]")];
   const at = all.findIndex((one) => one.contains(document.activeElement));
   const next = at === -1 ? all.at(-1) : all[at + step];

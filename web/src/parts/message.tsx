@@ -1,18 +1,19 @@
 /** One message, with everything that can be done to it. */
 
-import { ActionIcon, Box, Group, Menu, Popover, Text, Tooltip, UnstyledButton } from "@mantine/core";
-import { IconArrowBackUp, IconCopy, IconDots, IconMoodSmile, IconPencil, IconRefresh, IconTrash, IconTrashX } from "@tabler/icons-react";
+import { Box, Group, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { IconRefresh } from "@tabler/icons-react";
 import type { Chat, Message } from "@carrier/client";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
 
-import { deleteMessage, toggleReaction } from "../state/acts";
+import { toggleReaction } from "../state/acts";
 import { jump } from "../state/history";
 import { discard, retry } from "../state/outbox";
 import { nameOf, usePerson } from "../state/people";
 import { read } from "../state/receipts";
 import { reach, useMe, useWorld } from "../state/world";
 import { Attachments } from "./attachments";
-import { PersonFace } from "./face";
+import { PersonFace, hueOf } from "./face";
+import { Tools } from "./message-tools";
 import { useSystemText } from "./names";
 import { RichText } from "./rich-text";
 import { Ticks } from "./ticks";
@@ -33,11 +34,10 @@ export interface Around {
 
 /** What can be begun with a message in the composer. */
 export interface Begin {
+  write: (text: string) => void;
   reply: (message: Message) => void;
   edit: (message: Message) => void;
 }
-
-const FAVOURITES = ["👍", "❤️", "😂", "😮", "😢", "🎉", "🙏", "👀"];
 
 interface Props extends Around {
   message: Shown;
@@ -96,9 +96,9 @@ function useSeen(message: Shown, chat: Chat, isMine: boolean) {
 function SystemLine({ message }: { message: Message }) {
   const text = useSystemText(message);
   return (
-    <Tooltip label={allOf(message.created_at)} openDelay={400}>
-      <div className="system">{text}</div>
-    </Tooltip>
+    <div className="system" title={allOf(message.created_at)}>
+      {text}
+    </div>
   );
 }
 
@@ -109,6 +109,9 @@ function Bubble({ message, chat, begin, isMine, first, last, isFocus }: BubblePr
   const names = useNames(message);
   const isOthers = chat.kind === "group" && !isMine;
   const isDead = message.deleted === true;
+  // What can be done with a message is made when somebody comes near it: most are only scrolled past.
+  const [isNear, setNear] = useState(false);
+  const comeNear = () => setNear(true);
   return (
     <div className="line" data-mine={isMine || undefined} data-focus={isFocus || undefined}>
       {isOthers && <div className="line-face">{last && <PersonFace id={message.sender_id} size={32} />}</div>}
@@ -120,9 +123,11 @@ function Bubble({ message, chat, begin, isMine, first, last, isFocus }: BubblePr
         role="article"
         aria-label={`${isMine ? "You" : (sender?.display_name ?? "…")}, ${timeOf(message.created_at)}`}
         data-message={message.id}
+        onPointerEnter={comeNear}
+        onFocus={comeNear}
       >
         {isOthers && first && (
-          <Text size="sm" fw={650} className="sender">
+          <Text size="sm" fw={650} style={hueOf(message.sender_id)} className="sender">
             {sender?.display_name ?? "…"}
           </Text>
         )}
@@ -138,20 +143,18 @@ function Bubble({ message, chat, begin, isMine, first, last, isFocus }: BubblePr
         )}
         <span className="foot">
           {message.edited_at !== undefined && !isDead && (
-            <Tooltip label={`Edited ${allOf(message.edited_at)}`} openDelay={400}>
-              <span>edited</span>
-            </Tooltip>
+            <span title={`Edited ${allOf(message.edited_at)}`}>edited</span>
           )}
-          <Tooltip label={allOf(message.created_at)} openDelay={400}>
-            <time dateTime={message.created_at}>{timeOf(message.created_at)}</time>
-          </Tooltip>
+          <time dateTime={message.created_at} title={allOf(message.created_at)}>
+            {timeOf(message.created_at)}
+          </time>
           {isMine && !isDead && message.refused === undefined && (
             <Ticks reach={message.waiting === true ? "sending" : reach(message, chat.others, chat.saved)} />
           )}
         </span>
-        {message.waiting === undefined && !isDead && <Tools message={message} chat={chat} begin={begin} isMine={isMine} />}
+        {isNear && message.waiting === undefined && !isDead && <Tools message={message} chat={chat} begin={begin} isMine={isMine} />}
         {message.reactions !== undefined && !isDead && <ReactionRow message={message} />}
-        {message.refused !== undefined && <Refused message={message} why={message.refused} />}
+        {message.refused !== undefined && <Refused message={message} why={message.refused} begin={begin} />}
       </div>
     </div>
   );
@@ -179,7 +182,7 @@ function Quote({ chat, reply }: { chat: string; reply: NonNullable<Message["repl
   );
 }
 
-function Refused({ message, why }: { message: Shown; why: string }) {
+function Refused({ message, why, begin }: { message: Shown; why: string; begin: Begin }) {
   const id = message.client_id ?? "";
   return (
     <Group gap="xs" mt={4} role="alert">
@@ -189,6 +192,17 @@ function Refused({ message, why }: { message: Shown; why: string }) {
       <UnstyledButton className="link" onClick={() => retry(id)}>
         <IconRefresh size={13} /> Try again
       </UnstyledButton>
+      {message.body !== "" && (
+        <UnstyledButton
+          className="link"
+          onClick={() => {
+            discard(id);
+            begin.write(message.body);
+          }}
+        >
+          Change it
+        </UnstyledButton>
+      )}
       <UnstyledButton className="link" onClick={() => discard(id)}>
         Discard
       </UnstyledButton>
@@ -218,63 +232,5 @@ function ReactionRow({ message }: { message: Message }) {
         );
       })}
     </Group>
-  );
-}
-
-function Tools({ message, chat, begin, isMine }: { message: Message; chat: Chat; begin: Begin; isMine: boolean }) {
-  const [open, setOpen] = useState(false);
-  const mayDelete = isMine || (chat.kind === "group" && chat.my.role !== "member");
-  return (
-    <div className="tools" data-open={open || undefined}>
-      <Popover onChange={setOpen} position="top" withinPortal trapFocus returnFocus>
-        <Popover.Target>
-          <Tooltip label="React">
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label="React">
-              <IconMoodSmile size={17} />
-            </ActionIcon>
-          </Tooltip>
-        </Popover.Target>
-        <Popover.Dropdown p={6}>
-          <Group gap={2}>
-            {FAVOURITES.map((emoji) => (
-              <UnstyledButton key={emoji} className="emoji" aria-label={`React with ${emoji}`} onClick={() => void toggleReaction(message, emoji)}>
-                {emoji}
-              </UnstyledButton>
-            ))}
-          </Group>
-        </Popover.Dropdown>
-      </Popover>
-      <Tooltip label="Reply">
-        <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Reply" onClick={() => begin.reply(message)}>
-          <IconArrowBackUp size={17} />
-        </ActionIcon>
-      </Tooltip>
-      <Menu onChange={setOpen} position="bottom-end" withinPortal>
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label="More">
-            <IconDots size={17} />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {isMine && (
-            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => begin.edit(message)}>
-              Edit
-            </Menu.Item>
-          )}
-          <Menu.Item leftSection={<IconCopy size={16} />} onClick={() => void navigator.clipboard.writeText(message.body)}>
-            Copy text
-          </Menu.Item>
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconTrash size={16} />} onClick={() => void deleteMessage(message, "me")}>
-            Delete for me
-          </Menu.Item>
-          {mayDelete && (
-            <Menu.Item color="red" leftSection={<IconTrashX size={16} />} onClick={() => void deleteMessage(message, "everyone")}>
-              Delete for everyone
-            </Menu.Item>
-          )}
-        </Menu.Dropdown>
-      </Menu>
-    </div>
   );
 }

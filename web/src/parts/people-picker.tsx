@@ -20,27 +20,28 @@ interface Props {
   onChange: (chosen: Chosen[]) => void;
   /** They are in already. */
   without?: ReadonlySet<string>;
-  onlyOne?: boolean;
+  /** Nobody by an address: only a new chat can be begun with one. */
+  isKnownOnly?: boolean;
 }
 
-export function PeoplePicker({ label, chosen, onChange, without, onlyOne = false }: Props) {
+export function PeoplePicker({ label, chosen, onChange, without, isKnownOnly = false }: Props) {
   const me = useMe();
   const [words, setWords] = useState("");
   const [searched] = useDebouncedValue(words.trim(), 150);
   const people = useQuery({
-    queryKey: ["people", searched],
+    queryKey: ["people to choose", searched],
     queryFn: async () => {
       const { items } = value(await api.GET("/users", { params: { query: { query: searched, limit: 30 } } }));
       putPeople(items);
       return items;
     },
   });
-  const isAddress = /^\S+@\S+\.\S+$/.test(words.trim());
+  const isAddress = !isKnownOnly && /^\S+@\S+\.\S+$/.test(words.trim());
   const isChosen = (id: string) => chosen.some((one) => one.id === id);
   const toggle = (one: Chosen) => {
     setWords("");
     if (isChosen(one.id)) onChange(chosen.filter((other) => other.id !== one.id));
-    else onChange(onlyOne ? [one] : [...chosen, one]);
+    else onChange([...chosen, one]);
   };
   const found = (people.data ?? []).filter((person: Profile) => person.id !== me.id && without?.has(person.id) !== true);
   return (
@@ -54,7 +55,7 @@ export function PeoplePicker({ label, chosen, onChange, without, onlyOne = false
           ))}
           <PillsInput.Field
             aria-label={label}
-            placeholder={chosen.length === 0 ? "Name, username or e-mail" : ""}
+            placeholder={chosen.length > 0 ? "" : isKnownOnly ? "Name or username" : "Name, username or e-mail"}
             value={words}
             data-autofocus
             onChange={(event) => setWords(event.currentTarget.value)}
@@ -63,7 +64,7 @@ export function PeoplePicker({ label, chosen, onChange, without, onlyOne = false
               if (event.key === "Enter" && words !== "") {
                 event.preventDefault();
                 if (isAddress) toggle({ id: words.trim(), name: words.trim() });
-                else if (first !== undefined) toggle({ id: first.id, name: first.display_name });
+                else if (first !== undefined && searched === words.trim()) toggle({ id: first.id, name: first.display_name });
               }
               if (event.key === "Backspace" && words === "" && chosen.length > 0) onChange(chosen.slice(0, -1));
             }}

@@ -1,6 +1,5 @@
 /** How far a message of mine has come. */
 
-import { Tooltip } from "@mantine/core";
 import { IconCheck, IconChecks, IconCircleCheck, IconClock } from "@tabler/icons-react";
 
 import type { Reach } from "../state/world";
@@ -16,8 +15,8 @@ const SAYS: Record<Reach | "sending", string> = {
 export function Ticks({ reach }: { reach: Reach | "sending" }) {
   const Icon = { sending: IconClock, sent: IconCheck, stored: IconCircleCheck, delivered: IconChecks, read: IconChecks }[reach];
   return (
-    <Tooltip label={SAYS[reach]} openDelay={400}>
-      <Icon size={15} stroke={2} className={`ticks ${reach}`} role="img" aria-label={SAYS[reach]} />
-    </Tooltip>
+    <span className={`ticks ${reach}`} role="img" aria-label={SAYS[reach]} title={SAYS[reach]}>
+      <Icon size={15} stroke={2} aria-hidden />
+    </span>
   );
 }

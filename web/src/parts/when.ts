@@ -1,5 +1,7 @@
 /** Times as people say them. */
 
+import { useEffect, useState } from "react";
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const dayAndMonth = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "long" });
@@ -30,6 +32,9 @@ export function dayOf(at: string | number): string {
   return time.getFullYear() === new Date().getFullYear() ? dayAndMonth.format(time) : date.format(time);
 }
 
+/** `7 November 2025` */
+export const dateOf = (at: string | number) => date.format(new Date(at));
+
 /** For a list: the time of today, else the day. */
 export function briefly(at: string | number): string {
   const time = new Date(at);
@@ -43,12 +48,24 @@ export function isSameDay(one: string | number, other: string | number): boolean
   return new Date(one).toDateString() === new Date(other).toDateString();
 }
 
-/** `just now`, `5 minutes ago`, `3 hours ago`, `on Monday` */
+const MINUTE_MS = 60_000;
+
+/** Whatever says how long ago something was is drawn again each minute. */
+export function useMinute(): void {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((at) => at + 1), MINUTE_MS);
+    return () => clearInterval(timer);
+  }, []);
+}
+
+/** `just now`, `5 minutes ago`, `3 hours ago`, `yesterday`, `on Monday` */
 export function ago(at: string): string {
   const minutes = Math.floor((Date.now() - Date.parse(at)) / 60_000);
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} ${minutes === 1 ? "minute" : "minutes"} ago`;
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} ${hours === 1 ? "hour" : "hours"} ago`;
-  return `on ${dayOf(at)}`;
+  const days = daysAgo(new Date(at));
+  return days <= 1 ? "yesterday" : `on ${dayOf(at)}`;
 }

@@ -2,38 +2,50 @@
 
 import { ActionIcon, Badge, Box, CloseButton, Group, Menu, SegmentedControl, Skeleton, Stack, Text, TextInput, Tooltip, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { IconAt, IconBellOff, IconEdit, IconLogout, IconPin, IconSearch, IconSettings } from "@tabler/icons-react";
+import { IconAt, IconBellOff, IconDots, IconEdit, IconLogout, IconPin, IconSearch, IconSettings } from "@tabler/icons-react";
 import type { Chat } from "@carrier/client";
-import { memo, useMemo, useState } from "react";
+import { type KeyboardEvent, memo, useMemo, useState } from "react";
 import { Virtuoso } from "react-virtuoso";
 import { Link } from "wouter";
 
+import { ChatMenuItems } from "../parts/chat-menu";
 import { ChatFace, PersonFace } from "../parts/face";
 import { brief, chatName, useSystemText } from "../parts/names";
+import { sure } from "../parts/sure";
 import { Ticks } from "../parts/ticks";
 import { briefly } from "../parts/when";
 import { attempt } from "../state/acts";
 import { draft } from "../state/drafts";
 import { useOutbox } from "../state/outbox";
 import { nameOf } from "../state/people";
+import { endSearch, setWords, useSearch } from "../state/search";
 import { logOut } from "../state/session";
-import { inOrder, isMuted, reach, useMe, useWorld } from "../state/world";
+import { inOrder, isMuted, isUnread, reach, useMe, useWorld } from "../state/world";
 import { Found } from "./found";
 
 type Show = "all" | "unread" | "archived";
+
+async function leave(): Promise<void> {
+  const many = useOutbox.getState().waiting.length;
+  const what = many === 1 ? "A message is" : `${many} messages are`;
+  if (many > 0 && !(await sure("Log out?", `${what} not sent yet, and would be lost.`, "Log out"))) return;
+  await attempt(logOut);
+}
 
 export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined; onNew: () => void; onSettings: () => void }) {
   const me = useMe();
   const chats = useWorld((world) => world.chats);
   const isListed = useWorld((world) => world.listed);
   const [show, setShow] = useState<Show>("all");
-  const [words, setWords] = useState("");
+  const { words, chat: within } = useSearch();
+  const searchedChat = useWorld((world) => (within === undefined ? undefined : world.chats[within]));
   const [searched] = useDebouncedValue(words.trim(), 200);
 
   const shown = useMemo(() => {
-    const isShown = ({ preferences, unread_count }: Chat) => {
+    const isShown = (chat: Chat) => {
+      const { preferences } = chat;
       if (show === "archived") return preferences.archived;
-      return !preferences.archived && (show === "all" || unread_count > 0 || preferences.marked_unread);
+      return !preferences.archived && (show === "all" || isUnread(chat));
     };
     return inOrder(chats).filter(isShown);
   }, [chats, show]);
@@ -53,7 +65,7 @@ export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined
             <Menu.Item leftSection={<IconSettings size={16} />} onClick={onSettings}>
               Settings
             </Menu.Item>
-            <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void attempt(logOut)}>
+            <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void leave()}>
               Log out
             </Menu.Item>
           </Menu.Dropdown>
@@ -62,12 +74,12 @@ export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined
           id="search"
           className="grow"
           aria-label="Search chats, people and messages"
-          placeholder="Search"
+          placeholder={searchedChat === undefined ? "Search" : `Search in ${chatName(searchedChat)}`}
           leftSection={<IconSearch size={16} />}
-          rightSection={words !== "" && <CloseButton size="sm" aria-label="Clear the search" onClick={() => setWords("")} />}
+          rightSection={(words !== "" || within !== undefined) && <CloseButton size="sm" aria-label="Clear the search" onClick={endSearch} />}
           value={words}
           onChange={(event) => setWords(event.currentTarget.value)}
-          onKeyDown={(event) => event.key === "Escape" && setWords("")}
+          onKeyDown={searchKey}
           variant="filled"
           radius="xl"
         />
@@ -78,7 +90,7 @@ export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined
         </Tooltip>
       </Group>
       {searched !== "" ? (
-        <Found words={searched} onOpen={() => setWords("")} />
+        <Found words={searched} within={within} />
       ) : (
         <>
           <SegmentedControl
@@ -102,10 +114,53 @@ export function ChatList({ chat, onNew, onSettings }: { chat: string | undefined
               className="grow"
               data={shown}
               computeItemKey={(_, { id }) => id}
-              itemContent={(_, one) => <Item chat={one} isOpen={one.id === chat} />}
+              itemContent={(_, one) => <Row chat={one} isOpen={one.id === chat} />}
             />
           )}
         </>
+      )}
+    </Box>
+  );
+}
+
+/** Enter opens what was found first; the arrow goes down into what was found. */
+function searchKey(event: KeyboardEvent<HTMLInputElement>): void {
+  const first = document.querySelector<HTMLButtonElement>(".found button");
+  if (event.key === "Escape") endSearch();
+  else if (event.key === "Enter") first?.click();
+  else if (event.key === "ArrowDown") first?.focus();
+  else return;
+  event.preventDefault();
+}
+
+/** One chat; what can be done with it is made when somebody comes near. */
+function Row({ chat, isOpen }: { chat: Chat; isOpen: boolean }) {
+  const [isNear, setNear] = useState(false);
+  const [isMenu, setMenu] = useState(false);
+  const name = chatName(chat);
+  return (
+    <Box
+      className="chat-row"
+      onPointerEnter={(event) => event.pointerType === "mouse" && setNear(true)}
+      onPointerLeave={() => setNear(false)}
+      onContextMenu={(event) => {
+        event.preventDefault();
+        setNear(true);
+        setMenu(true);
+      }}
+    >
+      <Item chat={chat} isOpen={isOpen} />
+      {(isNear || isMenu) && (
+        <Menu opened={isMenu} onChange={setMenu} position="bottom-end" width={220}>
+          <Menu.Target>
+            <ActionIcon className="chat-more" variant="default" size={26} radius="xl" aria-label={`What to do with ${name}`}>
+              <IconDots size={16} />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <ChatMenuItems chat={chat} />
+          </Menu.Dropdown>
+        </Menu>
       )}
     </Box>
   );
@@ -115,7 +170,7 @@ const Item = memo(function Item({ chat, isOpen }: { chat: Chat; isOpen: boolean 
   const name = chatName(chat);
   const { id, last_message, unread_count, unread_mentions, preferences } = chat;
   const quiet = isMuted(chat);
-  const unread = unread_count > 0 || preferences.marked_unread;
+  const unread = isUnread(chat);
   return (
     <Link href={`/c/${id}`} className="chat-item plain" data-open={isOpen || undefined} aria-current={isOpen ? "page" : undefined}>
       <ChatFace chat={chat} />
@@ -142,7 +197,7 @@ const Item = memo(function Item({ chat, isOpen }: { chat: Chat; isOpen: boolean 
             </Badge>
           )}
           {unread && (
-            <Badge size="md" circle={unread_count < 10} color={quiet ? "gray" : "harbor"} aria-label={`${unread_count} unread`}>
+            <Badge size="md" circle={unread_count < 10} color={quiet ? "gray" : "harbor"} aria-label={unread_count > 0 ? `${unread_count} unread` : "Marked as unread"}>
               {unread_count > 0 ? (unread_count > 999 ? "999+" : unread_count) : ""}
             </Badge>
           )}

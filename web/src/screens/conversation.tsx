@@ -1,33 +1,38 @@
 /** The right side: one chat. */
 
 import { ActionIcon, Box, Button, Center, Group, Loader, Menu, Stack, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
-import { IconArchive, IconArrowLeft, IconBellOff, IconDotsVertical, IconEraser, IconInfoCircle, IconMail, IconPin } from "@tabler/icons-react";
-import type { Chat } from "@carrier/client";
-import { type DragEvent, Suspense, lazy, useEffect, useMemo, useRef, useState } from "react";
-import { Link } from "wouter";
+import { IconArrowLeft, IconDotsVertical } from "@tabler/icons-react";
+import { type Chat, value } from "@carrier/client";
+import { useQueryClient } from "@tanstack/react-query";
+import { type DragEvent, type ReactNode, lazy, useEffect, useMemo, useRef, useState } from "react";
+import { Link, useLocation } from "wouter";
 
+import { api } from "../carrier";
+
+import { ChatMenuItems } from "../parts/chat-menu";
 import { Composer, type ComposerHandle } from "../parts/composer";
 import { ChatFace } from "../parts/face";
 import { History } from "../parts/history";
 import type { Begin } from "../parts/message";
 import { chatName } from "../parts/names";
-import { ago } from "../parts/when";
-import { clearChat, findChat, loadMembers, prefer } from "../state/acts";
-import { jump, loadFirst } from "../state/history";
+import { Part } from "../parts/part";
+import { ago, useMinute } from "../parts/when";
+import { attempt, loadMembers, prefer } from "../state/acts";
+import { findChat } from "../state/events";
+import { jump, leave, loadFirst } from "../state/history";
+import { useBlocked } from "../state/blocked";
 import { nameOf } from "../state/people";
-import { isMuted, useMe, useWorld, world } from "../state/world";
+import { useMe, useWorld, world } from "../state/world";
 
 const Details = lazy(() => import("./details"));
 
-/** "Until I say so". */
-const FOR_EVER = "2200-01-01T00:00:00.000Z";
-
 export function Conversation({ id, at }: { id: string; at: number | undefined }) {
   const chat = useWorld((world) => world.chats[id]);
+  const isListed = useWorld((world) => world.listed);
   const [isMissing, setMissing] = useState(false);
-  useEffect(() => {
-    if (chat === undefined) void findChat(id).then((found) => setMissing(!found));
-  }, [chat, id]);
+  const again = useAgain(async () => {
+    if (chat === undefined && isListed) setMissing(!(await findChat(id)));
+  }, `${id} ${chat === undefined} ${isListed}`);
   if (chat !== undefined) return <Open chat={chat} at={at} />;
   return (
     <Center h="100%">
@@ -39,31 +44,59 @@ export function Conversation({ id, at }: { id: string; at: number | undefined })
           </Button>
         </Stack>
       ) : (
-        <Loader type="dots" aria-label="Loading" />
+        <Loading failed={again} what="Loading" />
       )}
     </Center>
   );
 }
 
+const AGAIN_MS = 3000;
+/** In larger groups nobody is told how far the others have read. */
+const MOST_TOLD = 64;
+
+/** Does something when `of` is another; when it fails, again until it does not. Whether it has failed. */
+function useAgain(act: () => Promise<void> | undefined, of: string): boolean {
+  const isOnline = useWorld((world) => world.connection === "online");
+  const [failed, setFailed] = useState(0);
+  useEffect(() => {
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const fail = () => {
+      if (!isOver) timer = setTimeout(() => setFailed((times) => times + 1), AGAIN_MS);
+    };
+    act()?.then(() => !isOver && setFailed(0), fail);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [of, failed, isOnline]);
+  return failed > 0;
+}
+
+const Loading = ({ failed, what }: { failed: boolean; what: string }) =>
+  failed ? <Text c="dimmed">No connection. Trying again …</Text> : <Loader type="dots" aria-label={what} />;
+
 function Open({ chat, at }: { chat: Chat; at: number | undefined }) {
   const me = useMe();
   const window = useWorld((world) => world.windows[chat.id]);
-  const [failed, setFailed] = useState(false);
   const [isDetailed, setDetailed] = useState(false);
   const [isOver, setOver] = useState(false);
   const composer = useRef<ComposerHandle>(null);
-  const begin = useMemo<Begin>(() => ({ reply: (message) => composer.current?.reply(message), edit: (message) => composer.current?.edit(message) }), []);
+  const begin = useMemo<Begin>(() => ({ write: (text) => composer.current?.write(text), reply: (message) => composer.current?.reply(message), edit: (message) => composer.current?.edit(message) }), []);
 
+  useEffect(() => () => leave(chat.id), [chat.id]);
   const isEmpty = window === undefined;
+  const [, navigate] = useLocation();
+  const failed = useAgain(() => {
+    if (at === undefined) return isEmpty ? loadFirst(chat.id) : undefined;
+    return jump(chat.id, at).then(() => navigate(`/c/${chat.id}`, { replace: true })); // so that the same may be asked for again
+  }, `${chat.id} ${at} ${isEmpty}`);
   useEffect(() => {
-    const load = at !== undefined ? jump(chat.id, at) : isEmpty ? loadFirst(chat.id) : undefined;
-    load?.then(
-      () => setFailed(false),
-      () => setFailed(true),
-    );
-  }, [chat.id, at, isEmpty, failed]);
+    if (world().chats[chat.id]?.preferences.marked_unread === true) void prefer(chat, { marked_unread: false });
+  }, [chat.id]);
   useEffect(() => {
     if (chat.kind === "group") void loadMembers(chat.id).catch(() => undefined);
+    if (chat.member_count > MOST_TOLD) void findChat(chat.id).catch(() => undefined);
   }, [chat.id, chat.kind]);
 
   const editLast = () => {
@@ -82,29 +115,54 @@ function Open({ chat, at }: { chat: Chat; at: number | undefined }) {
       className="conversation"
       data-over={isOver || undefined}
       onDragOver={(event) => {
+        if (!event.dataTransfer.types.includes("Files")) return;
         event.preventDefault();
         setOver(true);
       }}
-      onDragLeave={(event) => event.currentTarget === event.target && setOver(false)}
+      onDragLeave={(event) => !(event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget)) && setOver(false)}
       onDrop={drop}
     >
       <Head chat={chat} onDetails={() => setDetailed(true)} />
       {window !== undefined ? (
         <History key={`${chat.id} ${window.epoch}`} chat={chat} window={window} begin={begin} />
       ) : (
-        <Center className="grow">{failed ? <Text c="dimmed">No connection. Trying again …</Text> : <Loader type="dots" aria-label="Loading messages" />}</Center>
+        <Center className="grow">
+          <Loading failed={failed} what="Loading messages" />
+        </Center>
       )}
-      <Composer key={chat.id} chat={chat} handle={composer} onEditLast={editLast} />
+      <Foot chat={chat}>
+        <Composer key={chat.id} chat={chat} handle={composer} onEditLast={editLast} />
+      </Foot>
       {isOver && <div className="drop">Drop files to attach them</div>}
-      <Suspense>{isDetailed && <Details chat={chat} onClose={() => setDetailed(false)} />}</Suspense>
+      <Part>{isDetailed && <Details chat={chat} onClose={() => setDetailed(false)} />}</Part>
     </Box>
+  );
+}
+
+/** Where messages are written; or why none can be. */
+function Foot({ chat, children }: { chat: Chat; children: ReactNode }) {
+  const queries = useQueryClient();
+  const blocked = useBlocked();
+  const { kind, peer } = chat;
+  if (kind === "direct" && peer === undefined) return <p className="no-composer">This account is deleted. Nobody can be written to here.</p>;
+  if (peer === undefined || blocked.data?.some((person) => person.id === peer.id) !== true) return children;
+  const unblock = () =>
+    attempt(async () => {
+      value(await api.DELETE("/users/me/blocks/{user_id}", { params: { path: { user_id: peer.id } } }));
+      await queries.invalidateQueries({ queryKey: ["blocked"] });
+    });
+  return (
+    <p className="no-composer">
+      You block {peer.display_name}.{" "}
+      <UnstyledButton className="link" onClick={() => void unblock()}>
+        Unblock
+      </UnstyledButton>
+    </p>
   );
 }
 
 function Head({ chat, onDetails }: { chat: Chat; onDetails: () => void }) {
   const name = chatName(chat);
-  const { preferences } = chat;
-  const quiet = isMuted(chat);
   return (
     <Group component="header" className="conversation-head" wrap="nowrap" gap="sm">
       <ActionIcon component={Link} href="/c" variant="subtle" color="gray" size={36} radius="xl" aria-label="Back to all chats" hiddenFrom="sm">
@@ -129,25 +187,7 @@ function Head({ chat, onDetails }: { chat: Chat; onDetails: () => void }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item leftSection={<IconInfoCircle size={16} />} onClick={onDetails}>
-            Details
-          </Menu.Item>
-          <Menu.Item leftSection={<IconPin size={16} />} onClick={() => void prefer(chat, { pinned: !preferences.pinned })}>
-            {preferences.pinned ? "Unpin" : "Pin"}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconBellOff size={16} />} onClick={() => void prefer(chat, { muted_until: quiet ? (null as never) : FOR_EVER })}>
-            {quiet ? "Unmute" : "Mute"}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconArchive size={16} />} onClick={() => void prefer(chat, { archived: !preferences.archived })}>
-            {preferences.archived ? "Take out of the archive" : "Archive"}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconMail size={16} />} onClick={() => void prefer(chat, { marked_unread: true })}>
-            Mark as unread
-          </Menu.Item>
-          <Menu.Divider />
-          <Menu.Item color="red" leftSection={<IconEraser size={16} />} onClick={() => confirm("Clear all messages from your view?") && void clearChat(chat)}>
-            Clear for me
-          </Menu.Item>
+          <ChatMenuItems chat={chat} onDetails={onDetails} />
         </Menu.Dropdown>
       </Menu>
     </Group>
@@ -155,6 +195,7 @@ function Head({ chat, onDetails }: { chat: Chat; onDetails: () => void }) {
 }
 
 function Subtitle({ chat }: { chat: Chat }) {
+  useMinute();
   const typing = useWorld((world) => Object.keys(world.typing[chat.id] ?? {}).join());
   const connection = useWorld((world) => world.connection);
   const peer = useWorld((world) => (chat.peer === undefined ? undefined : world.presence[chat.peer.id]));

@@ -1,7 +1,7 @@
 /** What a chat is: its people and their roles, its name and picture; or the other person. */
 
 import { ActionIcon, Badge, Box, Button, Drawer, FileButton, Group, Menu, Modal, Stack, Text, TextInput, Textarea, UnstyledButton } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { type Chat, value } from "@carrier/client";
 import { IconBan, IconCamera, IconDots, IconDoorExit, IconTrash, IconUserPlus } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
@@ -11,8 +11,10 @@ import { api, carrier } from "../carrier";
 import { ChatFace, PersonFace } from "../parts/face";
 import { chatName } from "../parts/names";
 import { type Chosen, PeoplePicker } from "../parts/people-picker";
-import { dayOf } from "../parts/when";
+import { sure } from "../parts/sure";
+import { dateOf } from "../parts/when";
 import { addMember, attempt, changeGroup, deleteChat, loadMembers, openChat, removeMember, setRole } from "../state/acts";
+import { useBlocked } from "../state/blocked";
 import { usePerson } from "../state/people";
 import { type Member, putChat, useMe, useWorld } from "../state/world";
 
@@ -27,7 +29,7 @@ export default function Details({ chat, onClose }: { chat: Chat; onClose: () => 
         </Text>
         {chat.kind === "direct" && chat.peer !== undefined && <Text c="dimmed">@{chat.peer.username}</Text>}
       </Stack>
-      {chat.kind === "group" ? <Group_ chat={chat} onClose={onClose} /> : <Person chat={chat} />}
+      {chat.kind === "group" ? <Group_ chat={chat} /> : <Person chat={chat} />}
     </Drawer>
   );
 }
@@ -35,7 +37,7 @@ export default function Details({ chat, onClose }: { chat: Chat; onClose: () => 
 function Person({ chat }: { chat: Chat }) {
   const queries = useQueryClient();
   const peer = chat.peer;
-  const blocked = useQuery({ queryKey: ["blocked"], queryFn: async () => value(await api.GET("/users/me/blocks")).items });
+  const blocked = useBlocked();
   if (peer === undefined) return null;
   const isBlocked = blocked.data?.some((person) => person.id === peer.id) === true;
   const toggle = () =>
@@ -48,7 +50,7 @@ function Person({ chat }: { chat: Chat }) {
     <Stack>
       {peer.bio !== undefined && <Text className="pre">{peer.bio}</Text>}
       <Text size="sm" c="dimmed">
-        Here since {dayOf(peer.created_at)}
+        Here since {dateOf(peer.created_at)}
       </Text>
       <Button variant="light" color={isBlocked ? "harbor" : "red"} leftSection={<IconBan size={16} />} onClick={() => void toggle()}>
         {isBlocked ? "Unblock" : "Block"}
@@ -60,7 +62,7 @@ function Person({ chat }: { chat: Chat }) {
   );
 }
 
-function Group_({ chat, onClose }: { chat: Chat; onClose: () => void }) {
+function Group_({ chat }: { chat: Chat }) {
   const me = useMe();
   const [, navigate] = useLocation();
   const members = useWorld((world) => world.members[chat.id]);
@@ -68,13 +70,14 @@ function Group_({ chat, onClose }: { chat: Chat; onClose: () => void }) {
   const mayChange = chat.my.role !== "member";
   useEffect(() => void loadMembers(chat.id).catch(() => undefined), [chat.id]);
   const leave = async () => {
-    if (confirm("Leave this group?") && (await removeMember(chat.id, me.id))) navigate("/c");
+    if (!(await sure("Leave this group?", "You read nothing of it from then on, unless somebody adds you again.", "Leave"))) return;
+    navigate("/c"); // what is left is not there any more
+    await removeMember(chat.id, me.id);
   };
   const remove = async () => {
-    if (confirm("Delete this group and all of its messages, for everyone?") && (await deleteChat(chat))) {
-      onClose();
-      navigate("/c");
-    }
+    if (!(await sure("Delete this group?", "All of its messages are gone, for everyone, and cannot be brought back.", "Delete the group"))) return;
+    navigate("/c");
+    await deleteChat(chat);
   };
   return (
     <Stack>
@@ -148,6 +151,9 @@ function MemberRow({ chat, member }: { chat: Chat; member: Member }) {
   const isMe = member.user_id === me.id;
   const { role } = chat.my;
   const mayRemove = !isMe && (role === "owner" || (role === "admin" && member.role === "member"));
+  const handOver = async () => {
+    if (await sure("Hand the group over?", `${person?.display_name ?? "They"} will own it, and you will be an admin.`, "Hand over")) await setRole(chat.id, member.user_id, "owner");
+  };
   const write = () => attempt(async () => navigate(`/c/${await openChat({ kind: "direct", members: [member.user_id] })}`));
   return (
     <Group component="li" wrap="nowrap" gap="sm">
@@ -179,7 +185,7 @@ function MemberRow({ chat, member }: { chat: Chat; member: Member }) {
                 <Menu.Item onClick={() => void setRole(chat.id, member.user_id, member.role === "admin" ? "member" : "admin")}>
                   {member.role === "admin" ? "No longer an admin" : "Make an admin"}
                 </Menu.Item>
-                <Menu.Item onClick={() => confirm("Hand the group over? You will be an admin.") && void setRole(chat.id, member.user_id, "owner")}>Make the owner</Menu.Item>
+                <Menu.Item onClick={() => void handOver()}>Make the owner</Menu.Item>
               </>
             )}
             {mayRemove && (
@@ -203,7 +209,7 @@ function Adding({ chat, members, onClose }: { chat: Chat; members: readonly Memb
   return (
     <Modal opened onClose={onClose} title="Add people" centered>
       <Stack>
-        <PeoplePicker label="Whom?" chosen={chosen} onChange={setChosen} without={new Set(members.map((member) => member.user_id))} />
+        <PeoplePicker label="Whom?" chosen={chosen} onChange={setChosen} isKnownOnly without={new Set(members.map((member) => member.user_id))} />
         <Button disabled={chosen.length === 0} onClick={() => void add()}>
           Add
         </Button>

@@ -7,7 +7,7 @@ import { Link } from "wouter";
 
 import { reason } from "../carrier";
 import { Logo } from "../parts/logo";
-import { logIn, signUp } from "../state/session";
+import { logIn, signUp, wasEnded } from "../state/session";
 
 type Refusal = { of: Record<string, string>; all?: string };
 
@@ -76,6 +76,11 @@ export function LogIn() {
     >
       <form onSubmit={(event) => void onSubmit(event)}>
         <Stack>
+          {wasEnded() && refused.all === undefined && (
+            <Alert color="harbor" variant="light">
+              Your session has ended. Log in to go on; what was not sent yet is sent then.
+            </Alert>
+          )}
           {refused.all !== undefined && (
             <Alert color="red" variant="light" role="alert">
               {refused.all}

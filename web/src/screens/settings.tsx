@@ -25,10 +25,12 @@ import { type FormEvent, useState } from "react";
 
 import { api, carrier } from "../carrier";
 import { PersonFace } from "../parts/face";
+import { Failed } from "../parts/failed";
 import { ago } from "../parts/when";
 import { attempt } from "../state/acts";
-import { mayNotify, wantNotifications } from "../state/notify";
-import { over } from "../state/session";
+import { useBlocked } from "../state/blocked";
+import { canNotify, mayNotify, wantNotifications } from "../state/notify";
+import { erased } from "../state/session";
 import { change, useMe } from "../state/world";
 
 export default function Settings({ onClose }: { onClose: () => void }) {
@@ -132,7 +134,8 @@ function Page() {
       <Switch
         mt="md"
         label="Notifications on this device"
-        description="For messages that come while you look elsewhere, except of muted chats"
+        description={canNotify ? "For messages that come while you look elsewhere, except of muted chats" : "This browser cannot show them"}
+        disabled={!canNotify}
         checked={isOn}
         onChange={(event) => void toggle(event.currentTarget.checked)}
       />
@@ -176,6 +179,7 @@ function Sessions() {
       value(await api.DELETE("/auth/sessions"));
       await again();
     });
+  if (sessions.isError) return <Failed error={sessions.error} onRetry={() => void sessions.refetch()} />;
   if (sessions.data === undefined) return <Loader type="dots" />;
   return (
     <Stack>
@@ -210,12 +214,13 @@ function Sessions() {
 
 function Blocked() {
   const queries = useQueryClient();
-  const blocked = useQuery({ queryKey: ["blocked"], queryFn: async () => value(await api.GET("/users/me/blocks")).items });
+  const blocked = useBlocked();
   const unblock = (id: string) =>
     attempt(async () => {
       value(await api.DELETE("/users/me/blocks/{user_id}", { params: { path: { user_id: id } } }));
       await queries.invalidateQueries({ queryKey: ["blocked"] });
     });
+  if (blocked.isError) return <Failed error={blocked.error} onRetry={() => void blocked.refetch()} />;
   if (blocked.data === undefined) return <Loader type="dots" />;
   if (blocked.data.length === 0) return <Text c="dimmed">You block nobody.</Text>;
   return (
@@ -241,7 +246,7 @@ function Data() {
     event.preventDefault();
     void attempt(async () => {
       value(await api.POST("/users/me/erase", { body: { password } }));
-      over();
+      erased();
     });
   };
   return (

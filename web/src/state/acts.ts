@@ -4,13 +4,14 @@ import { notifications } from "@mantine/notifications";
 import { type Chat, type Message, type components, value } from "@carrier/client";
 
 import { api, reason } from "../carrier";
-import { react, takeMessage } from "./events";
+import { react, renewMessage } from "./events";
+import { changeHistory } from "./history";
 import { needPeople, putPeople } from "./people";
-import { without } from "./window";
-import { change, changeChat, changeWindow, putChat, world } from "./world";
+import { reacted, without } from "./window";
+import { change, changeChat, putChat, world } from "./world";
 
 /** Does something, and tells when it was refused. */
-export async function attempt(act: () => Promise<void>): Promise<boolean> {
+export async function attempt(act: () => Promise<unknown>): Promise<boolean> {
   try {
     await act();
     return true;
@@ -22,26 +23,30 @@ export async function attempt(act: () => Promise<void>): Promise<boolean> {
 
 const of = ({ chat_id, id }: Message) => ({ path: { chat_id, message_id: id } });
 
-export function toggleReaction(message: Message, emoji: string): Promise<boolean> {
+/** It shows at once; the event that follows has the message with it. */
+export async function toggleReaction(message: Message, emoji: string): Promise<void> {
   const added = world().mine[message.chat_id]?.[message.id]?.includes(emoji) !== true;
-  return attempt(async () => {
-    const params = { path: { ...of(message).path, emoji } };
-    const path = "/chats/{chat_id}/messages/{message_id}/reactions/{emoji}" as const;
-    value(added ? await api.PUT(path, { params }) : await api.DELETE(path, { params })); // the event has the message
-    react(message.chat_id, message.id, emoji, added);
-  });
+  const show = (on: boolean) => {
+    react(message.chat_id, message.id, emoji, on);
+    changeHistory(message.chat_id, (window) => reacted(window, message.id, emoji, world().me!.id, on));
+  };
+  show(added);
+  const params = { path: { ...of(message).path, emoji } };
+  const path = "/chats/{chat_id}/messages/{message_id}/reactions/{emoji}" as const;
+  const done = await attempt(async () => value(added ? await api.PUT(path, { params }) : await api.DELETE(path, { params })));
+  if (!done) show(!added);
 }
 
 export function editMessage(message: Message, body: string): Promise<boolean> {
   return attempt(async () =>
-    takeMessage(value(await api.PATCH("/chats/{chat_id}/messages/{message_id}", { params: of(message), body: { body } }))),
+    renewMessage(value(await api.PATCH("/chats/{chat_id}/messages/{message_id}", { params: of(message), body: { body } }))),
   );
 }
 
 export function deleteMessage(message: Message, whose: "me" | "everyone"): Promise<boolean> {
   return attempt(async () => {
     value(await api.DELETE("/chats/{chat_id}/messages/{message_id}", { params: { ...of(message), query: { for: whose } } }));
-    if (whose === "me") changeWindow(message.chat_id, (window) => without(window, [message.id], undefined));
+    if (whose === "me") changeHistory(message.chat_id, (window) => without(window, [message.id], undefined));
   });
 }
 
@@ -53,11 +58,17 @@ export async function openChat(body: components["schemas"]["NewChat"]): Promise<
   return chat.id;
 }
 
-export function prefer(chat: Chat, body: components["schemas"]["PatchPreferences"]): Promise<boolean> {
-  return attempt(async () => {
-    const preferences = value(await api.PATCH("/chats/{chat_id}/preferences", { params: { path: { chat_id: chat.id } }, body }));
-    changeChat(chat.id, (now) => ({ ...now, preferences }));
-  });
+/** How I keep a chat; it shows at once. `muted_until: null` ends a mute. */
+export async function prefer(chat: Chat, body: Omit<components["schemas"]["PatchPreferences"], "muted_until"> & { muted_until?: string | null }): Promise<boolean> {
+  const before = chat.preferences;
+  const show = (preferences: Chat["preferences"]) => changeChat(chat.id, (now) => ({ ...now, preferences }));
+  const { muted_until: muted = before.muted_until, ...others } = body;
+  const { muted_until: _, ...kept } = before;
+  show({ ...kept, ...(others as Partial<typeof kept>), ...(muted != null && { muted_until: muted }) });
+  const params = { path: { chat_id: chat.id } };
+  const done = await attempt(async () => show(value(await api.PATCH("/chats/{chat_id}/preferences", { params, body: body as components["schemas"]["PatchPreferences"] }))));
+  if (!done) show(before);
+  return done;
 }
 
 export function changeGroup(chat: Chat, body: components["schemas"]["PatchChat"]): Promise<boolean> {
@@ -70,7 +81,7 @@ export function clearChat(chat: Chat): Promise<boolean> {
   if (last === undefined) return Promise.resolve(true);
   return attempt(async () => {
     value(await api.DELETE("/chats/{chat_id}/messages", { params: { path: { chat_id: chat.id }, query: { before: last.id + 1 } } }));
-    changeWindow(chat.id, (window) => without(window, [], last.id));
+    changeHistory(chat.id, (window) => without(window, [], last.id));
   });
 }
 
@@ -80,11 +91,6 @@ export function deleteChat(chat: Chat): Promise<boolean> {
     value(await api.DELETE("/chats/{chat_id}", { params: { path: { chat_id: chat.id } } }));
     change(({ chats: { [chat.id]: _, ...chats } }) => ({ chats }));
   });
-}
-
-/** Looks a chat up that was not listed, as one that was hidden. */
-export function findChat(id: string): Promise<boolean> {
-  return attempt(async () => putChat(value(await api.GET("/chats/{chat_id}", { params: { path: { chat_id: id } } }))));
 }
 
 /** All members of a group. */

@@ -1,10 +1,12 @@
 /** What the server tells changes the world. Rows are taken by their `rev`, so anything may come twice, or late. */
 
-import type { Message, ServerEvent } from "@carrier/client";
+import type { Chat, Message, ServerEvent } from "@carrier/client";
 
-import { needPeople } from "./people";
-import { take, without } from "./window";
-import { type Member, change, changeChat, changeWindow, putChat, world } from "./world";
+import { changeHistory } from "./history";
+import { fetchChat, lookUpSoon } from "./lookup";
+import { needPeople, putPeople } from "./people";
+import { renew, take, without } from "./window";
+import { type Member, change, changeChat, putChat, world } from "./world";
 
 /** Told of each message that is new, after it was taken. */
 type Listener = (message: Message) => void;
@@ -15,21 +17,24 @@ export function onMessage(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+/** New messages of chats that are not known yet: a chat's messages may be told before the chat. */
+const early = new Map<string, Message[]>();
+
 export function apply(event: ServerEvent): void {
   switch (event.type) {
     case "message.created":
       return created(event.message, event.clock);
     case "message.updated":
-      return takeMessage(event.message, event.clock);
+      return renewMessage(event.message, event.clock);
     case "reaction":
-      takeMessage(event.message, event.clock);
+      renewMessage(event.message, event.clock);
       if (event.user_id === world().me?.id) react(event.chat_id, event.message.id, event.emoji, event.added);
       return;
     case "message.removed":
-      return changeWindow(event.chat_id, (window) => without(window, event.message_ids, event.up_to));
+      return changeHistory(event.chat_id, (window) => without(window, event.message_ids, event.up_to));
     case "chat.created":
     case "chat.updated":
-      return putChat(event.chat);
+      return takeChat(event.chat);
     case "chat.removed":
       return change(({ chats: { [event.chat_id]: _chat, ...chats }, windows: { [event.chat_id]: _window, ...windows } }) => ({
         chats,
@@ -58,10 +63,33 @@ export function apply(event: ServerEvent): void {
   }
 }
 
+/** Looks up a chat that was not listed, as one that was hidden; false: it is not there, or not mine. */
+export async function findChat(id: string): Promise<boolean> {
+  const chat = await fetchChat(id);
+  if (chat !== undefined) takeChat(chat, false);
+  return chat !== undefined;
+}
+
+const lookUp = (id: string) => lookUpSoon(id, (chat) => takeChat(chat, false));
+
+/** A view that is older than what is known is not taken; what only a view tells, as how many are unread, is looked up then. */
+function takeChat(chat: Chat, looksUp = true): void {
+  if (chat.peer !== undefined) putPeople([chat.peer]);
+  if (!putChat(chat)) return looksUp ? lookUp(chat.id) : undefined;
+  const told = early.get(chat.id) ?? [];
+  early.delete(chat.id);
+  const unread = told.filter((message) => message.id > chat.my.read);
+  unread.forEach((message) => listeners.forEach((listener) => listener(message)));
+}
+
 function created(message: Message, clock: number): void {
   const { me, chats } = world();
   const chat = chats[message.chat_id];
-  const isNew = chat !== undefined && message.id > (chat.last_message?.id ?? 0);
+  if (chat === undefined) {
+    early.set(message.chat_id, [...(early.get(message.chat_id) ?? []), message]);
+    return lookUp(message.chat_id);
+  }
+  const isNew = message.id > (chat.last_message?.id ?? 0);
   takeMessage(message, clock);
   if (!isNew) return;
   needPeople([message.sender_id]);
@@ -78,14 +106,24 @@ function created(message: Message, clock: number): void {
   listeners.forEach((listener) => listener(message));
 }
 
-/** A message as an answer or an event tells it. */
+/** A new message, as an answer or an event tells it. */
 export function takeMessage(message: Message, clock = message.rev): void {
   changeChat(message.chat_id, (chat) => ({
     ...chat,
     clock: Math.max(chat.clock, clock),
     last_message: isLater(message, chat.last_message) ? message : chat.last_message!,
   }));
-  changeWindow(message.chat_id, (window) => take(window, message));
+  changeHistory(message.chat_id, (window) => take(window, message));
+}
+
+/** A message that has changed: it changes where it is shown, and appears nowhere else. */
+export function renewMessage(message: Message, clock = message.rev): void {
+  changeChat(message.chat_id, (chat) => ({
+    ...chat,
+    clock: Math.max(chat.clock, clock),
+    ...(chat.last_message?.id === message.id && isLater(message, chat.last_message) && { last_message: message }),
+  }));
+  changeHistory(message.chat_id, (window) => renew(window, message));
 }
 
 function isLater(message: Message, than: Message | undefined): boolean {
@@ -101,24 +139,27 @@ export function react(chat: string, message: number, emoji: string, added: boole
 }
 
 function marked(event: Extract<ServerEvent, { type: "receipt.updated" }>): void {
-  const isMe = event.user_id === world().me?.id;
-  changeChat(event.chat_id, (chat) => {
-    if (isMe) {
-      const my = { ...chat.my, read: Math.max(chat.my.read, event.read), delivered: Math.max(chat.my.delivered, event.delivered) };
-      const unread = event.unread_count ?? chat.unread_count;
-      return { ...chat, my, unread_count: unread, unread_mentions: unread === 0 ? 0 : chat.unread_mentions };
-    }
-    // The marks of all the others are those of the one that is least far; with more than one other that is the server's to tell.
-    if (chat.kind === "direct") return { ...chat, others: { read_min: event.read, delivered_min: event.delivered } };
-    const on = (members: Member[]) =>
-      members.map((member) => (member.user_id === event.user_id ? { ...member, read: event.read, delivered: event.delivered } : member));
-    changeMembers(chat.id, on);
-    const all = world().members[chat.id] ?? on(chat.members);
-    if (all.length < chat.member_count) return chat;
-    const others = all.filter((member) => member.user_id !== world().me?.id);
-    const least = (mark: "read" | "delivered") => Math.min(...others.map((member) => member[mark]));
-    return { ...chat, members: on(chat.members), others: { read_min: least("read"), delivered_min: least("delivered") } };
-  });
+  const { chats, members, me } = world();
+  const chat = chats[event.chat_id];
+  if (chat === undefined) return;
+  const set = (more: Partial<Chat>) => changeChat(chat.id, (now) => ({ ...now, ...more }));
+  if (event.user_id === me?.id) {
+    // What I have read since is on its way to the server.
+    const isLate = event.read < chat.my.read;
+    const unread = isLate ? chat.unread_count : (event.unread_count ?? chat.unread_count);
+    const my = { ...chat.my, read: Math.max(chat.my.read, event.read), delivered: Math.max(chat.my.delivered, event.delivered) };
+    return set({ my, unread_count: unread, unread_mentions: unread === 0 ? 0 : chat.unread_mentions });
+  }
+  if (chat.kind === "direct") return set({ others: { read_min: event.read, delivered_min: event.delivered } });
+  const on = (all: Member[]) => all.map((one) => (one.user_id === event.user_id ? { ...one, read: event.read, delivered: event.delivered } : one));
+  changeMembers(chat.id, on);
+  set({ members: on(chat.members) });
+  // The marks of all the others are those of the one that is least far: whoever knows all of them can tell.
+  const all = on(members[chat.id] ?? chat.members);
+  if (all.length < chat.member_count) return;
+  const others = all.filter((one) => one.user_id !== me?.id);
+  const least = (mark: "read" | "delivered") => Math.min(...others.map((one) => one[mark]));
+  set({ others: { read_min: least("read"), delivered_min: least("delivered") } });
 }
 
 function changeMembers(chat: string, alter: (members: Member[]) => Member[]): void {

@@ -3,7 +3,7 @@
  * is sent again is there once. All tabs show them; one of them sends.
  */
 
-import { type Message, type components, CarrierError, value } from "@carrier/client";
+import { type Message, type components, CarrierError, newKey, value } from "@carrier/client";
 import { create } from "zustand";
 
 import { api, reason } from "../carrier";
@@ -48,7 +48,7 @@ function refresh(): void {
 }
 
 export function send(chat: string, message: NewMessage, reply?: Message["reply_to"]): void {
-  const waiting: Waiting = { chat, message: { client_id: crypto.randomUUID(), ...message }, at: performance.timeOrigin + performance.now(), ...(reply && { reply }) };
+  const waiting: Waiting = { chat, message: { client_id: newKey(), ...message }, at: performance.timeOrigin + performance.now(), ...(reply && { reply }) };
   keep(waiting);
   void drain();
 }
@@ -66,19 +66,16 @@ export function discard(id: string): void {
   refresh();
 }
 
-/** Begins with what an earlier page left, and goes on when there is a network again; call what it returns when somebody logs out. */
-export function openOutbox(): () => void {
-  const changed = (event: StorageEvent) => event.key?.startsWith(key()) === true && refresh();
-  const again = () => void drain();
+/** Nothing of mine is sent any more. */
+export function forgetWaiting(): void {
+  read().forEach((one) => discard(one.message.client_id));
+}
+
+/** Begins with what an earlier page left. */
+export function openOutbox(): void {
   refresh();
-  again();
-  addEventListener("storage", changed);
-  addEventListener("online", again);
-  return () => {
-    removeEventListener("storage", changed);
-    removeEventListener("online", again);
-    useOutbox.setState({ waiting: [] });
-  };
+  void drain();
+  addEventListener("storage", (event) => event.key?.startsWith(key()) === true && refresh());
 }
 
 let draining = false;
@@ -125,15 +122,22 @@ async function sent(waiting: Waiting): Promise<boolean> {
   }
 }
 
-/** Ends early when there is a network again. */
+let over: (() => void) | undefined;
+
+/** Ends early when the server is there again. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const over = () => {
+    const timer = setTimeout(() => over?.(), ms);
+    over = () => {
       clearTimeout(timer);
-      removeEventListener("online", over);
+      over = undefined;
       resolve();
     };
-    const timer = setTimeout(over, ms);
-    addEventListener("online", over);
   });
+}
+
+/** The server is there again: whoever waits for it waits no longer. */
+export function wake(): void {
+  over?.();
+  void drain();
 }

@@ -24,12 +24,17 @@ async function ask(): Promise<void> {
   for (let at = 0; at < all.length; at += AT_ONCE) {
     const ids = all.slice(at, at + AT_ONCE);
     try {
-      putPeople(value(await api.GET("/users", { params: { query: { ids: ids.join(",") } } })).items);
+      const { items } = value(await api.GET("/users", { params: { query: { ids: ids.join(",") } } }));
+      const found = new Set(items.map((one) => one.id));
+      putPeople([...items, ...ids.filter((id) => !found.has(id)).map(nobody)]);
     } catch {
       ids.forEach((id) => asked.delete(id)); // whoever needs them asks again
     }
   }
 }
+
+/** Somebody who has erased their account. */
+const nobody = (id: string): Profile => ({ id, username: "", display_name: "Deleted account", created_at: "1970-01-01T00:00:00.000Z" });
 
 export function putPeople(found: readonly Profile[]): void {
   if (found.length > 0) change(({ people }) => ({ people: { ...people, ...Object.fromEntries(found.map((one) => [one.id, one])) } }));
@@ -45,9 +50,4 @@ export function usePerson(id: string): Profile | undefined {
 export function nameOf(id: string): string {
   const { me, people } = world();
   return me?.id === id ? me.display_name : (people[id]?.display_name ?? "…");
-}
-
-/** Nobody is known any more. */
-export function forgetPeople(): void {
-  asked.clear();
 }

@@ -2,7 +2,7 @@
 
 import type { Attachment, Problem } from "@carrier/client";
 
-export function upload(chat: string, file: File, onProgress: (of1: number) => void): Promise<Attachment> {
+export function upload(chat: string, file: File, abort: AbortSignal, onProgress: (of1: number) => void): Promise<Attachment> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/v1/chats/${chat}/attachments?name=${encodeURIComponent(file.name)}`);
@@ -13,6 +13,7 @@ export function upload(chat: string, file: File, onProgress: (of1: number) => vo
       if (request.status === 201) resolve(request.response as Attachment);
       else reject(new Error((request.response as Problem | null)?.detail ?? "It was refused."));
     };
+    abort.addEventListener("abort", () => request.abort());
     request.onerror = () => reject(new Error("No connection."));
     request.send(file);
   });

@@ -47,12 +47,21 @@ export const useWorld = create<World>(() => nothing);
 /** What is changed together, before anybody is shown it. */
 let changed: World | undefined;
 
-/** The present world. */
+/** The present world; within `together`, as it is becoming. */
 export const world = () => changed ?? useWorld.getState();
 
+let isChanging = false;
+
 export function change(part: Partial<World> | ((world: World) => Partial<World>)): void {
+  if (isChanging) throw new Error("a change within a change would be lost");
+  isChanging = true;
   const now = world();
-  const next = { ...now, ...(typeof part === "function" ? part(now) : part) };
+  let next: World;
+  try {
+    next = { ...now, ...(typeof part === "function" ? part(now) : part) };
+  } finally {
+    isChanging = false;
+  }
   if (changed === undefined) useWorld.setState(next, true);
   else changed = next;
 }
@@ -69,22 +78,17 @@ export function together(act: () => void): void {
   }
 }
 
-/** Forgets everything: another person may log in. */
-export function forget(): void {
-  useWorld.setState({ ...nothing, me: null });
-}
-
 /** Who is at this page; only where somebody is. */
 export function useMe(): Account {
   return useWorld((world) => world.me)!;
 }
 
-export function putChat(chat: Chat): void {
-  change(({ chats }) => {
-    const there = chats[chat.id];
-    if (there !== undefined && there.clock > chat.clock) return {};
-    return { chats: { ...chats, [chat.id]: { ...chat, saved: Math.max(chat.saved, there?.saved ?? 0) } } };
-  });
+/** A chat as the server sees it; false: more has happened since than it knows. */
+export function putChat(chat: Chat): boolean {
+  const there = world().chats[chat.id];
+  if (there !== undefined && there.clock > chat.clock) return false;
+  change(({ chats }) => ({ chats: { ...chats, [chat.id]: { ...chat, saved: Math.max(chat.saved, there?.saved ?? 0) } } }));
+  return true;
 }
 
 export function changeChat(id: string, alter: (chat: Chat) => Chat): void {
@@ -110,6 +114,11 @@ export function inOrder(chats: Record<string, Chat>): Chat[] {
 
 export function isMuted(chat: Chat): boolean {
   return chat.preferences.muted_until !== undefined && Date.parse(chat.preferences.muted_until) > Date.now();
+}
+
+/** Whether somebody has it before them as unread. */
+export function isUnread({ unread_count, preferences }: Chat): boolean {
+  return unread_count > 0 || preferences.marked_unread;
 }
 
 /** How far a message of mine has come. */
