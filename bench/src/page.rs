@@ -6,8 +6,9 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::{
-    PASSWORD, call, register,
+    PASSWORD, call,
     http::{Connection, Request},
+    register,
     server::Server,
 };
 

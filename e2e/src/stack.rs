@@ -226,6 +226,15 @@ impl Stack {
         eventually(Duration::from_secs(30), &what, async || self.redis.keys(&format!("chat:*{chat}*")).await.is_empty()).await;
     }
 
+    /// Saves a chat, and waits until no key of it is left in Redis.
+    pub async fn leave(&self, chat: ChatId) {
+        self.redis.cli(&["DEL", "hydrate"]).await; // or the flusher would warm it up again, for whoever has just logged in
+        let flusher = self.start_flusher().await;
+        self.expire(chat).await;
+        self.evicted(chat).await;
+        flusher.stop().await;
+    }
+
     /// Logs everybody out, waits until no key of theirs or of their chats is left in Redis, and logs them in again: whatever they do next is done on what
     /// is cold.
     pub async fn all_leave_and_return(&self, people: &mut [(&str, &mut Client)], chats: &[&str]) {

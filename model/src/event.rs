@@ -69,7 +69,7 @@ pub struct ChatUpdated {
     pub chat: ChatView,
 }
 
-/// I am no longer in a chat, or it is gone.
+/// I am no longer in a chat, it is gone, or I hid it: then its next message is told without it, and it is to be looked up.
 #[derive(Clone, Debug, Object)]
 pub struct ChatRemoved {
     /// Which chat.

@@ -97,6 +97,11 @@ impl OwnChat {
         if *self == Self::default() { String::new() } else { serde_json::to_string(self).expect("words and numbers") }
     }
 
+    /// Is a chat in its owner's list, when this is its newest message?
+    pub fn is_listed(&self, last: Tick) -> bool {
+        last > self.hidden_until
+    }
+
     /// Is this message there for its owner?
     pub fn shows(&self, message: Tick) -> bool {
         message > self.cleared && !self.hidden.contains(&message)

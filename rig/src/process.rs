@@ -102,10 +102,8 @@ impl Process {
 /// The `carrier` that is tested: this program itself, or the one beside the test binary: target/debug/deps/it-… and target/debug/carrier.
 pub fn program() -> PathBuf {
     let this = std::env::current_exe().expect("the path of this program");
-    if this.file_name().is_some_and(|name| name == "carrier") {
-        return this;
-    }
-    let program = this.parent().and_then(|deps| deps.parent()).expect("a test is in target/*/deps").join("carrier");
+    let Some(build) = this.parent().filter(|folder| folder.ends_with("deps")).and_then(|deps| deps.parent()) else { return this };
+    let program = build.join("carrier");
     assert!(program.exists(), "{} is not there: run `cargo build --workspace` first", program.display());
     program
 }

@@ -65,7 +65,7 @@ fn places(newest: &[(Tick, ChatId)], kept: &HashMap<ChatId, OwnChat>, archived: 
     let none = OwnChat::default();
     let place = |(last, chat): &(Tick, ChatId)| {
         let kept = kept.get(chat).unwrap_or(&none);
-        let asked = archived.is_none_or(|archived| archived == kept.archived) && *last > kept.hidden_until;
+        let asked = archived.is_none_or(|archived| archived == kept.archived) && kept.is_listed(*last);
         asked.then_some(Place { pinned: kept.pinned, last: *last, chat: *chat })
     };
     newest.iter().filter_map(place).collect()

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::future::{try_join, try_join3};
 use hot::{HotChanges, Own, UserRecord};
 use model::{
-    About, ChatCreated, ChatId, ChatRemoved, ChatUpdated, MeUpdated, MemberUpdated, MemberView, MessageCreated, MessageRemoved,
+    About, ChatCreated, ChatId, ChatRemoved, ChatUpdated, ChatView, MeUpdated, MemberUpdated, MemberView, MessageCreated, MessageRemoved,
     MessageUpdated, OwnChat, ServerEvent, Stored, Tick, UserId, UserUpdated,
 };
 
@@ -131,8 +131,9 @@ impl Store {
             }
             let kept = OwnChat::read(&row.value).unwrap_or_default();
             changes.extend(removed(chat_id, &kept));
-            match self.view_as(Own { chat: chat_id, user }, &kept).await {
-                Ok(chat) => changes.push(ServerEvent::ChatUpdated(ChatUpdated { chat_id, clock: chat.clock, chat })),
+            let own = Own { chat: chat_id, user };
+            match try_join(self.view_as(own, &kept), self.view_row(own)).await {
+                Ok((chat, row)) => changes.push(seen(chat, kept.is_listed(row.chat.last), false)),
                 Err(Error::NoChat) => {}
                 Err(error) => return Err(error),
             }
@@ -216,10 +217,7 @@ impl Store {
         if stopped_at.is_none() {
             let (chat, view) = try_join(self.view_as(own, kept), self.view_row(own)).await?;
             let is_new = view.members.get(&own.user).is_some_and(|member| member.joined > since);
-            changes.push(match is_new {
-                true => ServerEvent::ChatCreated(ChatCreated { chat_id, clock: chat.clock, chat }),
-                false => ServerEvent::ChatUpdated(ChatUpdated { chat_id, clock: chat.clock, chat }),
-            });
+            changes.push(seen(chat, kept.is_listed(view.chat.last), is_new));
         }
         Ok(ChatChanges { changes, clock: hot.clock, stopped_at })
     }
@@ -249,6 +247,16 @@ impl Store {
             end = messages.last().map(|stored| stored.message.rev);
         }
         Ok((messages, end))
+    }
+}
+
+/// A chat as it is in its user's list; or that it is not there, since they hid it.
+fn seen(chat: ChatView, is_listed: bool, is_new: bool) -> ServerEvent {
+    let (chat_id, clock) = (chat.id, chat.clock);
+    match (is_listed, is_new) {
+        (false, _) => ServerEvent::ChatRemoved(ChatRemoved { chat_id }),
+        (true, true) => ServerEvent::ChatCreated(ChatCreated { chat_id, clock, chat }),
+        (true, false) => ServerEvent::ChatUpdated(ChatUpdated { chat_id, clock, chat }),
     }
 }
 

@@ -17,6 +17,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Anchor: { defaultProps: { underline: "always" } },
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } }, // the placeholder is no child that a menu may have
     Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
     Drawer: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
   },

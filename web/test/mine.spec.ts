@@ -59,14 +59,19 @@ test("the list has a menu for each chat", async ({ arrive }) => {
 
   await ann.chat("Bob").hover();
   await ann.page.getByRole("button", { name: "What to do with Bob" }).click();
-  await ann.page.getByRole("menuitem", { name: "Delete the chat" }).click();
-  await ann.confirms("Delete");
+  await ann.page.getByRole("menuitem", { name: "Hide until the next message" }).click();
   await expect(ann.chat("Bob")).toHaveCount(0);
-  await bob.sends(chat, "back again"); // it comes back with the next message, without what was before
+  await bob.sends(chat, "back again");
   await expect(ann.chat("Bob")).toContainText("back again");
   await ann.chat("Bob").click();
   await expect(ann.message("back again")).toBeVisible();
-  await expect(ann.message("two")).toHaveCount(0);
+  await expect(ann.message("two")).toBeVisible();
+
+  await ann.chatMenu("Clear for me");
+  await ann.confirms("Clear");
+  await expect(ann.message("back again")).toHaveCount(0);
+  await bob.sends(chat, "the only one");
+  await expect(ann.page.getByRole("article")).toHaveText([/the only one/]);
 });
 
 test("a profile is changed, with a picture, and others see it", async ({ arrive }) => {

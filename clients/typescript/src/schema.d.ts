@@ -950,7 +950,7 @@ export interface components {
         };
         /**
          * ChatRemoved
-         * @description I am no longer in a chat, or it is gone.
+         * @description I am no longer in a chat, it is gone, or I hid it: then its next message is told without it, and it is to be looked up.
          */
         ChatRemoved: {
             /**

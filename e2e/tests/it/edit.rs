@@ -51,10 +51,7 @@ impl Group {
     }
 
     async fn leave(&self, stack: &Stack) {
-        let flusher = stack.start_flusher().await;
-        stack.expire(self.chat).await;
-        stack.evicted(self.chat).await;
-        flusher.stop().await;
+        stack.leave(self.chat).await;
     }
 
     async fn save(&self, stack: &Stack) {

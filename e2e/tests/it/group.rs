@@ -48,11 +48,7 @@ impl Group {
     }
 
     async fn leave(&self, stack: &Stack) {
-        let flusher = stack.start_flusher().await;
-        let chat = self.id.parse().expect("an id");
-        stack.expire(chat).await;
-        stack.evicted(chat).await;
-        flusher.stop().await;
+        stack.leave(self.id.parse().expect("an id")).await;
     }
 }
 

@@ -16,16 +16,8 @@ async fn cold_chat(stack: &Stack) -> Ledger {
     let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
     let mut ledger = Ledger::new(chat, ann);
     ledger.talk(stack, 70).await;
-    leave(stack, chat).await;
+    stack.leave(chat).await;
     ledger
-}
-
-/// Saves a chat and lets it go.
-async fn leave(stack: &Stack, chat: ChatId) {
-    let flusher = stack.start_flusher().await;
-    stack.expire(chat).await;
-    stack.evicted(chat).await;
-    flusher.stop().await;
 }
 
 async fn in_list(stack: &Stack, chat: ChatId) -> String {
@@ -65,7 +57,7 @@ async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql)
     }
     assert_eq!(in_list(&stack, chat).await, "55", "what is resident is not loaded again");
     audit(&stack, &ledgers).await;
-    leave(&stack, chat).await;
+    stack.leave(chat).await;
     audit_sql(&stack, &ledgers).await;
 }
 
@@ -82,13 +74,13 @@ async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_o
     load.wait_fired(1).await;
 
     ledgers[0].talk(&stack, 10).await; // loaded by another, once the sleeper's time is up
-    leave(&stack, chat).await;
+    stack.leave(chat).await;
     load.release();
     assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
     audit(&stack, &ledgers).await;
     ledgers[0].talk(&stack, 10).await;
     audit(&stack, &ledgers).await;
-    leave(&stack, chat).await;
+    stack.leave(chat).await;
     audit_sql(&stack, &ledgers).await;
 }
 
@@ -117,7 +109,7 @@ async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
     }
     assert_eq!(in_list(&stack, chat).await, "53");
     audit(&stack, &ledgers).await;
-    leave(&stack, chat).await;
+    stack.leave(chat).await;
     audit_sql(&stack, &ledgers).await;
 }
 

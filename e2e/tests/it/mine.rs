@@ -1,6 +1,6 @@
 //! What is one person's alone: how they keep a chat, what they deleted for themselves, whom they block. Hot, saved and cold.
 
-use e2e::{Client, Fault, Proxy, Sql, Stack, on_both};
+use e2e::{Client, Fault, Listener, Proxy, Sql, Stack, Wire, on_both};
 use serde_json::{Value, json};
 use store::PreferenceChange;
 
@@ -183,8 +183,16 @@ async fn a_direct_chat_is_hidden_until_its_next_message(sql: Sql) {
     let api = stack.start_api().await;
     let mut two = Two::new(&api).await;
     two.say(&two.bob, "one").await;
+    let cursor = two.ann.get("/v1/sync").await.expect(200)["cursor"].as_str().expect("a cursor").to_owned();
+    let mut elsewhere = Listener::connect(&two.ann, Wire::Socket, "").await;
+    elsewhere.expect("hello").await;
     two.ann.delete(&two.path("")).await.expect(204);
+    elsewhere.until("chat.removed", |event| event["chat_id"] == two.chat.as_str()).await;
+    drop(elsewhere);
     for _ in 0..2 {
+        let changes = two.ann.get(&format!("/v1/sync?since={cursor}")).await.expect(200)["changes"].clone();
+        let kinds: Vec<_> = changes.as_array().expect("changes").iter().filter_map(|change| change["type"].as_str()).collect();
+        assert!(kinds.contains(&"chat.removed") && !kinds.contains(&"chat.created"), "{changes}");
         assert_eq!(listed(&two.ann, "").await, [""; 0]);
         assert_eq!(listed(&two.bob, "").await, [two.chat.clone()]);
         two.leave_and_return(&stack).await;

@@ -249,10 +249,7 @@ async fn talk_and_leave(stack: &Stack, ledger: &mut Ledger, texts: usize) {
         let body = format!("text {}", ledger.sent.len());
         ledger.sent.push((say(&stack.store, ledger.chat, ledger.reader, &body, None).await.expect("sent"), body));
     }
-    let flusher = stack.start_flusher().await;
-    stack.expire(ledger.chat).await;
-    stack.evicted(ledger.chat).await;
-    flusher.stop().await;
+    stack.leave(ledger.chat).await;
 }
 
 on_both!(a_creation_that_is_repeated_after_its_chat_has_left_finds_it_as_it_is);

@@ -34,10 +34,7 @@ impl First {
 
     /// Saved, and no longer in Redis.
     async fn leave(&self, stack: &Stack) {
-        let flusher = stack.start_flusher().await;
-        stack.expire(self.chat).await;
-        stack.evicted(self.chat).await;
-        flusher.stop().await;
+        stack.leave(self.chat).await;
     }
 
     async fn is_not_said_twice(&self, stack: &Stack) {

@@ -1,7 +1,7 @@
 /** What can be done with a chat, from its head and from the list. */
 
 import { Menu } from "@mantine/core";
-import { IconArchive, IconBell, IconBellOff, IconEraser, IconInfoCircle, IconMail, IconMailOpened, IconPin, IconPinnedOff, IconSearch, IconTrash } from "@tabler/icons-react";
+import { IconArchive, IconBell, IconBellOff, IconEraser, IconEyeOff, IconInfoCircle, IconMail, IconMailOpened, IconPin, IconPinnedOff, IconSearch } from "@tabler/icons-react";
 import type { Chat } from "@carrier/client";
 import { useLocation } from "wouter";
 
@@ -31,8 +31,7 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
     if (await sure("Clear this chat?", "All of its messages are gone from your view. The others keep them.", "Clear")) await clearChat(chat);
   };
   const hide = async () => {
-    if (!(await sure("Delete this chat?", "It is gone from your list, with its messages, until somebody writes in it again.", "Delete"))) return;
-    navigate("/c");
+    if (location.pathname === `/c/${chat.id}`) navigate("/c");
     await deleteChat(chat);
   };
   return (
@@ -79,12 +78,12 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
         </Menu.Item>
       )}
       <Menu.Divider />
-      <Menu.Item color="red" leftSection={<IconEraser size={16} />} onClick={() => void clear()}>
+      <Menu.Item c="var(--bad)" leftSection={<IconEraser size={16} />} onClick={() => void clear()}>
         Clear for me
       </Menu.Item>
       {chat.kind === "direct" && (
-        <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={() => void hide()}>
-          Delete the chat
+        <Menu.Item leftSection={<IconEyeOff size={16} />} onClick={() => void hide()}>
+          Hide until the next message
         </Menu.Item>
       )}
     </>

@@ -311,13 +311,13 @@ export function Composer({ chat, handle, onEditLast }: { chat: Chat; handle: Rea
           onPaste={paste}
         />
         <Popover position="top-end" withinPortal trapFocus returnFocus>
-          <Popover.Target>
-            <Tooltip label="Emoji">
+          <Tooltip label="Emoji">
+            <Popover.Target>
               <ActionIcon variant="subtle" color="gray" size={38} radius="xl" aria-label="Emoji" visibleFrom="sm">
                 <IconMoodSmile size={20} stroke={1.7} />
               </ActionIcon>
-            </Tooltip>
-          </Popover.Target>
+            </Popover.Target>
+          </Tooltip>
           <Popover.Dropdown p={6}>
             <Part instead={<Waiting />}>
               <EmojiPicker onChoose={(emoji) => writeBefore(text.slice(0, at) + emoji)} />

@@ -55,13 +55,14 @@ export default function EmojiChooser({ onChoose }: { onChoose: (emoji: string) =
                 {category.label}
               </div>
             ),
+            // The library counts rows and columns from 0, ARIA from 1; but a row is found again by its number.
             Row: ({ children, ...props }) => (
-              <div {...props} className="emoji-row">
+              <div {...props} aria-rowindex={Number(props["aria-rowindex"]) || undefined} className="emoji-row">
                 {children}
               </div>
             ),
             Emoji: ({ emoji, ...props }) => (
-              <button {...props} type="button" className="emoji" data-active={emoji.isActive || undefined}>
+              <button {...props} aria-colindex={Number(props["aria-colindex"]) + 1} type="button" className="emoji" data-active={emoji.isActive || undefined}>
                 {emoji.emoji}
               </button>
             ),

@@ -25,13 +25,13 @@ export function Tools({ message, chat, begin, isMine }: { message: Message; chat
   return (
     <div className="tools" data-open={open !== undefined || undefined}>
       <Popover opened={open === "reactions"} onChange={(opened) => setOpen(opened ? "reactions" : undefined)} position="top" withinPortal trapFocus returnFocus>
-        <Popover.Target>
-          <Tooltip label="React">
+        <Tooltip label="React">
+          <Popover.Target>
             <ActionIcon variant="subtle" color="gray" size="sm" aria-label="React" onClick={() => setOpen("reactions")}>
               <IconMoodSmile size={17} />
             </ActionIcon>
-          </Tooltip>
-        </Popover.Target>
+          </Popover.Target>
+        </Tooltip>
         <Popover.Dropdown p={6}>
           <Reactions
             onChoose={(emoji) => {
@@ -73,7 +73,7 @@ export function Tools({ message, chat, begin, isMine }: { message: Message; chat
             Delete for me
           </Menu.Item>
           {mayDelete && (
-            <Menu.Item color="red" leftSection={<IconTrashX size={16} />} onClick={() => void deleteForAll()}>
+            <Menu.Item c="var(--bad)" leftSection={<IconTrashX size={16} />} onClick={() => void deleteForAll()}>
               Delete for everyone
             </Menu.Item>
           )}

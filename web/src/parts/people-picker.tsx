@@ -2,7 +2,7 @@
 
 import { Box, CheckIcon, Pill, PillsInput, ScrollArea, Text, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { value } from "@carrier/client";
 import { useState } from "react";
 
@@ -35,6 +35,7 @@ export function PeoplePicker({ label, chosen, onChange, without, isKnownOnly = f
       putPeople(items);
       return items;
     },
+    placeholderData: keepPreviousData, // nothing jumps while somebody types
   });
   const isAddress = !isKnownOnly && /^\S+@\S+\.\S+$/.test(words.trim());
   const isChosen = (id: string) => chosen.some((one) => one.id === id);
@@ -64,14 +65,14 @@ export function PeoplePicker({ label, chosen, onChange, without, isKnownOnly = f
               if (event.key === "Enter" && words !== "") {
                 event.preventDefault();
                 if (isAddress) toggle({ id: words.trim(), name: words.trim() });
-                else if (first !== undefined && searched === words.trim()) toggle({ id: first.id, name: first.display_name });
+                else if (first !== undefined && searched === words.trim() && !people.isPlaceholderData) toggle({ id: first.id, name: first.display_name });
               }
               if (event.key === "Backspace" && words === "" && chosen.length > 0) onChange(chosen.slice(0, -1));
             }}
           />
         </Pill.Group>
       </PillsInput>
-      <ScrollArea.Autosize mah={280} mt="xs" type="auto">
+      <ScrollArea h={280} mt="xs" type="auto">
         {isAddress && (
           <UnstyledButton className="chat-item" onClick={() => toggle({ id: words.trim(), name: words.trim() })}>
             <Text>Whoever has the address {words.trim()}</Text>
@@ -96,7 +97,7 @@ export function PeoplePicker({ label, chosen, onChange, without, isKnownOnly = f
             Nobody found{searched !== "" && ` for “${searched}”`}.
           </Text>
         )}
-      </ScrollArea.Autosize>
+      </ScrollArea>
     </Box>
   );
 }

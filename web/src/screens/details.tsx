@@ -189,7 +189,7 @@ function MemberRow({ chat, member }: { chat: Chat; member: Member }) {
               </>
             )}
             {mayRemove && (
-              <Menu.Item color="red" onClick={() => void removeMember(chat.id, member.user_id)}>
+              <Menu.Item c="var(--bad)" onClick={() => void removeMember(chat.id, member.user_id)}>
                 Remove
               </Menu.Item>
             )}

@@ -36,6 +36,7 @@ export function readAll(chat: Chat): void {
   if (chat.preferences.marked_unread) void prefer(chat, { marked_unread: false });
   if (chat.last_message !== undefined) read(chat.id, chat.last_message.id);
   changeChat(chat.id, (now) => ({ ...now, unread_count: 0, unread_mentions: 0 }));
+  void tell();
 }
 
 function mark(chat: string, marks: Marks): void {
@@ -46,6 +47,7 @@ function mark(chat: string, marks: Marks): void {
 async function tell(): Promise<void> {
   const marks = waiting;
   waiting = new Map();
+  clearTimeout(timer);
   timer = undefined;
   try {
     const items = [...marks].map(([chat_id, mark]) => ({ chat_id, ...mark }));
@@ -60,7 +62,7 @@ async function tell(): Promise<void> {
 /** One chat that is not mine any more has the server refuse all of them: then each is told by itself. */
 async function put(items: Array<Marks & { chat_id: string }>): Promise<void> {
   try {
-    value(await api.PUT("/receipts", { body: { items } }));
+    value(await api.PUT("/receipts", { body: { items }, keepalive: true })); // a page that is closed tells it still
   } catch (error) {
     if (!(error instanceof CarrierError) || error.problem.status >= 429) throw error;
     if (items.length > 1) for (const one of items) await put([one]);
@@ -74,6 +76,7 @@ export function openReceipts(): void {
     const last = chat.last_message;
     if (last !== undefined && last.sender_id !== me?.id && last.id > chat.my.delivered) mark(chat.id, { delivered: last.id });
   }
+  addEventListener("pagehide", () => void tell());
   onMessage((message) => {
     if (message.sender_id !== world().me?.id) mark(message.chat_id, { delivered: message.id });
   });
