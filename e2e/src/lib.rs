@@ -13,7 +13,7 @@ mod stack;
 mod stop;
 
 pub use api::Api;
-pub use audit::{Ledger, audit, audit_sql, history};
+pub use audit::{Ledger, audit, audit_sql, forget_lost, history};
 pub use client::{Answer, Client, PASSWORD};
 pub use listener::{Listener, Wire};
 pub use replica::Replica;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
-    journal::{Journal, Known},
+    journal::{Journal, Known, Versions},
     stage::{Stage, now},
 };
 
@@ -276,11 +276,11 @@ impl Writer {
 
     async fn rename(&mut self) -> Result<()> {
         let chat = self.mine[self.random.usize(..self.mine.len())].clone();
-        let name = format!("name {} of {}", self.journal.names.len() + self.journal.renames, self.name);
-        self.journal.renames += 1;
-        if self.journal.names.get(&chat).is_some_and(|name| name.doubtful) {
+        if self.journal.names.get(&chat).is_some_and(|name| !name.may_change()) {
             return Ok(());
         }
+        self.journal.renames += 1;
+        let name = format!("name {} of {}", self.journal.renames, self.name);
         let answer = self.person.ask(Method::PATCH, &format!("/v1/chats/{chat}"), Some(json!({ "name": name }))).await;
         ensure!(answer.status.is_success(), "a rename is answered with {}: {}", answer.status, answer.json);
         self.journal.named(chat, name, answer.is_doubtful());
@@ -290,10 +290,10 @@ impl Writer {
     async fn guest(&mut self) -> Result<()> {
         let chat = self.mine[self.random.usize(..self.mine.len())].clone();
         let known = self.journal.guests.get(&chat);
-        if known.is_some_and(|known| known.doubtful) {
+        if known.is_some_and(|known| !known.may_change()) {
             return Ok(());
         }
-        let comes = !known.is_some_and(|known| known.value);
+        let comes = !known.and_then(Versions::last).copied().unwrap_or(false);
         let method = if comes { Method::PUT } else { Method::DELETE };
         let answer = self.person.ask(method, &format!("/v1/chats/{chat}/members/{}", self.guest), None).await;
         // Gone already: an earlier try was carried out.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::Duration,
+    fmt::Debug,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +16,9 @@ use super::{
     actor::{Answer, Person, text},
     stage::{Stage, now},
 };
+
+/// An API that sleeps carries out what it was asked for when it wakes up: by then no more of it comes.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// What is known of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,22 +54,61 @@ impl Sent {
     }
 }
 
-/// The last of what was acknowledged of something that can be set.
+/// What was acknowledged of something that can be set, and when; the last is how it should be.
 #[derive(Clone, Debug)]
-pub(crate) struct Last<T> {
-    pub(crate) value: T,
-    pub(crate) doubtful: bool,
-    at: Tick,
-    before: Option<T>,
+pub(crate) struct Versions<T> {
+    known: Vec<(Tick, T)>,
+    /// Until then an earlier try of the last change may still come, and would undo what was set after it.
+    doubtful_until: Option<Instant>,
+}
+
+impl<T> Default for Versions<T> {
+    fn default() -> Self {
+        Self { known: Vec::new(), doubtful_until: None }
+    }
+}
+
+impl<T: PartialEq + Debug> Versions<T> {
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.known.last().map(|(_, value)| value)
+    }
+
+    pub(crate) fn may_change(&self) -> bool {
+        self.doubtful_until.is_none_or(|until| until < Instant::now())
+    }
+
+    fn push(&mut self, value: T, is_doubtful: bool) {
+        self.known.push((now(), value));
+        self.doubtful_until = is_doubtful.then(|| Instant::now() + LATEST);
+    }
+
+    /// How `there` is to be judged: as it should be, as it was before a power cut took what followed, or wrong.
+    fn judge(&self, journal: &Journal, there: Option<&T>) -> Verdict {
+        let Some((changed_at, last)) = self.known.last().filter(|(_, last)| Some(last) != there) else { return Verdict::Right };
+        // What it was before anything was acknowledged is none of these.
+        let first = (Tick::NEVER, self.known.iter().all(|(_, known)| Some(known) != there));
+        let versions = std::iter::once(first).chain(self.known.iter().map(|(at, known)| (*at, Some(known) == there)));
+        if is_earlier(journal, versions, *changed_at) {
+            return Verdict::Excused;
+        }
+        let before: Vec<_> = self.known.iter().rev().take(4).map(|(at, value)| format!("{value:?} at {}", at.0)).collect();
+        Verdict::Wrong(format!("is {there:?}, it was acknowledged as {last:?} (newest first: {})", before.join(", ")))
+    }
+}
+
+enum Verdict {
+    Right,
+    Excused,
+    Wrong(String),
 }
 
 /// What one person knows.
 pub(crate) struct Journal {
     pub(crate) person: Person,
     pub(crate) messages: Vec<Sent>,
-    pub(crate) names: HashMap<String, Last<String>>,
+    pub(crate) names: HashMap<String, Versions<String>>,
     pub(crate) renames: usize,
-    pub(crate) guests: HashMap<String, Last<bool>>,
+    pub(crate) guests: HashMap<String, Versions<bool>>,
     pub(crate) excused: Vec<(Tick, Tick)>,
     guest: String,
     reads: HashMap<String, (Tick, i64)>,
@@ -140,14 +183,12 @@ impl Journal {
     }
 
     pub(crate) fn named(&mut self, chat: String, name: String, doubtful: bool) {
-        let before = self.names.remove(&chat).map(|last| last.value);
-        self.names.insert(chat, Last { value: name, doubtful, at: now(), before });
+        self.names.entry(chat).or_default().push(name, doubtful);
     }
 
     pub(crate) fn guest(&mut self, chat: String, guest: String, comes: bool, doubtful: bool) {
-        let before = self.guests.remove(&chat).map(|last| last.value);
         self.guest = guest;
-        self.guests.insert(chat, Last { value: comes, doubtful, at: now(), before });
+        self.guests.entry(chat).or_default().push(comes, doubtful);
     }
 
     pub(crate) fn read(&mut self, chat: String, id: i64, at: Tick) {
@@ -170,7 +211,9 @@ pub(crate) async fn audit(stage: &Stage, journals: Vec<Journal>) -> Result<Tally
         .iter()
         .map(|journal| {
             let of_messages = journal.messages.iter().map(|sent| sent.known.len() + sent.reactions.len()).sum::<usize>();
-            of_messages + journal.renames + journal.guests.len() + journal.reads.len()
+            let of_chats =
+                journal.names.values().map(|name| name.known.len()).chain(journal.guests.values().map(|guest| guest.known.len()));
+            of_messages + of_chats.sum::<usize>() + journal.reads.len()
         })
         .sum();
     compare(&mut tally, "", &chats, &journals).await?;
@@ -279,43 +322,33 @@ fn is_earlier(journal: &Journal, versions: impl Iterator<Item = (Tick, bool)>, l
 
 /// Names, guests and read marks.
 async fn look_at_chats(tally: &mut Tally, words: &mut Vec<String>, when: &str, journal: &Journal) -> Result<()> {
-    let mut wrong = |is: bool, excused: bool, what: String| match (is, excused) {
-        (false, _) => {}
-        (true, true) => tally.excused += 1,
-        (true, false) => {
+    let mut judge = |verdict: Verdict, what: String| match verdict {
+        Verdict::Right => {}
+        Verdict::Excused => tally.excused += 1,
+        Verdict::Wrong(how) => {
             tally.stale += 1;
-            words.push(what);
+            words.push(format!("{when}{what} {how}"));
         }
     };
     for (chat, name) in &journal.names {
         let view = journal.person.get(&format!("/v1/chats/{chat}")).await?;
-        let excused =
-            journal.is_excused(name.at) && (name.before.as_deref().is_none() || view["name"] == name.before.as_deref().unwrap_or_default());
-        wrong(
-            view["name"] != name.value.as_str(),
-            excused,
-            format!("{when}chat {chat} is named {}, it was acknowledged as {:?}", view["name"], name.value),
-        );
+        judge(name.judge(journal, view["name"].as_str().map(str::to_owned).as_ref()), format!("the name of chat {chat}"));
     }
     for (chat, guest) in &journal.guests {
         let members = journal.person.get(&format!("/v1/chats/{chat}/members")).await?;
         let is_in = members["items"].as_array().is_some_and(|all| all.iter().any(|member| member["user_id"] == journal.guest.as_str()));
-        let excused = journal.is_excused(guest.at) && guest.before.is_none_or(|before| before == is_in);
-        wrong(
-            is_in != guest.value,
-            excused,
-            format!("{when}chat {chat}: that the guest is in is {is_in}, it was acknowledged as {}", guest.value),
-        );
+        judge(guest.judge(journal, Some(&is_in)), format!("that the guest is in chat {chat}"));
     }
     for (chat, (at, id)) in &journal.reads {
         let members = journal.person.get(&format!("/v1/chats/{chat}/receipts")).await?;
         let mine = members["items"].as_array().and_then(|all| all.iter().find(|member| member["user_id"] == journal.person.id.as_str()));
         let read = mine.and_then(|mine| mine["read"].as_i64()).unwrap_or(0);
-        wrong(
-            read < *id,
-            journal.is_excused(*at),
-            format!("{when}chat {chat}: {} has read up to {read}, {id} was acknowledged", journal.person.id),
-        );
+        let verdict = match (read < *id, journal.is_excused(*at)) {
+            (false, _) => Verdict::Right,
+            (true, true) => Verdict::Excused,
+            (true, false) => Verdict::Wrong(format!("has read up to {read}, {id} was acknowledged")),
+        };
+        judge(verdict, format!("chat {chat}: {}", journal.person.id));
     }
     Ok(())
 }
