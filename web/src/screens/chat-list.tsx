@@ -151,7 +151,7 @@ function Row({ chat, isOpen }: { chat: Chat; isOpen: boolean }) {
     >
       <Item chat={chat} isOpen={isOpen} />
       {(isNear || isMenu) && (
-        <Menu opened={isMenu} onChange={setMenu} position="bottom-end" width={220}>
+        <Menu opened={isMenu} onChange={setMenu} position="bottom-end" width={250}>
           <Menu.Target>
             <ActionIcon className="chat-more" variant="default" size={26} radius="xl" aria-label={`What to do with ${name}`}>
               <IconDots size={16} />

@@ -180,7 +180,7 @@ function Head({ chat, onDetails }: { chat: Chat; onDetails: () => void }) {
           </Text>
         </Box>
       </UnstyledButton>
-      <Menu position="bottom-end" width={220}>
+      <Menu position="bottom-end" width={250}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" size={36} radius="xl" aria-label="What to do with this chat">
             <IconDotsVertical size={20} />
