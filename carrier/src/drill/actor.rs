@@ -17,7 +17,7 @@ use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
     journal::{Journal, Known, Versions},
-    stage::{Stage, now},
+    stage::Stage,
 };
 
 /// Between two acts of one person.
@@ -263,10 +263,10 @@ impl Writer {
 
     async fn read(&mut self) -> Result<()> {
         let Some(message) = self.journal.messages.last() else { return Ok(()) };
-        let (chat, id, at) = (message.chat.clone(), message.id, now());
+        let (chat, id) = (message.chat.clone(), message.id);
         let answer = self.person.ask(Method::PUT, &format!("/v1/chats/{chat}/receipts"), Some(json!({ "read": id }))).await;
         match answer.status {
-            StatusCode::NO_CONTENT => self.journal.read(chat, id, at),
+            StatusCode::NO_CONTENT => self.journal.read(chat, id),
             // A power cut may have taken the message.
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::NOT_FOUND => {}
             status => bail!("a read is answered with {status}: {}", answer.json),

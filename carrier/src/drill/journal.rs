@@ -111,7 +111,7 @@ pub(crate) struct Journal {
     pub(crate) guests: HashMap<String, Versions<bool>>,
     pub(crate) excused: Vec<(Tick, Tick)>,
     guest: String,
-    reads: HashMap<String, (Tick, i64)>,
+    reads: HashMap<String, Vec<(Tick, i64)>>,
 }
 
 /// What was found.
@@ -191,8 +191,8 @@ impl Journal {
         self.guests.entry(chat).or_default().push(comes, doubtful);
     }
 
-    pub(crate) fn read(&mut self, chat: String, id: i64, at: Tick) {
-        self.reads.insert(chat, (at, id));
+    pub(crate) fn read(&mut self, chat: String, id: i64) {
+        self.reads.entry(chat).or_default().push((now(), id));
     }
 
     fn is_excused(&self, at: Tick) -> bool {
@@ -213,7 +213,7 @@ pub(crate) async fn audit(stage: &Stage, journals: Vec<Journal>) -> Result<Tally
             let of_messages = journal.messages.iter().map(|sent| sent.known.len() + sent.reactions.len()).sum::<usize>();
             let of_chats =
                 journal.names.values().map(|name| name.known.len()).chain(journal.guests.values().map(|guest| guest.known.len()));
-            of_messages + of_chats.sum::<usize>() + journal.reads.len()
+            of_messages + of_chats.sum::<usize>() + journal.reads.values().map(Vec::len).sum::<usize>()
         })
         .sum();
     compare(&mut tally, "", &chats, &journals).await?;
@@ -339,14 +339,16 @@ async fn look_at_chats(tally: &mut Tally, words: &mut Vec<String>, when: &str, j
         let is_in = members["items"].as_array().is_some_and(|all| all.iter().any(|member| member["user_id"] == journal.guest.as_str()));
         judge(guest.judge(journal, Some(&is_in)), format!("that the guest is in chat {chat}"));
     }
-    for (chat, (at, id)) in &journal.reads {
+    for (chat, reads) in &journal.reads {
         let members = journal.person.get(&format!("/v1/chats/{chat}/receipts")).await?;
         let mine = members["items"].as_array().and_then(|all| all.iter().find(|member| member["user_id"] == journal.person.id.as_str()));
         let read = mine.and_then(|mine| mine["read"].as_i64()).unwrap_or(0);
-        let verdict = match (read < *id, journal.is_excused(*at)) {
-            (false, _) => Verdict::Right,
-            (true, true) => Verdict::Excused,
-            (true, false) => Verdict::Wrong(format!("has read up to {read}, {id} was acknowledged")),
+        let furthest = reads.iter().map(|(_, id)| *id).max().unwrap_or(0);
+        let sure = reads.iter().filter(|(at, _)| !journal.is_excused(*at)).map(|(_, id)| *id).max().unwrap_or(0);
+        let verdict = match (read >= furthest, read >= sure) {
+            (true, _) => Verdict::Right,
+            (false, true) => Verdict::Excused,
+            (false, false) => Verdict::Wrong(format!("has read up to {read}, {sure} was acknowledged")),
         };
         judge(verdict, format!("chat {chat}: {}", journal.person.id));
     }
