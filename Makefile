@@ -1,4 +1,4 @@
-.PHONY: help run page test openapi fuzz model drill cluster bench
+.PHONY: help run page test openapi fuzz model guards drill cluster bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -20,6 +20,7 @@ test: ## format, lints and every test, on real servers
 	npm --prefix web run --silent build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/guards --check
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
@@ -36,6 +37,11 @@ fuzz: ## some minutes of made-up requests against the API
 model: ## visit every interleaving of the protocol's larger models
 	@cargo run --release -q -p protocol
 
+guards: export PATH := $(PATH):/usr/sbin:/usr/libexec
+guards: ## take each guard of the protocol out of the code, and see a test fail; an hour or two
+	@scripts/setup --tests
+	@scripts/guards
+
 drill: export PATH := $(PATH):/usr/sbin:/usr/libexec
 drill: ## break a system of its own 64 times on each SQL, and look whether all is there that was acknowledged
 	@scripts/setup --tests
@@ -49,8 +55,10 @@ cluster: ## the end-to-end tests on a Redis Cluster of three primaries and three
 	cargo build --workspace
 	CARRIER_E2E_CLUSTER=3 cargo test -p e2e --test it
 
-bench: ## sends per second, against an empty handler; what listening costs
-	@scripts/setup
+bench: ## sends per second, against an empty handler; what listening costs; how the page scrolls
+	@scripts/setup --tests
+	@npm --prefix web run --silent build
 	@cargo build --release --workspace --bins
 	@target/release/bench
 	@target/release/bench live
+	@target/release/bench page
