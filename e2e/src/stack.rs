@@ -13,7 +13,7 @@ use migration::{Migrator, MigratorTrait};
 use model::{ChatId, Draft, MessageKind, Tick, UserId};
 use sea_orm::DatabaseConnection;
 use store::Store;
-use tokio::task::JoinHandle;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Client, Keeper, Redis, Server, Sql, eventually};
@@ -205,12 +205,15 @@ impl Stack {
         self.start_flusher_with(self.options.flusher(), &self.redis.url()).await
     }
 
-    /// Starts a flusher with these settings, on this Redis or a proxy before it.
+    /// Starts a flusher with these settings, on this Redis or a proxy before it, and waits until it is ready.
     pub async fn start_flusher_with(&self, config: flusher::Config, redis_url: &str) -> Flusher {
         let store = self.open_store(redis_url).await;
         let sql = flusher::Sql::connect(&self.sql_url, 4).await.expect("SQL answers");
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone(), || ()));
+        let (ready, is_ready) = oneshot::channel();
+        let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone(), || ready.send(()).unwrap_or_default()));
+        // Not before it hears of expiries: a chat whose token expires unheard stays until its time. One that ends at once, or hangs, is the test's to judge.
+        let _ = timeout(Duration::from_secs(10), is_ready).await;
         Flusher { task, shutdown }
     }
 
@@ -308,7 +311,7 @@ impl Flusher {
     /// Stops it in an orderly way.
     pub async fn stop(self) {
         self.shutdown.cancel();
-        let stopped = tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("a flusher stops in time");
+        let stopped = timeout(Duration::from_secs(30), self.task).await.expect("a flusher stops in time");
         stopped.expect("a flusher does not panic").expect("a flusher ends well");
     }
 

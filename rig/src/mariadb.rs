@@ -44,6 +44,7 @@ impl MariaDb {
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
             .args(user)
             .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--tmpdir={}", folder.display())) // or another's server, as it starts, takes away what this one is at
             .output()
             .expect("mariadb-install-db runs");
         assert!(install.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&install.stderr));
@@ -63,7 +64,9 @@ impl MariaDb {
         .into();
         command.extend(user.map(String::from));
         command.push(format!("--port={port}"));
-        for (option, file) in [("datadir", data), ("socket", folder.join("socket")), ("pid-file", folder.join("pid"))] {
+        for (option, file) in
+            [("datadir", data), ("tmpdir", folder.clone()), ("socket", folder.join("socket")), ("pid-file", folder.join("pid"))]
+        {
             command.push(format!("--{option}={}", file.display()));
         }
         let server = Self { keeper: Keeper::new("mariadb", folder, &command, &[]), port, databases: AtomicUsize::new(0) };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use e2e::{Client, Sql, Stack, eventually, on_both};
+use e2e::{Client, Fault, Options, Proxy, Sql, Stack, eventually, on_both};
+use futures_util::future::join;
+use hot::{UserChange, Verb};
 use serde_json::json;
 
 async fn found(who: &Client, query: &str) -> Vec<String> {
@@ -71,6 +73,21 @@ async fn people_are_found_by_the_beginning_of_a_name(sql: Sql) {
     api.client().get("/v1/users").await.expect_problem(401, "unauthorized");
     flusher.stop().await;
     api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_renamed_while_they_are_saved_is_found_by_the_new_name() {
+    let stack = Stack::with(Sql::Sqlite, Options { command_timeout: Duration::from_secs(60), ..Options::default() }.on_one_redis()).await;
+    let ann = stack.person("ann").await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let forget = proxy.rule_for(stack.sha(Verb::Forget), Fault::Stall, 0, 1);
+    let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+    forget.wait_fired(1).await; // SQL has her as Ann
+    let rename = UserChange { username: Some("zoe".into()), ..UserChange::default() };
+    stack.store.change_user(ann, rename).await.expect("renamed");
+    join(sleeper.stop(), async { forget.release() }).await; // it ends what it was at, and does not save her again
+    let (found, _) = stack.store.directory("zo", None, 10).await.expect("both answer");
+    assert_eq!(found.iter().map(|user| user.id).collect::<Vec<_>>(), [ann]);
 }
 
 async fn boxed(who: &Client, which: &str, limit: usize) -> Vec<String> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit_sql, eventually, on_both, say};
 use hot::Verb;
-use model::{ChatId, Message, Tick, UserId};
-use store::{Edit, Error, Own, Store};
+use model::{ChatId, Message, ServerEvent, Terms, Tick, UserId};
+use store::{Cursor, Edit, Error, Own, Search, Store};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -35,7 +35,7 @@ impl Group {
         Own { chat: self.chat, user: self.other }
     }
 
-    /// All its messages as a member pages through them; and each as it is read alone.
+    /// All its messages as a member pages through them; and each as it is read alone, and as it is told to who was away.
     async fn read(&self, stack: &Stack) -> Vec<Message> {
         let all = e2e::history(&stack.store, self.chat, self.other, false).await;
         assert_eq!(all, e2e::history(&stack.store, self.chat, self.other, true).await, "the same from both ends");
@@ -43,6 +43,12 @@ impl Group {
         for message in [&all[0], &all[all.len() / 2], &all[all.len() - 1]] {
             assert_eq!(stack.store.message(self.others(), message.id).await.expect("it is there"), *message);
         }
+        let begin = Cursor { since: Tick(1), within: None };
+        let told = stack.store.sync(self.other, begin, Some(self.chat)).await.expect("a member is told").changes.into_iter();
+        let of_message = |event| if let ServerEvent::MessageCreated(event) = event { Some(event.message) } else { None };
+        let mut told: Vec<Message> = told.filter_map(of_message).collect();
+        told.sort_by_key(|message| message.id);
+        assert_eq!(told, all, "whoever was away is told the same");
         all
     }
 
@@ -265,6 +271,50 @@ async fn a_late_flush_takes_no_edit_back(sql: Sql) {
     audit_sql(&stack, &[Ledger::new(group.chat, group.owner)]).await;
     assert_eq!(group.read(&stack).await[1], edited);
     sleeper.stop().await;
+}
+
+/// The messages that a member is shown by what asks Redis with this script.
+async fn seen_by(store: &Store, verb: Verb, own: Own, id: Tick) -> Vec<Tick> {
+    let (never, chat) = (Tick::NEVER, Some(own.chat));
+    match verb {
+        Verb::Message => store.message(own, id).await.iter().map(|message| message.id).collect(),
+        Verb::Unsaved => {
+            let search = Search { terms: Terms::of(verb.name()).expect("a word"), chat, from: None, after: never, before: never };
+            store.search(own.user, &search, None, 5).await.expect("a member finds").0.iter().map(|hit| hit.message.id).collect()
+        }
+        Verb::Page => {
+            let page = store.page(own, never, Tick(id.0 - 1), 1).await.expect("a member reads").items;
+            page.iter().map(|json| serde_json::from_str::<Message>(json).expect("a message is JSON").id).collect()
+        }
+        _ => {
+            let begin = Cursor { since: Tick(1), within: None };
+            let told = store.sync(own.user, begin, chat).await.expect("a member is told").changes;
+            told.iter()
+                .filter_map(|event| if let ServerEvent::MessageCreated(event) = event { Some(event.message.id) } else { None })
+                .collect()
+        }
+    }
+}
+
+/// Redis is asked first, SQL then: a message that leaves the one for the other in between is in what SQL says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_leaves_redis_while_somebody_looks_is_seen() {
+    let stack = Stack::with(Sql::Sqlite, patient().on_one_redis()).await;
+    let group = Group::new(&stack, 0).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    for verb in [Verb::Message, Verb::Unsaved, Verb::Page, Verb::Changes] {
+        let id = say(&stack.store, group.chat, group.owner, verb.name(), None).await.expect("sent");
+        Ledger::new(group.chat, group.owner).talk(&stack, 12).await;
+        let store = stack.open_store(&proxy.url()).await;
+        let ask = proxy.rule_for(stack.sha(verb), Fault::Stall, 0, 1);
+        let own = group.others();
+        let looking = tokio::spawn(async move { seen_by(&store, verb, own, id).await });
+        ask.wait_fired(1).await;
+        group.save(&stack).await; // the newest ten stay
+        ask.release();
+        let seen = tokio::time::timeout(30 * SECOND, looking).await.expect("in time").expect("no panic");
+        assert!(seen.contains(&id), "{}: {seen:?}", verb.name());
+    }
 }
 
 on_both!(over_http_a_message_is_answered_changed_and_deleted);

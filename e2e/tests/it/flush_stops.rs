@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use e2e::{Ledger, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use e2e::{Ledger, PASSWORD, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 use hot::{Kind, UserChange, Verb};
-use model::UserId;
+use model::{Role, UserId};
+use store::{Error, Own};
 
 use crate::{
     poison::{antidote, parked, poison},
-    stops::{group, stack},
+    stops::{group, is_listed, stack},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -118,4 +119,36 @@ async fn a_row_is_put_aside_and_freed(sql: Sql) {
     audit_sql(&stack, &ledgers).await;
     assert!(stack.store.hot.dead().await.expect("Redis answers").is_empty(), "nothing is listed that is saved");
     flusher.stop().await;
+}
+
+/// A call of the API is stopped before it has told everybody, and so is the flusher that would tell them; then the next flush does.
+async fn stopped_twice<T>(stack: &Stack, verb: Verb, act: impl Future<Output = store::Result<T>>, done: impl AsyncFnMut() -> bool) {
+    stack.stop_at(verb, 1).await;
+    assert!(act.await.is_err(), "the API is stopped");
+    stack.stop_at(verb, 1).await;
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, &format!("the flush after the one that was stopped runs {}", verb.name()), done).await;
+    flusher.stop().await;
+    assert!(stack.redis.keys("e2e:stop:*").await.is_empty(), "the flusher was stopped too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_neither_the_api_nor_a_flusher_could_tell_is_told_by_the_next_flush() {
+    let stack = stack(Sql::Sqlite).await;
+    let (ann, bob, carl) = (stack.person("ann").await, stack.person("bob").await, stack.person("carl").await);
+    let entered = stack.store.login("carl", PASSWORD, "e2e").await.expect("he is in");
+    let session = stack.store.authenticate(&entered.token).await.expect("he is in");
+    let (friends, inherited) = (group(&stack, ann, &[]).await.chat, group(&stack, carl, &[bob]).await.chat);
+    let (direct, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, "all of it is saved", async || stack.redis.keys("*:dirty").await.is_empty()).await;
+    flusher.stop().await;
+
+    let add = stack.store.add_member(Own { chat: friends, user: ann }, bob);
+    stopped_twice(&stack, Verb::Enlist, add, async || is_listed(&stack, bob, friends).await).await;
+    let refused = async || matches!(say(&stack.store, direct, bob, "hello?", None).await, Err(Error::NotAccepted));
+    stopped_twice(&stack, Verb::Block, stack.store.block(ann, bob, true), refused).await;
+    let bobs = Own { chat: inherited, user: bob };
+    let inherits = async || stack.store.view(bobs).await.expect("he sees it").my.role == Role::Owner;
+    stopped_twice(&stack, Verb::ChangeMember, stack.store.erase(&session, PASSWORD), inherits).await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 use futures_util::future::join_all;
 use hot::Verb;
-use model::{ChatId, UserId};
+use model::{ChatId, Tick, UserId};
 use store::Own;
 
 const CHATS: usize = 60;
@@ -112,6 +112,28 @@ async fn a_flusher_that_sleeps_between_snapshot_and_commit_takes_no_row_back(sql
     assert_eq!(rows(&stack, chat).await, newest);
     assert_eq!(stack.store.view(Own { chat, user: bob }).await.expect("a member looks").unread_count, 0);
     flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flusher_that_sleeps_until_a_group_is_deleted_brings_none_of_it_back() {
+    let patient = Options { lease: Duration::from_millis(300), command_timeout: Duration::from_secs(60), ..Options::default() };
+    let stack = Stack::with(Sql::Sqlite, patient.on_one_redis()).await;
+    let (ann, chat) = (stack.person("ann").await, ChatId::new());
+    stack.store.create_group(chat, ann, "Friends", &[]).await.expect("created");
+    Ledger::new(chat, ann).talk(&stack, 3).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let asleep = proxy.rule_for(stack.sha(Verb::SnapshotChat), Fault::StallReply, 0, 1);
+    let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+    asleep.wait_fired(1).await;
+
+    stack.store.delete_chat(Own { chat, user: ann }).await.expect("deleted");
+    let flusher = stack.start_flusher().await;
+    stack.evicted(chat).await;
+    flusher.stop().await;
+    asleep.release();
+    sleeper.stop().await; // it ends what it was at first
+    assert!(rows(&stack, chat).await.0.deleted.happened());
+    assert_eq!(stack.store.cold.messages_before(chat, Tick(i64::MAX), 5).await.expect("SQL answers"), []);
 }
 
 /// The chat's row and its members', as SQL has them.

@@ -6,7 +6,7 @@ use e2e::{Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql,
 use futures_util::future::join_all;
 use hot::{Begun, ChatRows, Loaded, Verb};
 use model::{Chat, ChatId, ChatKind, Member, Role, Tick, UserId};
-use store::Store;
+use store::{Error, Store};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -208,4 +208,31 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
     is_listed_once(&stack.store, bob, chat).await;
     is_listed_once(&stack.store, ann, chat).await;
     flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_who_is_only_looked_up_leaves_again() {
+    let stack = Stack::with(Sql::Sqlite, Options { chat_ttl: SECOND, ..Options::default() }).await;
+    let (_, bob) = ann_and_cold_bob(&stack).await;
+    assert!(stack.store.user(bob).await.expect("both answer").is_some());
+    let keys = async || stack.redis.keys(&format!("user:*{bob}*")).await;
+    assert!(!keys().await.is_empty(), "he is back");
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, "Bob has left Redis", async || keys().await.is_empty()).await;
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_who_is_saved_can_still_end_their_sessions() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let ann = stack.person("ann").await;
+    let here = stack.store.login("ann", PASSWORD, "here").await.expect("she is in").token;
+    let there = stack.store.login("ann", PASSWORD, "there").await.expect("she is in").token;
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, "she is saved", async || stack.redis.keys("user:*:dirty").await.is_empty()).await;
+    flusher.stop().await; // it ends what it was at first
+    assert_eq!(stack.store.sessions(ann, &here.hash()).await.expect("Redis answers").len(), 3);
+    stack.store.revoke_others(ann, &here.hash()).await.expect("revoked");
+    assert!(matches!(stack.store.authenticate(&there).await, Err(Error::NoSession)));
+    stack.store.authenticate(&here).await.expect("she is in");
 }

@@ -243,6 +243,40 @@ async fn passed_on(sql: Sql, saved: bool, stall: impl FnOnce(&Stack, &Proxy) -> 
     }
 }
 
+/// What ends with a time, put back by a minute and more.
+fn aged(record: &str, minute: i64) -> String {
+    let (what, since) = record.rsplit_once(' ').expect("a time at its end");
+    format!("{what} {}", since.parse::<i64>().expect("a time") - minute - minute / 10)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_taken_over_when_it_is_old_and_nobody_stands_by_it() {
+    let stack = Stack::with(Sql::Sqlite, Options { command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let change = proxy.rule_for(stack.sha(Verb::ChangeUser), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { take(&sleeper, ann, "zoe").await });
+    change.wait_fired(1).await;
+
+    let claim = stack.redis.keys("claim:*:username:zoe").await.remove(0);
+    let age_claim = async || stack.redis.cli(&["SET", &claim, &aged(&stack.redis.cli(&["GET", &claim]).await, 60_000_000)]).await;
+    let is_taken = |outcome: store::Result<()>| matches!(outcome, Err(Error::Taken(NameKind::Username)));
+    age_claim().await;
+    assert!(is_taken(take(&stack.store, bob, "zoe").await), "Ann has wanted it for a moment, whatever her API's clock says");
+    let row = format!("user:{{u{}}}:{ann}", ann.partition());
+    let want = stack.redis.cli(&["HGET", &row, "want_username"]).await;
+    stack.redis.cli(&["HSET", &row, "want_username", &aged(&want, 60_000)]).await;
+    take(&stack.store, bob, "zoe").await.expect("Ann has wanted it for too long");
+    change.release();
+    assert!(is_taken(timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic")), "it is Bob's by now");
+    assert_eq!((find(&stack, "zoe").await, find(&stack, "ann").await), (Some(bob), Some(ann)));
+
+    age_claim().await;
+    assert!(is_taken(take(&stack.store, ann, "zoe").await), "Bob uses it, although SQL does not know yet");
+    assert_eq!(find(&stack, "zoe").await, Some(bob));
+}
+
 /// Says so much, and lets the chat be saved and leave.
 async fn talk_and_leave(stack: &Stack, ledger: &mut Ledger, texts: usize) {
     for _ in 0..texts {

@@ -1,6 +1,6 @@
 //! A new password: it holds at once, and ends every session but the one that set it.
 
-use e2e::{PASSWORD, Sql, Stack, eventually, on_both};
+use e2e::{Fault, Options, PASSWORD, Proxy, Sql, Stack, eventually, on_both};
 use serde_json::json;
 use std::time::Duration;
 
@@ -37,4 +37,21 @@ async fn a_new_password_ends_every_other_session(sql: Sql) {
     login(new).await.expect(200);
     flusher.stop().await;
     api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_sleeps_while_the_password_is_changed_is_refused() {
+    let stack = Stack::with(Sql::Sqlite, Options { command_timeout: Duration::from_secs(60), ..Options::default() }.on_one_redis()).await;
+    stack.person("ann").await;
+    let token = stack.store.login("ann", PASSWORD, "e2e").await.expect("she is in").token;
+    let session = stack.store.authenticate(&token).await.expect("she is in");
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let open = proxy.rule_for(stack.sha(hot::Verb::OpenSession), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.login("ann", PASSWORD, "of whoever knew the old one").await });
+    open.wait_fired(1).await;
+    stack.store.change_password(&session, PASSWORD, "another long password").await.expect("changed");
+    open.release();
+    let late = tokio::time::timeout(Duration::from_secs(30), sleeping).await.expect("in time").expect("no panic");
+    assert!(matches!(late, Err(store::Error::WrongPassword)), "{late:?}");
 }

@@ -7,6 +7,7 @@ use entity::message;
 use hot::UserChange;
 use model::{ChatId, Tick};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use store::Own;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -162,6 +163,42 @@ async fn a_user_whom_sql_refuses_is_put_aside_and_saved_by_the_next_change(sql: 
     assert!(changed.rev > Tick::NEVER);
     let healed = async || doctor(&stack, "").await.0 == 0;
     eventually(10 * SECOND, "the doctor has nothing to say", healed).await;
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_a_row_that_sql_refuses_stays_when_they_log_out() {
+    let stack = Stack::with(Sql::Sqlite, quick()).await;
+    poison(&stack, Sql::Sqlite, "users", "bio").await;
+    let ann = stack.person("ann").await;
+    let changed = stack.store.change_user(ann, UserChange { bio: Some("poison".into()), ..UserChange::default() }).await.expect("changed");
+    let flusher = stack.start_flusher().await;
+    parked(&stack, &ann.to_string(), &["user".to_owned()]).await;
+    stack.store.revoke_others(ann, "").await.expect("no session is left");
+    let due = format!("due:{{u{}}}", ann.partition());
+    let later = Tick::now().0 / 1000 + 600_000;
+    let stays = async || stack.redis.cli(&["ZSCORE", &due, &ann.to_string()]).await.parse().is_ok_and(|score: i64| score > later);
+    eventually(30 * SECOND, "the flusher has looked, and comes back when somebody may have mended it", stays).await;
+    assert_eq!(stack.store.user(ann).await.expect("Redis answers"), Some(changed));
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_swept_of_a_deleted_group_is_swept_later() {
+    let stack = Stack::with(Sql::Sqlite, quick()).await;
+    let Ledger { chat, reader, .. } = group(&stack, "ann", 3, None).await;
+    let flusher = stack.start_flusher().await;
+    stack.saved(chat).await;
+    let refuse = "CREATE TRIGGER refuse BEFORE DELETE ON messages FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    stack.db.execute_unprepared(refuse).await.expect("a trigger");
+    stack.store.delete_chat(Own { chat, user: reader }).await.expect("deleted");
+    let dirty = format!("chat:{{c{}}}:{chat}:dirty", chat.partition());
+    let only_that = async || stack.redis.cli(&["ZRANGE", &dirty, "0", "-1"]).await == "chat";
+    eventually(30 * SECOND, "nothing is left to do but what needs the messages gone", only_that).await;
+    assert_eq!(bodies(&stack, chat).await.len(), 3);
+    stack.db.execute_unprepared("DROP TRIGGER refuse").await.expect("no trigger");
+    stack.evicted(chat).await;
+    assert_eq!(bodies(&stack, chat).await, [""; 0]);
     flusher.stop().await;
 }
 

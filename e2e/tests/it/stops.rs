@@ -179,7 +179,7 @@ async fn a_read_mark_counts_right(sql: Sql) {
 }
 
 /// Is the chat in the list that a resident user has?
-async fn is_listed(stack: &Stack, user: UserId, chat: ChatId) -> bool {
+pub(crate) async fn is_listed(stack: &Stack, user: UserId, chat: ChatId) -> bool {
     let listed = stack.store.hot.chats_of(user).await.expect("a list");
     listed.iter().any(|listed| listed.chat == chat && !listed.left.happened())
 }
