@@ -88,6 +88,14 @@ impl Options {
         Self { alter: Arc::new(alter), ..self }
     }
 
+    /// With scripts of these verbs that count how often each chat, or user, is looked at; see [`Stack::looks`].
+    pub fn counting(self, verbs: &'static [Verb]) -> Self {
+        self.altered(move |verb, source| match source.split_once('\n') {
+            Some((flags, code)) if verbs.contains(&verb) => format!("{flags}\nredis.call('INCR', 'e2e:looks:' .. KEYS[1])\n{code}"),
+            _ => source,
+        })
+    }
+
     /// For a store on the Redis at `url`.
     pub fn hot(&self, url: &str) -> hot::Options {
         hot::Options {
@@ -221,6 +229,12 @@ impl Stack {
     pub async fn person(&self, name: &str) -> UserId {
         let email = format!("{name}@example.org");
         self.store.register(name, &email, name, "a long enough password", "e2e").await.expect("registered").user.id
+    }
+
+    /// How often a script that is counted was run for this chat or user.
+    pub async fn looks(&self, of: impl std::fmt::Display) -> usize {
+        let Some(key) = self.redis.keys(&format!("e2e:looks:*{of}")).await.pop() else { return 0 };
+        self.redis.cli(&["GET", &key]).await.parse().expect("a count")
     }
 
     /// Waits until no key of this chat is left in Redis.

@@ -1,4 +1,4 @@
-//! What a Redis with `appendfsync everysec` has on disk, where it has no WAITAOF to say it (before 7.2).
+//! What a Redis with `appendfsync everysec` has on disk, where it has no WAITAOF to say it (before 7.2), or one that says it too early.
 //!
 //! It begins an fsync every second, unless one is still under way; so on a slow disk what was written may wait for any time. INFO tells whether one is under
 //! way. When none was at one look, and a second had passed at a later one, an fsync of all that was written before the first has begun by the time that
@@ -46,6 +46,11 @@ impl Everysec {
     /// What has a tick up to this one is on disk.
     pub fn until(&self) -> Tick {
         *self.0.borrow()
+    }
+
+    /// Waits until what has this tick is on disk; false when nobody will know.
+    pub(crate) async fn reached(&self, tick: Tick) -> bool {
+        self.0.clone().wait_for(|until| *until >= tick).await.is_ok()
     }
 }
 

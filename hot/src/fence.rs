@@ -1,5 +1,7 @@
 //! Is what was written safe: on disk (WAITAOF), or on a replica (WAIT)?
 //!
+//! Where WAITAOF answers too early (see [`Facts::hasty`](crate::Facts::hasty)), the disk is watched besides.
+//!
 //! Both wait for all that was written on their connection, and block it meanwhile; so a fence has connections of its own, and what is written over
 //! another is behind it when the fence has written, too, and has waited for that. One wait serves all who came before it.
 //!
@@ -26,10 +28,11 @@ use model::{ChatId, Partition};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Error, Hot, Result, Verb,
+    Error, Everysec, Hot, Result, Verb,
     client::{arg, ms},
     keys,
     reply::text,
+    server::tick_of,
 };
 
 /// How long Redis may take to write to disk, or a replica to answer. `everysec` may take two.
@@ -55,6 +58,8 @@ pub struct Fence(Arc<Nodes>);
 struct Nodes {
     hot: Hot,
     guarantee: Guarantee,
+    /// Where WAITAOF cannot be believed.
+    everysec: Option<Everysec>,
     /// Another number whenever a Redis is another.
     epoch: Arc<AtomicU64>,
     /// By node of a cluster; `None`: the only one.
@@ -65,7 +70,9 @@ impl Fence {
     /// A fence on connections of its own.
     pub async fn start(hot: &Hot, guarantee: Guarantee) -> Result<Self> {
         let hot = hot.another().await?;
-        let fence = Self(Arc::new(Nodes { hot, guarantee, epoch: Arc::default(), waits: Mutex::default() }));
+        let watches = guarantee.disk && hot.facts().await?.hasty;
+        let everysec = if watches { Some(Everysec::watch(hot.another().await?)) } else { None };
+        let fence = Self(Arc::new(Nodes { hot, guarantee, everysec, epoch: Arc::default(), waits: Mutex::default() }));
         if fence.waits() {
             fence.all_nodes(fence.mark()).await; // it only learns who they are
         }
@@ -108,8 +115,9 @@ impl Fence {
             let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
             let wait = waits.entry(node.clone()).or_insert_with(|| {
                 let (sender, waiting) = mpsc::unbounded_channel();
-                let Nodes { hot, guarantee, epoch, .. } = &*self.0;
-                let worker = Worker { hot: hot.clone(), guarantee: *guarantee, epoch: Arc::clone(epoch), node, known: String::new() };
+                let Nodes { hot, guarantee, everysec, epoch, .. } = &*self.0;
+                let (hot, everysec, epoch) = (hot.clone(), everysec.clone(), Arc::clone(epoch));
+                let worker = Worker { hot, guarantee: *guarantee, everysec, epoch, node, known: String::new() };
                 tokio::spawn(worker.run(waiting));
                 sender
             });
@@ -125,6 +133,7 @@ impl Fence {
 struct Worker {
     hot: Hot,
     guarantee: Guarantee,
+    everysec: Option<Everysec>,
     epoch: Arc<AtomicU64>,
     node: Option<Server>,
     /// Its identity.
@@ -148,8 +157,17 @@ impl Worker {
     /// Everything written before this call is safe, unless the epoch is another afterwards.
     async fn wait(&mut self) -> Result<bool> {
         // In one go, so on one connection; were it another after the write, it would wait for nothing, and have another id.
-        let (before, (), safe, (info, after)) =
+        let (before, (), mut safe, (mut info, after)) =
             try_join4(self.command("CLIENT", vec![arg("ID")]), self.write(), self.waited(), self.who()).await?;
+        // (The first time it is only asked who it is.)
+        if safe
+            && !self.known.is_empty()
+            && let Some(everysec) = &self.everysec
+        {
+            let written = tick_of(self.command("TIME", vec![]).await?);
+            safe = tokio::time::timeout(PATIENCE, everysec.reached(written)).await.unwrap_or(false);
+            (info, _) = self.who().await?; // it may have become another meanwhile
+        }
         let id = identity(&text(info));
         if id != self.known {
             self.known = id;

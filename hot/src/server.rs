@@ -28,6 +28,9 @@ pub struct Facts {
     pub time: Tick,
     /// It tells what is on disk, by WAITAOF (Redis 7.2, Valkey).
     pub wait_aof: bool,
+    /// With `everysec` it may tell so too early: WAITAOF answers at once while the last fsync is less than a second old, whatever was written since. So
+    /// does every Valkey, and Redis 7.4; 8.0 has mended it (<https://github.com/redis/redis/pull/13793>).
+    pub hasty: bool,
 }
 
 impl Facts {
@@ -51,6 +54,7 @@ impl Facts {
             replicas: self.replicas.min(other.replicas),
             time: self.time.min(other.time),
             wait_aof: self.wait_aof && other.wait_aof,
+            hasty: self.hasty || other.hasty,
         }
     }
 
@@ -97,7 +101,9 @@ impl Hot {
             aof: config("appendonly").await?.map(|value| value == "yes"),
             fsync: config("appendfsync").await?,
             wait_aof: false,
+            hasty: false,
         };
+        facts.hasty = field("valkey_version").is_some() || facts.release() < (8, 0);
         facts.wait_aof = facts.release() >= (7, 2)
             && match facts.aof {
                 Some(on) => on,

@@ -36,9 +36,9 @@ impl Redis {
         Self { nodes: vec![Node::start(server, options).await], primaries: None }
     }
 
-    /// One server with other options, on a [`crate::Disk`] that can be held up.
-    pub async fn start_on_slow_disk(options: &[(&str, &str)]) -> Self {
-        Self { nodes: vec![Node::start_on_slow_disk(Server::Redis, options).await], primaries: None }
+    /// One of these servers with other options, on a [`crate::Disk`] that can be held up.
+    pub async fn start_on_slow_disk(server: Server, options: &[(&str, &str)]) -> Self {
+        Self { nodes: vec![Node::start_on_slow_disk(server, options).await], primaries: None }
     }
 
     /// A cluster of so many primaries, each with one replica, with these options.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Options, Process, Server, Sql, Stack, eventually, say};
+use e2e::{Options, Process, Redis, Server, Sql, Stack, eventually, say};
 use model::Durability;
 use serde_json::json;
 use store::Ack;
@@ -36,6 +36,25 @@ async fn a_send_that_waits_for_the_disk_says_so() {
     stack.redis.cli(&["CONFIG", "SET", "appendfsync", "everysec"]).await;
     assert_eq!(ann.send(&chat, "three").await.expect(201)["durability"], "fsync");
     ann.patch("/v1/users/me", json!({ "bio": "newer" })).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_a_slow_disk_does_not_have_says_so() {
+    let valkey = Redis::start_on_slow_disk(Server::Valkey, &[("appendfsync", "everysec")]).await;
+    let stack = Stack::on_redis(valkey, Options { ack: Ack::Fsync, ..Options::default() }.on_one_redis()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let send = async |body| {
+        let began = stack.store.begin_write();
+        say(&stack.store, chat, ann, body, None).await.expect("sent");
+        stack.store.acknowledge(began, chat).await
+    };
+    let disk = stack.redis.nodes[0].disk.as_ref().expect("it has one");
+    assert_eq!(send("one").await, Durability::Fsync);
+    disk.hold();
+    assert_eq!(send("two").await, Durability::Memory);
+    disk.release();
+    eventually(Duration::from_secs(30), "the disk has all", async || send("three").await == Durability::Fsync).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

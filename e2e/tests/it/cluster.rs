@@ -8,8 +8,9 @@ use std::{
 
 use e2e::{Ledger, Listener, Options, Sql, Stack, Wire, audit, audit_sql, eventually, forget_lost, on_both, say};
 use futures_util::future::join_all;
+use hot::{UserChange, Verb};
 use model::{ChatId, Durability, Tick, UserId};
-use store::{Ack, Auditor};
+use store::{Ack, Auditor, Error};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -168,4 +169,67 @@ async fn what_no_replica_had_yet_may_be_lost_with_a_primary_and_then_sql_never_h
     assert!(lost * 10 < all, "a failover lost {lost} of {all}: more than was on its way to the replica");
     all_is_well(&stack, people, &ledgers).await;
     flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_not_used_while_its_claim_is_on_one_node_alone() {
+    let stack = stack(Sql::Sqlite, Options::default()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let take = async |user| {
+        let change = UserChange { username: Some("carl".into()), ..UserChange::default() };
+        stack.store.change_user(user, change).await
+    };
+    let replicas = &stack.redis.nodes[3..];
+    replicas.iter().for_each(|replica| replica.freeze());
+    let refused = take(ann).await;
+    assert!(matches!(refused, Err(Error::NotSafe)), "{refused:?}");
+    replicas.iter().for_each(|replica| replica.thaw());
+    stack.redis.wait_ready().await;
+    // And it is another's who asks for it then.
+    eventually(30 * SECOND, "the name is safe", async || take(bob).await.is_ok()).await;
+    assert!(matches!(take(ann).await, Err(Error::Taken(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_members_list_was_told_is_safe_before_their_chat_forgets_to_tell_it() {
+    // Who did what at which time; all nodes are on one machine.
+    let options = Options::default().altered(|verb, source| {
+        let (name, when) = match verb {
+            Verb::Enlist => ("told", "true"),
+            Verb::Fence => ("fenced", "true"),
+            Verb::SettleChat => ("settled", "string.find(table.concat(ARGV, ' '), 'list:', 1, true)"),
+            _ => return source,
+        };
+        let (flags, code) = source.split_once('\n').expect("a script begins with its flags");
+        let note = format!("local at = redis.call('TIME') redis.call('RPUSH', 'e2e:{name}:' .. KEYS[1], at[1] * 1000000 + at[2])");
+        format!("{flags}\nif {when} then {note} end\n{code}")
+    });
+    let stack = stack(Sql::Sqlite, options).await;
+    let people = [stack.person("ann").await, stack.person("bob").await];
+    let ledgers = chats(&stack, people, 8).await;
+    let flusher = stack.start_flusher().await;
+    for ledger in &ledgers {
+        stack.saved(ledger.chat).await;
+    }
+    flusher.stop().await;
+
+    let mut nodes = Vec::new();
+    for node in stack.redis.primaries().await {
+        let times = async |name: &str| {
+            let mut times = Vec::new();
+            for key in node.keys(&format!("e2e:{name}:*")).await {
+                times.extend(node.cli(&["LRANGE", &key, "0", "-1"]).await.lines().map(|at| at.parse::<i64>().expect("a time")));
+            }
+            times
+        };
+        nodes.push([times("told").await, times("fenced").await, times("settled").await]);
+    }
+    let settled: Vec<_> = nodes.iter().flat_map(|[_, _, settled]| settled).copied().collect();
+    assert!(settled.len() >= ledgers.len(), "all were settled");
+    for [told, fenced, _] in nodes.iter().filter(|[told, ..]| !told.is_empty()) {
+        for settled in &settled {
+            let last = told.iter().filter(|told| *told < settled).max().expect("a list was told before");
+            assert!(fenced.iter().any(|fenced| last < fenced && fenced < settled), "nobody has waited between {last} and {settled}");
+        }
+    }
 }

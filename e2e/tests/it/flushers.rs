@@ -1,6 +1,6 @@
 //! Any number of flushers share the work, and none is needed for a write to be safe.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 use futures_util::future::join_all;
@@ -159,6 +159,23 @@ async fn a_flusher_that_sleeps_takes_nobodys_profile_back(sql: Sql) {
     asleep.release();
     sleeper.stop().await;
     assert_eq!(stack.store.cold.user(ann).await.expect("SQL answers"), Some(changed));
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flusher_that_can_do_nothing_tries_more_and_more_rarely() {
+    let options = Options::default().on_one_redis().altered(|verb, source| match (verb, source.split_once('\n')) {
+        (Verb::Claim, Some((flags, _))) => format!("{flags}\nredis.call('INCR', 'e2e:tries')\nerror('refused by the test')"),
+        _ => source,
+    });
+    let stack = Stack::with(Sql::Sqlite, options).await;
+    stack.person("ann").await;
+    let began = Instant::now();
+    let flusher = stack.start_flusher().await;
+    let tries = async || stack.redis.cli(&["GET", "e2e:tries"]).await.parse::<usize>().unwrap_or_default();
+    eventually(Duration::from_secs(60), "it has tried five times", async || tries().await >= 5).await;
+    let least = Duration::from_millis(200 + 400 + 800 + 1600);
+    assert!(began.elapsed() >= least, "{} tries within {:?}", tries().await, began.elapsed());
     flusher.stop().await;
 }
 

@@ -68,6 +68,8 @@ async fn a_full_redis_still_lets_people_out_and_chats_leave(sql: Sql) {
     stack.expire(id).await;
     let sent = vec![(Tick(message["id"].as_i64().expect("an id")), "hello".to_owned())];
     audit_sql(&stack, &[Ledger { chat: id, reader: UserId(ann.id.parse().expect("an id")), sent }]).await;
+    let gone = async || stack.redis.keys(&format!("user:*{}*", ann.id)).await.is_empty();
+    eventually(30 * SECOND, "whoever has left is saved, and has left Redis", gone).await;
     flusher.stop().await;
     api.stop().await;
 }

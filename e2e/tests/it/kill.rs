@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Client, Fault, Ledger, Options, Process, Proxy, Redis, Sql, Stack, audit, audit_sql, eventually, on_both, process, say};
+use e2e::{Client, Fault, Ledger, Options, Process, Proxy, Redis, Server, Sql, Stack, audit, audit_sql, eventually, on_both, process, say};
 use futures_util::future::join_all;
-use hot::Verb;
-use model::{Tick, UserId};
+use hot::{UserChange, Verb};
+use model::{ChatId, Tick, UserId};
 use store::Own;
 use tokio::sync::watch;
 
@@ -225,7 +225,7 @@ async fn what_redis_forgets_in_a_power_cut_was_never_in_sql(sql: Sql) {
 async fn what_a_slow_disk_does_not_have_yet_is_not_in_sql() {
     let quick = Duration::from_millis(100);
     let options = Options { flush_after: quick, sweep: quick, ..Options::default() }.on_one_redis();
-    let redis = Redis::start_on_slow_disk(&[("appendfsync", "everysec")]).await;
+    let redis = Redis::start_on_slow_disk(Server::Redis, &[("appendfsync", "everysec")]).await;
     let stack = Stack::on_redis(redis, options).await;
     let flusher = stack.start_flusher().await;
     let ledgers = [chat(&stack, 10).await];
@@ -239,7 +239,7 @@ async fn what_a_slow_disk_does_not_have_yet_is_not_in_sql() {
         let value = info.lines().find_map(|line| line.strip_prefix(field)).expect("a field that Redis has");
         value.split(',').next().expect("a value").trim().parse::<u64>().expect("a number")
     };
-    let (sent, held) = (say(&stack.store, id, ann, "not on disk", None).await.expect("sent"), Instant::now());
+    let (sent, held) = (not_safe_yet(&stack, id, ann).await, Instant::now());
     // Redis goes on writing while an fsync takes long, and counts it, after two seconds; then the flusher looks a few times more.
     let late = async || {
         say(&stack.store, id, ann, "more", None).await.expect("sent");
@@ -249,10 +249,68 @@ async fn what_a_slow_disk_does_not_have_yet_is_not_in_sql() {
     let looks = async || told("commandstats", "cmdstat_zrangebyscore:calls=").await;
     let seen = looks().await;
     eventually(30 * SECOND, "the flusher has looked", async || looks().await > seen + 5).await;
-    let in_sql = async || stack.store.cold.message(id, sent).await.expect("SQL answers").is_some();
-    assert!(!in_sql().await, "SQL has what was not on disk after {:?}", held.elapsed());
+    assert_eq!(in_sql(&stack, id, sent, ann).await, [false, false], "SQL has what was not on disk after {:?}", held.elapsed());
 
     disk.release();
-    eventually(30 * SECOND, "what is on disk is saved", in_sql).await;
+    eventually(30 * SECOND, "what is on disk is saved", async || in_sql(&stack, id, sent, ann).await == [true, true]).await;
+    flusher.stop().await;
+}
+
+/// A new text and a new profile.
+async fn not_safe_yet(stack: &Stack, chat: ChatId, ann: UserId) -> Tick {
+    let bio = UserChange { bio: Some("not safe yet".into()), ..UserChange::default() };
+    stack.store.change_user(ann, bio).await.expect("changed");
+    say(&stack.store, chat, ann, "not safe yet", None).await.expect("sent")
+}
+
+/// Whether SQL has that text, and that profile.
+async fn in_sql(stack: &Stack, chat: ChatId, sent: Tick, ann: UserId) -> [bool; 2] {
+    let message = stack.store.cold.message(chat, sent).await.expect("SQL answers");
+    let user = stack.store.cold.user(ann).await.expect("SQL answers");
+    [message.is_some(), user.is_some_and(|user| user.bio == "not safe yet")]
+}
+
+/// Counts what is looked at, and comes back soon for what was given up.
+fn counting() -> Options {
+    let quick = Duration::from_millis(100);
+    let options = Options { flush_after: quick, sweep: quick, lease: SECOND, ..Options::default() };
+    options.on_one_redis().counting(&[Verb::SnapshotChat, Verb::SnapshotUser])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_replica_has_is_not_in_sql() {
+    let stack = Stack::with(Sql::Sqlite, counting()).await;
+    let replica = stack.redis.start_replica(Server::Redis).await;
+    nothing_is_saved_between(&stack, || replica.freeze(), || replica.thaw()).await;
+}
+
+/// Its WAITAOF answers at once while less than a second has passed since its last fsync, whatever was written since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_valkey_does_not_have_on_disk_is_not_in_sql() {
+    let valkey = Redis::start_on_slow_disk(Server::Valkey, &[("appendfsync", "everysec")]).await;
+    let stack = Stack::on_redis(valkey, counting()).await;
+    let disk = stack.redis.nodes[0].disk.as_ref().expect("it has one");
+    nothing_is_saved_between(&stack, || disk.hold(), || disk.release()).await;
+}
+
+async fn nothing_is_saved_between(stack: &Stack, hold: impl FnOnce(), release: impl FnOnce()) {
+    let flusher = stack.start_flusher().await;
+    let ledgers = [chat(stack, 10).await];
+    let (id, ann) = (ledgers[0].chat, ledgers[0].reader);
+    stack.saved(id).await;
+
+    hold();
+    let sent = not_safe_yet(stack, id, ann).await;
+    // Whoever is looked at for the second time was given up the first time, or saved.
+    let before = [stack.looks(id).await, stack.looks(ann).await];
+    let tried = async || {
+        let all = stack.looks(id).await > before[0] + 1 && stack.looks(ann).await > before[1] + 1;
+        all || in_sql(stack, id, sent, ann).await != [false, false]
+    };
+    eventually(60 * SECOND, "the flusher has tried to save both", tried).await;
+    assert_eq!(in_sql(stack, id, sent, ann).await, [false, false], "SQL has what Redis could still lose");
+
+    release();
+    eventually(30 * SECOND, "what is safe is saved", async || in_sql(stack, id, sent, ann).await == [true, true]).await;
     flusher.stop().await;
 }

@@ -38,6 +38,7 @@ mod react;
 mod retry;
 mod rolling;
 mod search;
+mod start;
 mod stops;
 mod storm;
 mod sync;

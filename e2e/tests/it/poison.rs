@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Ledger, Options, Process, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 use entity::message;
-use hot::UserChange;
+use hot::{UserChange, Verb};
 use model::{ChatId, Tick};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use store::Own;
@@ -221,6 +221,29 @@ async fn a_chat_that_redis_cannot_show_holds_up_no_other(sql: Sql) {
     stack.redis.cli(&["RENAME", &format!("{list}:away"), &list]).await;
     stack.expire(ill).await;
     audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_sql_refuses_for_no_row_is_not_put_aside_and_holds_up_nothing_else() {
+    // Users and chats are due at the start, and no chat for a second time.
+    let options = Options { park_after: 1, lease: 3600 * SECOND, ..quick() }.counting(&[Verb::SnapshotUser]);
+    let stack = Stack::with(Sql::Sqlite, options).await;
+    let ledgers = [group(&stack, "ann", 20, None).await];
+    let (chat, ann) = (ledgers[0].chat, ledgers[0].reader);
+    let rename = async |from, to| stack.db.execute_unprepared(&format!("ALTER TABLE {from} RENAME TO {to}")).await.expect("a new name");
+    rename("users", "users_that_are_away").await;
+    let flusher = stack.start_flusher().await;
+    stack.saved(chat).await;
+    assert_eq!(bodies(&stack, chat).await.len(), 20);
+
+    let parked = async || stack.redis.keys("*:parked").await;
+    // The second time it is known what came of the first.
+    eventually(30 * SECOND, "she was tried and given up", async || stack.looks(ann).await > 1 || !parked().await.is_empty()).await;
+    assert_eq!(parked().await, Vec::<String>::new());
+    rename("users_that_are_away", "users").await;
+    let saved = async || stack.store.cold.user(ann).await.expect("SQL answers").is_some();
+    eventually(30 * SECOND, "she is saved", saved).await;
     flusher.stop().await;
 }
 
