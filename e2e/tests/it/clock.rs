@@ -1,10 +1,14 @@
 //! Ids: one number that is order, cursor, key and time, through Lua, Redis, SQL and JSON.
 
-use e2e::{Ledger, Sql, Stack, audit_sql, on_both, say};
+use std::pin::Pin;
+
+use e2e::{Ledger, Options, Sql, Stack, audit_sql, on_both, say};
 use entity::message;
 use futures_util::future::join_all;
-use model::{ChatId, Tick};
+use hot::UserChange;
+use model::{ChatId, Role, Tick, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use store::{Edit, Error, HotError, Own, PreferenceChange};
 
 const BURST: usize = 400;
 
@@ -88,4 +92,125 @@ async fn messages_of_a_burst_have_exact_ids_everywhere(sql: Sql) {
 on_both!(a_clock_that_is_ahead_of_the_time_stays_exact_everywhere);
 async fn a_clock_that_is_ahead_of_the_time_stays_exact_everywhere(sql: Sql) {
     burst(sql, 30_000_000).await;
+}
+
+/// Three people, a group of two of them and their direct chat.
+struct Scene {
+    stack: Stack,
+    ann: UserId,
+    bob: UserId,
+    carl: UserId,
+    group: ChatId,
+    direct: ChatId,
+    text: Tick,
+}
+
+/// What is done, the key of the row whose clock tells of it, and to do it.
+type Change<'a> = (&'static str, String, Pin<Box<dyn Future<Output = store::Result<()>> + 'a>>);
+
+impl Scene {
+    async fn new(options: Options) -> Self {
+        let stack = Stack::with(Sql::Sqlite, options).await;
+        let (ann, bob, carl) = (stack.person("ann").await, stack.person("bob").await, stack.person("carl").await);
+        let group = ChatId::new();
+        stack.store.create_group(group, ann, "Friends", &[bob]).await.expect("created");
+        let text = say(&stack.store, group, ann, "hello", None).await.expect("sent");
+        let (direct, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+        Self { stack, ann, bob, carl, group, direct, text }
+    }
+
+    /// Every change there is of what somebody has and of what they share, in an order in which all can be made.
+    fn changes(&self) -> Vec<Change<'_>> {
+        let &Self { ref stack, ann, bob, carl, group, direct, text } = self;
+        let store = &stack.store;
+        let (anns, bobs) = (Own { chat: group, user: ann }, Own { chat: group, user: bob });
+        let chat = |id: ChatId| format!("chat:{{c{}}}:{id}", id.partition());
+        let user = |id: UserId| format!("user:{{u{}}}:{id}", id.partition());
+        let changed = || Edit { body: Some("hello all".into()), subject: None };
+        let pinned = || PreferenceChange { pinned: Some(true), ..PreferenceChange::default() };
+        let bio = || UserChange { bio: Some("new".into()), ..UserChange::default() };
+        vec![
+            ("send", chat(group), Box::pin(async move { say(store, group, ann, "more", None).await.map(drop) })),
+            ("edit", chat(group), Box::pin(async move { store.edit(anns, text, &changed()).await.map(drop) })),
+            ("react", chat(group), Box::pin(async move { store.react(bobs, text, "👍", true).await })),
+            ("mark", chat(group), Box::pin(async move { store.mark(bobs, text, text).await })),
+            ("delete", chat(group), Box::pin(async move { store.delete_for_everyone(anns, text).await })),
+            ("rename", chat(group), Box::pin(async move { store.change_chat(anns, Some("Enemies"), None, None).await })),
+            ("describe", chat(group), Box::pin(async move { store.change_chat(anns, None, Some("Of late"), None).await })),
+            ("add", chat(group), Box::pin(async move { store.add_member(anns, carl).await.map(drop) })),
+            ("remove", chat(group), Box::pin(async move { store.remove_member(anns, carl).await })),
+            ("hand over", chat(group), Box::pin(async move { store.change_role(anns, bob, Role::Owner).await.map(drop) })),
+            ("delete the group", chat(group), Box::pin(async move { store.delete_chat(bobs).await })),
+            ("block", chat(direct), Box::pin(async move { store.block(ann, bob, true).await })),
+            ("unblock", user(ann), Box::pin(async move { store.block(ann, bob, false).await })),
+            ("prefer", user(ann), Box::pin(async move { store.prefer(Own { chat: direct, user: ann }, &pinned()).await.map(drop) })),
+            ("describe oneself", user(ann), Box::pin(async move { store.change_user(ann, bio()).await.map(drop) })),
+            ("erase", user(carl), Box::pin(async move { store.hot.erase_user(carl).await.map(drop).map_err(Error::from) })),
+        ]
+    }
+
+    async fn clock(&self, row: &str) -> i64 {
+        self.stack.redis.cli(&["HGET", row, "clock"]).await.parse().expect("a tick")
+    }
+
+    /// A row, and what of it and its kin SQL does not have.
+    async fn rows(&self, row: &str) -> [String; 2] {
+        let dirty = format!("{row}:dirty");
+        [self.stack.redis.cli(&["HGETALL", row]).await, self.stack.redis.cli(&["ZRANGE", &dirty, "0", "-1", "WITHSCORES"]).await]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_change_takes_the_next_tick_of_a_clock_that_is_ahead() {
+    let scene = Scene::new(Options::default()).await;
+    let ahead = (Tick::now().0 + 30_000_000).to_string();
+    for (_, row, _) in scene.changes() {
+        scene.stack.redis.cli(&["HSET", &row, "clock", &ahead]).await;
+    }
+    for (what, row, change) in scene.changes() {
+        let before = scene.clock(&row).await;
+        change.await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(scene.clock(&row).await, before + 1, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_clock_is_wrong_nothing_is_written() {
+    let shifted = |source: String| {
+        let (right, wrong) =
+            ("return time[1] * 1000000 + time[2]", "return time[1] * 1000000 + time[2] + (redis.call('GET', 'e2e:shift') or 0)");
+        source.replace(right, wrong)
+    };
+    let scene = Scene::new(Options::default().on_one_redis().altered(move |_, source| shifted(source))).await;
+    let api = scene.stack.start_api().await;
+    let dora = api.register("dora").await;
+    let chat = dora.create_group("Alone", &[]).await.expect(201)["id"].as_str().expect("an id").to_owned();
+    for shift in ["120000000", "-120000000"] {
+        scene.stack.redis.cli(&["SET", "e2e:shift", shift]).await;
+        for (what, row, change) in scene.changes() {
+            let before = scene.rows(&row).await;
+            let outcome = change.await;
+            assert!(matches!(outcome, Err(Error::Hot(HotError::Skewed))), "{what}: {outcome:?}");
+            assert_eq!(scene.rows(&row).await, before, "{what}");
+        }
+        dora.send(&chat, "hello?").await.expect_problem(503, "clock_skew");
+    }
+    scene.stack.redis.cli(&["DEL", "e2e:shift"]).await;
+    dora.send(&chat, "at last").await.expect(201);
+    assert_eq!(dora.history(&chat, 50, true).await.len(), 1);
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_read_up_to_tomorrow_has_read_what_is_there() {
+    let Scene { stack, ann, bob, group, .. } = Scene::new(Options::default()).await;
+    let bobs = Own { chat: group, user: bob };
+    let unread = async || stack.store.view(bobs).await.expect("he sees it").unread_count;
+    let tomorrow = Tick(Tick::now().0 + 86_400_000_000);
+    stack.store.mark(bobs, tomorrow, tomorrow).await.expect("marked");
+    assert_eq!(unread().await, 0);
+    let new = say(&stack.store, group, ann, "and more", None).await.expect("sent");
+    assert_eq!(unread().await, 1);
+    stack.store.mark(bobs, new, new).await.expect("marked");
+    assert_eq!(unread().await, 0);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit_sql, eventually, on_both, say};
 use hot::Verb;
-use model::{ChatId, Message, ServerEvent, Terms, Tick, UserId};
+use model::{ChatId, Message, Role, ServerEvent, Terms, Tick, UserId};
 use store::{Cursor, Edit, Error, Own, Search, Store};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -211,18 +211,65 @@ async fn an_editor_that_sleeps_does_not_bring_back_what_was_deleted(sql: Sql) {
 
 on_both!(an_editor_that_sleeps_while_the_chat_leaves_and_comes_back_writes_over_nothing);
 async fn an_editor_that_sleeps_while_the_chat_leaves_and_comes_back_writes_over_nothing(sql: Sql) {
-    let stack = Stack::with(sql, patient().on_one_redis()).await;
-    let group = Group::new(&stack, 30).await;
+    for came_back in [false, true] {
+        let stack = Stack::with(sql, patient().on_one_redis()).await;
+        let group = Group::new(&stack, 30).await;
+        group.save(&stack).await;
+        if came_back {
+            group.leave(&stack).await; // so that it is as it was loaded when the message is read
+        }
+        let subject = Edit { body: None, subject: Some(Some("a subject".into())) };
+        let outcome = sleeper(&stack, &group, async || {
+            stack.store.edit(group.own(), group.sent[1], &subject).await.expect("edited");
+            group.leave(&stack).await;
+            assert!(stack.store.hydrate_chat(group.chat).await.expect("loaded"));
+        });
+        outcome.await.expect("edited");
+        let message = &group.read(&stack).await[1];
+        let both = ("of the sleeper", Some("a subject"));
+        assert_eq!((message.body.as_str(), message.subject.as_deref()), both, "both changes are there; came back: {came_back}");
+    }
+}
+
+/// Nobody asks for a message that is not there yet, but whoever does finds it only in SQL although it is still in Redis: what leaves must be noticed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_editor_who_knew_of_a_message_before_it_was_there_writes_over_nothing() {
+    let stack = Stack::with(Sql::Sqlite, patient().on_one_redis()).await;
+    let group = Group::new(&stack, 5).await;
+    // A clock that is ahead goes on by ones.
+    let (row, clock) = (format!("chat:{{c{}}}:{}", group.chat.partition(), group.chat), Tick::now().0 + 30_000_000);
+    stack.redis.cli(&["HSET", &row, "clock", &clock.to_string()]).await;
+    let (own, id) = (group.own(), Tick(clock + 1));
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let store = stack.open_store(&proxy.url()).await;
+    let read = proxy.rule_for(stack.sha(Verb::Message), Fault::StallReply, 0, 1);
+    let replace = proxy.rule_for(stack.sha(Verb::Replace), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { store.edit(own, id, &body("of the sleeper")).await });
+    read.wait_fired(1).await;
+    assert_eq!(say(&stack.store, group.chat, group.owner, "guessed", None).await.expect("sent"), id);
     group.save(&stack).await;
+    read.release();
+    replace.wait_fired(1).await;
     let subject = Edit { body: None, subject: Some(Some("a subject".into())) };
-    let outcome = sleeper(&stack, &group, async || {
-        stack.store.edit(group.own(), group.sent[1], &subject).await.expect("edited");
-        group.leave(&stack).await;
-        assert!(stack.store.hydrate_chat(group.chat).await.expect("loaded"));
-    });
-    outcome.await.expect("edited");
-    let message = &group.read(&stack).await[1];
+    stack.store.edit(own, id, &subject).await.expect("edited");
+    Ledger::new(group.chat, group.owner).talk(&stack, 12).await; // past what stays hot
+    group.save(&stack).await;
+    replace.release();
+    sleeping.await.expect("no panic").expect("edited");
+    let message = stack.store.message(own, id).await.expect("it is there");
     assert_eq!((message.body.as_str(), message.subject.as_deref()), ("of the sleeper", Some("a subject")), "both changes are there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_editor_that_sleeps_until_they_are_removed_changes_nothing() {
+    let stack = Stack::with(Sql::Sqlite, patient().on_one_redis()).await;
+    let group = Group::new(&stack, 5).await;
+    let outcome = sleeper(&stack, &group, async || {
+        stack.store.change_role(group.own(), group.other, Role::Owner).await.expect("handed over");
+        stack.store.remove_member(group.others(), group.owner).await.expect("removed");
+    });
+    assert!(matches!(outcome.await, Err(Error::NoChat)));
+    assert_eq!(group.read(&stack).await[1].body, "text 1");
 }
 
 /// After a power cut, on a host whose clock is behind, ticks come again: another may have changed the message, and made it the very rev that was read.
@@ -254,23 +301,29 @@ async fn an_editor_that_sleeps_through_a_power_cut_writes_over_nothing() {
 
 on_both!(a_late_flush_takes_no_edit_back);
 async fn a_late_flush_takes_no_edit_back(sql: Sql) {
-    let stack = Stack::with(sql, Options { lease: SECOND / 2, ..patient() }.on_one_redis()).await;
-    let group = Group::new(&stack, 30).await;
-    let proxy = Proxy::before(stack.redis.address()).await;
-    let settle = proxy.rule_for(stack.sha(Verb::SettleChat), Fault::Stall, 0, 1);
-    let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
-    settle.wait_fired(1).await;
-    let edited = edit(&stack.store, group.own(), group.sent[1], "newer than what is settled").await;
-    settle.release();
-    eventually(10 * SECOND, "the message is saved as it is now", async || {
-        stack.store.cold.message(group.chat, edited.id).await.expect("SQL answers").map(|row| row.message).as_ref() == Some(&edited)
-    })
-    .await;
-    assert_eq!(group.read(&stack).await[1], edited);
-    stack.expire(group.chat).await;
-    audit_sql(&stack, &[Ledger::new(group.chat, group.owner)]).await;
-    assert_eq!(group.read(&stack).await[1], edited);
-    sleeper.stop().await;
+    for old in [false, true] {
+        let stack = Stack::with(sql, Options { lease: SECOND / 2, ..patient() }.on_one_redis()).await;
+        let group = Group::new(&stack, 30).await;
+        if old {
+            group.save(&stack).await; // so that the message is older than the list, and kept only until it is saved
+            edit(&stack.store, group.own(), group.sent[1], "what is settled").await;
+        }
+        let proxy = Proxy::before(stack.redis.address()).await;
+        let settle = proxy.rule_for(stack.sha(Verb::SettleChat), Fault::Stall, 0, 1);
+        let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+        settle.wait_fired(1).await;
+        let edited = edit(&stack.store, group.own(), group.sent[1], "newer than what is settled").await;
+        settle.release();
+        eventually(10 * SECOND, "the message is saved as it is now", async || {
+            stack.store.cold.message(group.chat, edited.id).await.expect("SQL answers").map(|row| row.message).as_ref() == Some(&edited)
+        })
+        .await;
+        assert_eq!(group.read(&stack).await[1], edited);
+        stack.expire(group.chat).await;
+        audit_sql(&stack, &[Ledger::new(group.chat, group.owner)]).await;
+        assert_eq!(group.read(&stack).await[1], edited);
+        sleeper.stop().await;
+    }
 }
 
 /// The messages that a member is shown by what asks Redis with this script.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both};
+use e2e::{Fault, Ledger, Options, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -106,4 +106,16 @@ async fn a_chat_of_more_rows_than_one_snapshot_takes_leaves_only_when_all_are_sa
     audit_sql(&stack, &ledgers).await;
     audit(&stack, &ledgers).await;
     flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_keeps_its_chat_warm() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let ledger = chat(&stack, 1).await;
+    let token = format!("chat:{{c{}}}:{}:token", ledger.chat.partition(), ledger.chat);
+    // Less than half of its life is left, so it is written.
+    assert_eq!(stack.redis.cli(&["PEXPIRE", &token, "60000"]).await, "1");
+    say(&stack.store, ledger.chat, ledger.reader, "still here", None).await.expect("sent");
+    let left: u128 = stack.redis.cli(&["PTTL", &token]).await.parse().expect("a number");
+    assert!(left > (HOUR / 2).as_millis(), "{left} ms are left");
 }

@@ -1,7 +1,12 @@
 //! Groups are named and described, and their members get roles: hot and cold.
 
-use e2e::{Client, Sql, Stack, on_both};
+use std::time::Duration;
+
+use e2e::{Client, Fault, Options, Proxy, Sql, Stack, on_both};
+use hot::Verb;
+use model::ChatId;
 use serde_json::{Value, json};
+use store::Own;
 
 struct Group {
     owner: Client,
@@ -100,6 +105,8 @@ async fn roles_are_given_by_the_owner_and_handed_over_hot_and_cold(sql: Sql) {
     group.become_(&group.owner, &group.stranger, "admin").await.expect_problem(404, "not_found");
     group.become_(&group.stranger, &group.member, "admin").await.expect_problem(404, "not_found");
     group.become_(&group.owner, &group.member, "king").await.expect_problem(400, "malformed");
+    group.owner.remove_member(&group.id, &group.owner.id).await.expect_problem(409, "last_owner");
+    group.admin.remove_member(&group.id, &group.owner.id).await.expect_problem(403, "role_too_low");
     group.become_(&group.owner, &group.admin, "admin").await.expect(200); // as they are: nothing new is told
     assert_eq!(group.told().await.len(), 1);
 
@@ -161,4 +168,22 @@ async fn a_deleted_group_is_gone_for_everyone_with_all_that_was_written(sql: Sql
         gone(&group).await;
     }
     api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_two_change_at_once_is_changed_by_both() {
+    let options = Options { command_timeout: Duration::from_secs(60), ..Options::default() };
+    let stack = Stack::with(Sql::Sqlite, options.on_one_redis()).await;
+    let own = Own { chat: ChatId::new(), user: stack.person("ann").await };
+    stack.store.create_group(own.chat, own.user, "Friends", &[]).await.expect("created");
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let change = proxy.rule_for(stack.sha(Verb::ChangeChat), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.change_chat(own, None, Some("Of old"), None).await });
+    change.wait_fired(1).await;
+    stack.store.change_chat(own, Some("Best friends"), None, None).await.expect("renamed");
+    change.release();
+    sleeping.await.expect("no panic").expect("described");
+    let view = stack.store.view(own).await.expect("she sees it");
+    assert_eq!((view.name.as_deref(), view.description.as_deref()), (Some("Best friends"), Some("Of old")));
 }

@@ -16,8 +16,8 @@ async fn what_happens_in_a_chat_is_told_to_all_members_on_every_wire(sql: Sql) {
     let stack = Stack::start(sql).await;
     let (one, two) = (stack.start_api().await, stack.start_api().await);
     let (ann, bob, carl) = (one.register("ann").await, one.register("bob").await, one.register("carl").await);
-    // Bob is served by another API.
-    let at_two = bob.at(&two.url);
+    // Bob is served by another API; and Ann writes there too, so that both know who is in.
+    let (at_two, ann_at_two) = (bob.at(&two.url), ann.at(&two.url));
     for wire in [Wire::Socket, Wire::Sse] {
         let mut tells = Listener::connect(&at_two, wire, "").await;
         let hello = tells.next().await.expect("hello");
@@ -54,16 +54,18 @@ async fn what_happens_in_a_chat_is_told_to_all_members_on_every_wire(sql: Sql) {
 
         let mut carls = Listener::connect(&carl, wire, "").await;
         carls.expect("hello").await;
+        let before = ann_at_two.send(&chat, "without Carl yet").await.expect(201);
+        tells.until("message.created", |event| event["message"]["id"] == before["id"]).await;
         ann.add_member(&chat, &carl.id).await.expect(201);
         carls.until("chat.created", |event| event["chat_id"] == chat.as_str()).await;
-        let here = ann.send(&chat, "hello, Carl").await.expect(201);
+        let here = ann_at_two.send(&chat, "hello, Carl").await.expect(201);
         carls.until("message.created", |event| event["message"]["id"] == here["id"]).await;
         tells.until("member.updated", |event| event["user_id"] == carl.id.as_str() && !event["member"].is_null()).await;
         ann.remove_member(&chat, &carl.id).await.expect(204);
         tells.until("member.updated", |event| event["user_id"] == carl.id.as_str() && event["member"].is_null()).await;
 
         carls.until("chat.removed", |event| event["chat_id"] == chat.as_str()).await;
-        let gone = ann.send(&chat, "without Carl").await.expect(201);
+        let gone = ann_at_two.send(&chat, "without Carl").await.expect(201);
         tells.until("message.created", |event| event["message"]["id"] == gone["id"]).await;
         let other = friends(&carl, &[]).await;
         let came = carls.until("chat.created", |event| event["chat_id"] == other.as_str()).await;

@@ -270,6 +270,23 @@ async fn a_block_that_was_not_told_is_told_by_the_flusher(sql: Sql) {
     flusher.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_block_that_is_told_after_its_end_blocks_nobody() {
+    let options = e2e::Options { command_timeout: std::time::Duration::from_secs(60), ..e2e::Options::default() };
+    let stack = Stack::with(Sql::Sqlite, options.on_one_redis()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let sleeper = stack.open_store(&proxy.url()).await;
+    let tell = proxy.rule_for(stack.sha(hot::Verb::Block), Fault::Stall, 0, 1);
+    let sleeping = tokio::spawn(async move { sleeper.block(ann, bob, true).await });
+    tell.wait_fired(1).await;
+    stack.store.block(ann, bob, false).await.expect("he may again");
+    tell.release();
+    sleeping.await.expect("no panic").expect("told");
+    e2e::say(&stack.store, chat, bob, "thank you", None).await.expect("sent");
+}
+
 /// After a power cut, on a host whose clock is behind, ticks come again: another change may have made the very rev that was read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_sleeps_through_a_power_cut_writes_over_no_other_preference() {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use e2e::{Ledger, Options, Process, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use e2e::{Fault, Ledger, Options, Process, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both, say};
 use entity::message;
-use hot::{UserChange, Verb};
+use hot::{Kind, UserChange, Verb};
 use model::{ChatId, Tick};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use store::Own;
+use store::{Edit, Own};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -277,4 +277,68 @@ async fn what_follows_a_transaction_that_sqlite_ended_is_saved_for_good() {
     assert_eq!(saved, (0..4).map(|round| format!("good {round}")).collect::<Vec<_>>());
     let row = stack.store.cold.chat(chat).await.expect("SQL answers").expect("the chat is saved");
     assert_eq!(row.chat.seq, 12);
+}
+
+/// Flushers that put aside at once what is refused, and do not wait long for one that sleeps.
+fn strict() -> Options {
+    Options { park_after: 1, lease: SECOND / 2, command_timeout: 60 * SECOND, hot_messages: 2, ..quick() }.on_one_redis()
+}
+
+async fn edit(stack: &Stack, ledger: &mut Ledger, at: usize, body: &str) {
+    let own = Own { chat: ledger.chat, user: ledger.reader };
+    let edit = Edit { body: Some(body.to_owned()), subject: None };
+    stack.store.edit(own, ledger.sent[at].0, &edit).await.expect("edited");
+    body.clone_into(&mut ledger.sent[at].1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_sql_refuses_stays_whatever_is_settled_late_and_however_old_its_message() {
+    let stack = Stack::with(Sql::Sqlite, strict()).await;
+    poison(&stack, Sql::Sqlite, "messages", "body").await;
+    let mut ledgers = [group(&stack, "ann", 10, None).await];
+    let chat = ledgers[0].chat;
+    let entry = |at: usize| format!("message:{}", ledgers[0].sent[at].0);
+    let (oldest, next) = (entry(0), entry(1));
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let settle = proxy.rule_for(stack.sha(Verb::SettleChat), Fault::Stall, 0, 1);
+    let sleeper = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+    settle.wait_fired(1).await;
+    // What it has saved is of before; another finds that the message cannot be saved as it is now.
+    edit(&stack, &mut ledgers[0], 1, "poison").await;
+    let flusher = stack.start_flusher().await;
+    parked(&stack, &chat.to_string(), std::slice::from_ref(&next)).await;
+    settle.release();
+    sleeper.stop().await; // it ends what it was at first
+    parked(&stack, &chat.to_string(), std::slice::from_ref(&next)).await;
+    let listed = stack.store.hot.dead().await.expect("Redis answers");
+    assert!(listed.iter().any(|dead| dead.entry == next), "nobody would know that it is not saved: {listed:?}");
+
+    // The first is older than the list, which begins with what was put aside.
+    edit(&stack, &mut ledgers[0], 0, "poison too").await;
+    parked(&stack, &chat.to_string(), &[next, oldest]).await;
+    flusher.stop().await;
+    audit(&stack, &ledgers).await;
+    antidote(&stack, "messages").await;
+    assert_eq!(stack.store.hot.unpark(Kind::Chat, &chat.to_string()).await.expect("Redis answers"), 2);
+    let flusher = stack.start_flusher().await;
+    stack.expire(chat).await;
+    audit_sql(&stack, &ledgers).await;
+    flusher.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_was_mended_before_it_is_put_aside_is_saved_and_not_listed() {
+    let stack = Stack::with(Sql::Sqlite, strict()).await;
+    poison(&stack, Sql::Sqlite, "messages", "body").await;
+    let mut ledgers = [group(&stack, "ann", 5, Some(2)).await];
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let park = proxy.rule_for(stack.sha(Verb::Park), Fault::Stall, 0, 1);
+    let flusher = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
+    park.wait_fired(1).await;
+    edit(&stack, &mut ledgers[0], 2, "a good one").await;
+    park.release();
+    stack.expire(ledgers[0].chat).await;
+    audit_sql(&stack, &ledgers).await;
+    assert!(stack.store.hot.dead().await.expect("Redis answers").is_empty(), "nothing is listed that is saved");
+    flusher.stop().await;
 }

@@ -11,9 +11,12 @@ use uuid::Uuid;
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(crate) async fn stack(sql: Sql) -> Stack {
+    Stack::with(sql, quick().stoppable()).await
+}
+
+fn quick() -> Options {
     let quick = Duration::from_millis(20);
-    let options = Options { flush_after: quick, sweep: quick, lease: SECOND / 4, hydrate_lease: SECOND / 4, ..Options::default() };
-    Stack::with(sql, options.stoppable()).await
+    Options { flush_after: quick, sweep: quick, lease: SECOND / 4, hydrate_lease: SECOND / 4, ..Options::default() }
 }
 
 /// As a client does: again, until it is granted.
@@ -37,6 +40,21 @@ pub(crate) async fn group(stack: &Stack, ann: UserId, others: &[UserId]) -> Ledg
         ledger.sent.push((say(&stack.store, chat, ann, body, None).await.expect("sent"), body.to_owned()));
     }
     ledger
+}
+
+/// The same; and SQL has it already, so that only what is done next can tell a flusher of itself.
+async fn group_that_is(saved: bool, stack: &Stack, ann: UserId, others: &[UserId]) -> Ledger {
+    let ledger = group(stack, ann, others).await;
+    if saved {
+        save(stack, ledger.chat).await;
+    }
+    ledger
+}
+
+async fn save(stack: &Stack, chat: ChatId) {
+    let flusher = stack.start_flusher().await;
+    stack.saved(chat).await;
+    flusher.stop().await;
 }
 
 async fn unread(stack: &Stack, chat: ChatId, user: UserId) -> i64 {
@@ -109,12 +127,41 @@ async fn an_append_is_there_once_whoever_comes_next(sql: Sql) {
     all_is_well(&stack, &ledgers).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_is_there_once_although_the_chat_went_on_without_it() {
+    let stack = Stack::with(Sql::Sqlite, Options { hot_messages: 1, ..quick() }.stoppable()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let mut ledgers = Vec::new();
+    stack
+        .at_each_step(
+            Verb::Append,
+            async |_| group(&stack, ann, &[bob]).await,
+            async |mut ledger| {
+                let three = async || say(&stack.store, ledger.chat, ann, "three", Some("key")).await;
+                let stopped = three().await;
+                let mut others = Vec::new();
+                for body in ["from bob", "again from bob"] {
+                    others.push((say(&stack.store, ledger.chat, bob, body, None).await.expect("sent"), body.to_owned()));
+                }
+                // All that is there is saved, and all but the newest is trimmed.
+                save(&stack, ledger.chat).await;
+                let id = tokio::time::timeout(10 * SECOND, three()).await.expect("it ends").expect("sent");
+                assert!(stopped.is_err() || stopped.is_ok_and(|first| first == id));
+                ledger.sent.extend(others);
+                ledger.sent.push((id, "three".into()));
+                ledgers.push(ledger);
+            },
+        )
+        .await;
+    all_is_well(&stack, &ledgers).await;
+}
+
 on_both!(an_edit_and_a_deletion_are_whole);
 async fn an_edit_and_a_deletion_are_whole(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let edit = Edit { body: Some("changed".into()), subject: None };
-    let (mut edited, mut deleted) = (Vec::new(), Vec::new());
+    let (mut edited, mut deleted, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     let made = async |_| group(&stack, ann, &[bob]).await;
     stack
         .at_each_step(Verb::Replace, made, async |mut ledger| {
@@ -125,15 +172,22 @@ async fn an_edit_and_a_deletion_are_whole(sql: Sql) {
             edited.push(ledger);
         })
         .await;
-    stack
-        .at_each_step(Verb::Replace, made, async |mut ledger| {
-            let own = Own { chat: ledger.chat, user: ann };
-            let (id, _) = ledger.sent.remove(0);
-            insist(async || stack.store.delete_for_everyone(own, id).await).await;
-            assert_eq!(stack.store.message(own, id).await.expect("its place is left").deleted, Some(true));
-            deleted.push(ledger);
-        })
-        .await;
+    for saved in [false, true] {
+        stack
+            .at_each_step(
+                Verb::Replace,
+                async |_| group_that_is(saved, &stack, ann, &[bob]).await,
+                async |mut ledger| {
+                    let own = Own { chat: ledger.chat, user: ann };
+                    let (id, _) = ledger.sent.remove(0);
+                    insist(async || stack.store.delete_for_everyone(own, id).await).await;
+                    assert_eq!(stack.store.message(own, id).await.expect("its place is left").deleted, Some(true));
+                    gone.push(id);
+                    deleted.push(ledger);
+                },
+            )
+            .await;
+    }
     // A stopped deletion that nobody tries again: the next message finds it half done, or not done.
     stack
         .at_each_step(Verb::Replace, made, async |mut ledger| {
@@ -147,8 +201,10 @@ async fn an_edit_and_a_deletion_are_whole(sql: Sql) {
         .await;
     all_is_well(&stack, &edited).await;
     all_is_well(&stack, &deleted).await;
-    for ledger in &deleted {
+    for (ledger, id) in deleted.iter().zip(gone) {
         assert_eq!(unread(&stack, ledger.chat, bob).await, 1, "after it came back");
+        let own = Own { chat: ledger.chat, user: ann };
+        assert_eq!(stack.store.message(own, id).await.expect("its place is left").deleted, Some(true), "after it came back");
     }
 }
 
@@ -157,21 +213,23 @@ async fn a_read_mark_counts_right(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let mut ledgers = Vec::new();
-    stack
-        .at_each_step(
-            Verb::MarkRead,
-            async |_| group(&stack, ann, &[bob]).await,
-            async |ledger| {
-                let (own, first) = (Own { chat: ledger.chat, user: bob }, ledger.sent[0].0);
-                let stopped = stack.store.mark(own, first, first).await;
-                let left = unread(&stack, ledger.chat, bob).await;
-                assert!(left == 1 || left == 2 && stopped.is_err(), "{left} unread");
-                insist(async || stack.store.mark(own, first, first).await).await;
-                assert_eq!(unread(&stack, ledger.chat, bob).await, 1);
-                ledgers.push(ledger);
-            },
-        )
-        .await;
+    for saved in [false, true] {
+        stack
+            .at_each_step(
+                Verb::MarkRead,
+                async |_| group_that_is(saved, &stack, ann, &[bob]).await,
+                async |ledger| {
+                    let (own, first) = (Own { chat: ledger.chat, user: bob }, ledger.sent[0].0);
+                    let stopped = stack.store.mark(own, first, first).await;
+                    let left = unread(&stack, ledger.chat, bob).await;
+                    assert!(left == 1 || left == 2 && stopped.is_err(), "{left} unread");
+                    insist(async || stack.store.mark(own, first, first).await).await;
+                    assert_eq!(unread(&stack, ledger.chat, bob).await, 1);
+                    ledgers.push(ledger);
+                },
+            )
+            .await;
+    }
     all_is_well(&stack, &ledgers).await;
     for ledger in &ledgers {
         assert_eq!(unread(&stack, ledger.chat, bob).await, 1, "after it came back");
@@ -195,11 +253,11 @@ async fn a_member_comes_and_goes_once(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let (mut joined, mut left) = (Vec::new(), Vec::new());
-    for verb in [Verb::ChangeMember, Verb::Enlist] {
+    for (verb, saved) in [(Verb::ChangeMember, false), (Verb::Enlist, false), (Verb::Enlist, true)] {
         stack
             .at_each_step(
                 verb,
-                async |_| group(&stack, ann, &[]).await,
+                async |_| group_that_is(saved, &stack, ann, &[]).await,
                 async |ledger| {
                     let own = Own { chat: ledger.chat, user: ann };
                     insist(async || stack.store.add_member(own, bob).await).await;
@@ -213,7 +271,7 @@ async fn a_member_comes_and_goes_once(sql: Sql) {
         stack
             .at_each_step(
                 verb,
-                async |_| group(&stack, ann, &[bob]).await,
+                async |_| group_that_is(saved, &stack, ann, &[bob]).await,
                 async |ledger| {
                     let own = Own { chat: ledger.chat, user: ann };
                     // He may be gone already although nobody said so.
@@ -497,14 +555,18 @@ async fn what_is_mine_and_whom_i_block_is_written_whole(sql: Sql) {
     let stack = stack(sql).await;
     let ann = stack.person("ann").await;
     let mut blocked = Vec::new();
-    for verb in [Verb::ChangeMine, Verb::Block] {
-        let name = |step: usize| format!("{}{step}", verb.name().replace('_', ""));
+    for (verb, saved) in [(Verb::ChangeMine, false), (Verb::Block, false), (Verb::Block, true)] {
+        let name = |step: usize| format!("{}{saved}{step}", verb.name().replace('_', ""));
         stack
             .at_each_step(
                 verb,
                 async |step| {
                     let other = stack.person(&name(step)).await;
-                    (other, stack.store.open_direct(ann, other).await.expect("opened").0)
+                    let (chat, _) = stack.store.open_direct(ann, other).await.expect("opened");
+                    if saved {
+                        save(&stack, chat).await;
+                    }
+                    (other, chat)
                 },
                 async |(other, chat)| {
                     insist(async || stack.store.block(ann, other, true).await).await;
@@ -533,25 +595,28 @@ async fn a_group_is_deleted_whole(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
     let mut deleted = Vec::new();
-    stack
-        .at_each_step(
-            Verb::DeleteChat,
-            async |_| group(&stack, ann, &[bob]).await.chat,
-            async |chat| {
-                // Whoever finds it gone on the second try has what they wanted.
-                let own = Own { chat, user: ann };
-                insist(async || match stack.store.delete_chat(own).await {
-                    Err(Error::NoChat) => Ok(()),
-                    other => other,
-                })
-                .await;
-                let bobs = Own { chat, user: bob };
-                assert!(matches!(stack.store.view(bobs).await, Err(Error::NoChat)));
-                assert!(matches!(stack.store.page(bobs, Tick::NEVER, Tick::NEVER, 5).await, Err(Error::NoChat)));
-                deleted.push(chat);
-            },
-        )
-        .await;
+    // Who finds it gone on the second try does not tell the members' lists: where that was stopped, the flusher does.
+    for (verb, saved) in [(Verb::DeleteChat, false), (Verb::DeleteChat, true), (Verb::Enlist, true)] {
+        stack
+            .at_each_step(
+                verb,
+                async |_| group_that_is(saved, &stack, ann, &[bob]).await.chat,
+                async |chat| {
+                    // Whoever finds it gone on the second try has what they wanted.
+                    let own = Own { chat, user: ann };
+                    insist(async || match stack.store.delete_chat(own).await {
+                        Err(Error::NoChat) => Ok(()),
+                        other => other,
+                    })
+                    .await;
+                    let bobs = Own { chat, user: bob };
+                    assert!(matches!(stack.store.view(bobs).await, Err(Error::NoChat)));
+                    assert!(matches!(stack.store.page(bobs, Tick::NEVER, Tick::NEVER, 5).await, Err(Error::NoChat)));
+                    deleted.push(chat);
+                },
+            )
+            .await;
+    }
     let flusher = stack.start_flusher().await;
     for chat in deleted {
         stack.expire(chat).await; // its token is there still where the first try was stopped late
@@ -561,5 +626,27 @@ async fn a_group_is_deleted_whole(sql: Sql) {
         assert!(stack.store.cold.messages_before(chat, Tick(i64::MAX), 5).await.expect("SQL answers").is_empty());
         assert!(!is_listed(&stack, ann, chat).await && !is_listed(&stack, bob, chat).await);
     }
+    flusher.stop().await;
+}
+
+/// Once only: a second try would mark what the first did not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_that_is_shown_is_saved() {
+    let stack = stack(Sql::Sqlite).await;
+    let ann = stack.person("ann").await;
+    let flusher = stack.start_flusher().await;
+    let clean = async || stack.redis.keys(&format!("user:*{ann}:dirty")).await.is_empty();
+    let saved = async |step: usize| {
+        eventually(10 * SECOND, "she is saved", clean).await;
+        UserChange { bio: Some(format!("bio {step}")), ..UserChange::default() }
+    };
+    stack
+        .at_each_step(Verb::ChangeUser, saved, async |change| {
+            let _ = stack.store.change_user(ann, change).await;
+            let shown = stack.store.user(ann).await.expect("Redis answers").expect("she is there").bio;
+            let in_sql = async || stack.store.cold.user(ann).await.expect("SQL answers").is_some_and(|user| user.bio == shown);
+            eventually(10 * SECOND, "SQL has what is shown", in_sql).await;
+        })
+        .await;
     flusher.stop().await;
 }

@@ -10,15 +10,17 @@ end
 local now = micros()
 local function due(wait) redis.call('ZADD', KEYS[8], text(math.floor(now / 1000) + wait), chat) end
 
-local parked = redis.call('ZCARD', KEYS[9])
+local parked, refused = redis.call('ZCARD', KEYS[9]), redis.call('EXISTS', KEYS[10]) == 1
 for i = 7, #ARGV, 2 do
   local entry, rev = ARGV[i], ARGV[i + 1]
   if redis.call('ZSCORE', KEYS[5], entry) == rev then redis.call('ZREM', KEYS[5], entry) end
-  if parked > 0 then
-    local score = redis.call('ZSCORE', KEYS[9], entry)
-    if score and tonumber(score) <= tonumber(rev) then redis.call('ZREM', KEYS[9], entry) end
-    redis.call('HDEL', KEYS[10], chat .. '/' .. entry)
+  local score = parked > 0 and redis.call('ZSCORE', KEYS[9], entry)
+  if score and tonumber(score) <= tonumber(rev) then
+    redis.call('ZREM', KEYS[9], entry)
+    score = nil
   end
+  -- What was refused and is saved now is listed no longer, whether it was put aside or not; what still is put aside stays listed.
+  if refused and not score then redis.call('HDEL', KEYS[10], chat .. '/' .. entry) end
 end
 
 local unsaved = redis.call('ZCARD', KEYS[5])

@@ -21,8 +21,12 @@ for i = 6, #ARGV, 2 do
     redis.call('ZREM', KEYS[3], entry)
   end
   local parked = redis.call('ZSCORE', KEYS[7], entry)
-  if parked and tonumber(parked) <= tonumber(rev) then redis.call('ZREM', KEYS[7], entry) end
-  redis.call('HDEL', KEYS[8], user .. '/' .. entry)
+  if parked and tonumber(parked) <= tonumber(rev) then
+    redis.call('ZREM', KEYS[7], entry)
+    parked = nil
+  end
+  -- What still is put aside stays listed.
+  if not parked then redis.call('HDEL', KEYS[8], user .. '/' .. entry) end
 end
 if redis.call('ZCARD', KEYS[3]) > 0 then
   redis.call('ZADD', KEYS[6], text(now + tonumber(ARGV[2])), user)
