@@ -141,6 +141,7 @@ impl Scene {
             ("remove", chat(group), Box::pin(async move { store.remove_member(anns, carl).await })),
             ("hand over", chat(group), Box::pin(async move { store.change_role(anns, bob, Role::Owner).await.map(drop) })),
             ("delete the group", chat(group), Box::pin(async move { store.delete_chat(bobs).await })),
+            ("tell of a block", chat(direct), Box::pin(async move { store.tell_block(ann, bob, Tick::now(), true).await })),
             ("block", chat(direct), Box::pin(async move { store.block(ann, bob, true).await })),
             ("unblock", user(ann), Box::pin(async move { store.block(ann, bob, false).await })),
             ("prefer", user(ann), Box::pin(async move { store.prefer(Own { chat: direct, user: ann }, &pinned()).await.map(drop) })),
