@@ -47,9 +47,9 @@ async fn a_flusher_that_was_cut_off_from_events_looks_at_what_it_missed_and_hear
     let stack = Stack::with(Sql::Sqlite, options).await;
     let mut ledgers = [chat(&stack, 5).await];
     let proxy = Proxy::before(stack.redis.address()).await;
-    let again = proxy.rule_for("PSUBSCRIBE", Fault::Stall, 1, 1);
     let flusher = stack.start_flusher_with(stack.options.flusher(), &proxy.url()).await;
     stack.saved(ledgers[0].chat).await; // by its look at the start
+    let again = proxy.rule("PSUBSCRIBE", Fault::Stall);
     stack.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     again.wait_fired(1).await;
     ledgers[0].talk(&stack, 1).await;
