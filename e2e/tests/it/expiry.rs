@@ -40,23 +40,6 @@ async fn a_flusher_that_never_rests_hears_of_an_expiry(sql: Sql) {
     flusher.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flusher_that_was_cut_off_from_events_hears_of_the_next() {
-    // Nothing but an event, or its coming back, makes it look.
-    let options = Options { sweep: HOUR, flush_after: Duration::from_millis(1), ..Options::default() }.on_one_redis();
-    let stack = Stack::with(Sql::Sqlite, options).await;
-    let mut ledgers = [chat(&stack, 5).await];
-    let flusher = stack.start_flusher().await;
-    stack.saved(ledgers[0].chat).await; // by its look at the start
-    stack.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    let listens = async || stack.redis.cli(&["PUBSUB", "NUMPAT"]).await != "0";
-    eventually(30 * SECOND, "it listens again", listens).await;
-    ledgers[0].talk(&stack, 1).await;
-    stack.expire(ledgers[0].chat).await;
-    audit_sql(&stack, &ledgers).await;
-    flusher.stop().await;
-}
-
 on_both!(a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes);
 async fn a_chat_is_saved_and_leaves_although_no_expiry_event_ever_comes(sql: Sql) {
     let options = Options { chat_ttl: SECOND, redis: vec![("notify-keyspace-events", "")], ..Options::default() };
