@@ -223,6 +223,18 @@ async fn somebody_who_is_only_looked_up_leaves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_somebody_who_is_cold_nothing_is_left_in_redis_by_what_they_are_told() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (ann, bob) = ann_and_cold_bob(&stack).await;
+    let listed = hot::Listed { chat: ChatId::new(), rev: Tick::now(), left: Tick::NEVER };
+    assert!(stack.store.hot.enlist(ann, listed).await.is_ok());
+    assert!(!stack.redis.keys(&format!("user:*{ann}:chats")).await.is_empty(), "Ann is there, and was told");
+    assert!(stack.store.hot.enlist(bob, listed).await.is_ok());
+    // Whatever were there would never leave: nobody is due who is not resident.
+    assert_eq!(stack.redis.keys(&format!("user:*{bob}*")).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_who_is_saved_can_still_end_their_sessions() {
     let stack = Stack::start(Sql::Sqlite).await;
     let ann = stack.person("ann").await;
