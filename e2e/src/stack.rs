@@ -215,8 +215,13 @@ impl Stack {
 
     /// Starts a flusher with these settings, on this Redis or a proxy before it, and waits until it is ready.
     pub async fn start_flusher_with(&self, config: flusher::Config, redis_url: &str) -> Flusher {
+        self.start_flusher_between(config, redis_url, &self.sql_url).await
+    }
+
+    /// The same, on this SQL or a proxy before it.
+    pub async fn start_flusher_between(&self, config: flusher::Config, redis_url: &str, sql_url: &str) -> Flusher {
         let store = self.open_store(redis_url).await;
-        let sql = flusher::Sql::connect(&self.sql_url, 4).await.expect("SQL answers");
+        let sql = flusher::Sql::connect(sql_url, 4).await.expect("SQL answers");
         let shutdown = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let task = tokio::spawn(flusher::run(config, store, sql, shutdown.clone(), || ready.send(()).unwrap_or_default()));

@@ -248,6 +248,26 @@ async fn what_sql_refuses_for_no_row_is_not_put_aside_and_holds_up_nothing_else(
     flusher.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_which_nobody_knows_the_outcome_is_not_taken_for_done() {
+    let stack = Stack::with(Sql::MariaDb, quick()).await;
+    let mut ledger = group(&stack, "ann", 5, None).await;
+    let flusher = stack.start_flusher().await;
+    stack.saved(ledger.chat).await;
+    flusher.stop().await;
+    ledger.talk(&stack, 20).await;
+
+    let server = stack.sql_url.split(['@', '/']).rfind(|part| part.contains(':')).expect("an address").to_owned();
+    let proxy = Proxy::before(server.parse().expect("an address")).await;
+    let cut = proxy.rule_for("COMMIT", Fault::CutBefore, 0, 2); // it is lost on its way: the server rolls back
+    let behind = stack.sql_url.replace(&server, &proxy.address().to_string());
+    let flusher = stack.start_flusher_between(stack.options.flusher(), &stack.redis.url(), &behind).await;
+    cut.wait_fired(2).await;
+    stack.expire(ledger.chat).await;
+    audit_sql(&stack, &[ledger]).await;
+    flusher.stop().await;
+}
+
 /// SQLite ends a transaction by itself when its disk is full, in the middle of an insert. Here a trigger does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_follows_a_transaction_that_sqlite_ended_is_saved_for_good() {
