@@ -95,6 +95,16 @@ test("a message is edited, answered, reacted to, and deleted", async ({ arrive }
   await expect(bob.message("This message was deleted")).toBeVisible();
 });
 
+test("whoever answers has read what was before", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await ann.open(`/c/${chat}`);
+  await ann.says("Is it you?");
+  await expect(ann.message("Is it you?").getByLabel("Sending")).toHaveCount(0);
+  await bob.sends(chat, "It is"); // with a client that tells nothing else
+  await expect(ann.message("Is it you?").getByLabel("Read", { exact: true })).toBeVisible();
+});
+
 test("a message has a subject where one is given", async ({ arrive }) => {
   const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
   const chat = await ann.chatWith(bob);

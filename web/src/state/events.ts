@@ -91,6 +91,8 @@ function created(message: Message, clock: number): void {
   }
   const isNew = message.id > (chat.last_message?.id ?? 0);
   takeMessage(message, clock);
+  // Whoever answers has read what was before.
+  if (message.kind === "text" && message.sender_id !== me?.id) reached(message.chat_id, message.sender_id, message.id, message.id);
   if (!isNew) return;
   needPeople([message.sender_id]);
   typing(message.chat_id, message.sender_id, 0);
@@ -139,7 +141,7 @@ export function react(chat: string, message: number, emoji: string, added: boole
 }
 
 function marked(event: Extract<ServerEvent, { type: "receipt.updated" }>): void {
-  const { chats, members, me } = world();
+  const { chats, me } = world();
   const chat = chats[event.chat_id];
   if (chat === undefined) return;
   const set = (more: Partial<Chat>) => changeChat(chat.id, (now) => ({ ...now, ...more }));
@@ -150,12 +152,24 @@ function marked(event: Extract<ServerEvent, { type: "receipt.updated" }>): void 
     const my = { ...chat.my, read: Math.max(chat.my.read, event.read), delivered: Math.max(chat.my.delivered, event.delivered) };
     return set({ my, unread_count: unread, unread_mentions: unread === 0 ? 0 : chat.unread_mentions });
   }
-  if (chat.kind === "direct") return set({ others: { read_min: event.read, delivered_min: event.delivered } });
-  const on = (all: Member[]) => all.map((one) => (one.user_id === event.user_id ? { ...one, read: event.read, delivered: event.delivered } : one));
-  changeMembers(chat.id, on);
+  reached(chat.id, event.user_id, event.read, event.delivered);
+}
+
+/** Somebody else has come this far. */
+function reached(id: string, user: string, read: number, delivered: number): void {
+  const { chats, members, me } = world();
+  const chat = chats[id];
+  if (chat === undefined) return;
+  const set = (more: Partial<Chat>) => changeChat(id, (now) => ({ ...now, ...more }));
+  if (chat.kind === "direct") {
+    return set({ others: { read_min: Math.max(chat.others.read_min, read), delivered_min: Math.max(chat.others.delivered_min, delivered) } });
+  }
+  const further = (one: Member) => ({ ...one, read: Math.max(one.read, read), delivered: Math.max(one.delivered, delivered) });
+  const on = (all: Member[]) => all.map((one) => (one.user_id === user ? further(one) : one));
+  changeMembers(id, on);
   set({ members: on(chat.members) });
   // The marks of all the others are those of the one that is least far: whoever knows all of them can tell.
-  const all = on(members[chat.id] ?? chat.members);
+  const all = on(members[id] ?? chat.members);
   if (all.length < chat.member_count) return;
   const others = all.filter((one) => one.user_id !== me?.id);
   const least = (mark: "read" | "delivered") => Math.min(...others.map((one) => one[mark]));
