@@ -79,6 +79,7 @@ test("a keyboard is enough", async ({ page, arrive }) => {
   const chat = await ann.chatWith(bob);
   await bob.sends(chat, "Can you do it without a mouse?");
   await page.goto("/login");
+  await expect(page.getByLabel("Username or e-mail")).toBeFocused();
   await page.keyboard.type(ann.username);
   await page.keyboard.press("Tab");
   await page.keyboard.type(PASSWORD);
