@@ -227,8 +227,8 @@ async fn power_cut(stage: &Stage, people: &People) -> Result<Instant> {
     let cut = stage::now();
     let (since, kept) = sizes.iter().rev().find(|(at, _)| *at < cut.earlier(Duration::from_secs(1))).copied().unwrap_or(sizes[0]);
     OpenOptions::new().write(true).open(&file)?.set_len(kept)?;
-    // Redis holds a write back for up to two seconds while it waits for the disk; and what is answered until it is there again was done before.
-    people.excuse(since.earlier(Duration::from_secs(2)), stage::now());
+    // Redis holds back a write for up to a second more while it waits for the disk; and what is answered until it is there again was done before.
+    people.excuse(since.earlier(Duration::from_secs(1)), stage::now());
     let ended = Instant::now();
     stage.redis.restart().await;
     Ok(ended)
