@@ -13,7 +13,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     cargo build --release --locked --workspace --bins && cp target/release/carrier /carrier
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 carrier && install -d -o carrier /var/lib/carrier
 COPY --from=build /carrier /usr/local/bin/carrier
 USER carrier

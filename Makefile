@@ -1,4 +1,4 @@
-.PHONY: help run page test openapi fuzz model guards drill cluster bench
+.PHONY: help run page quick check test openapi fuzz model guards drill cluster bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -11,9 +11,23 @@ page: ## build the page that people chat on, which the API serves
 	@scripts/setup
 	@npm --prefix web run --silent build
 
+quick: ## of `check`, what the changes since main ask for
+	@scripts/setup
+	@scripts/quick
+
+check: ## format, lints, unit tests and whether the guards are in place; no servers
+	@scripts/setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace --lib --bins --quiet
+	scripts/guards --check
+	npm --prefix web run --silent lint
+	npm --prefix web run --silent check
+	npm --prefix web run --silent unit
+
 # Debian and Fedora keep mariadbd where only root looks.
 test: export PATH := $(PATH):/usr/sbin:/usr/libexec
-# Most tests wait for servers rather than for a processor.
+# Most tests wait for servers rather than for a processor; those in a browser need both of them.
 test: export RUST_TEST_THREADS := 4
 test: ## format, lints and every test, on real servers
 	@scripts/setup --tests
@@ -21,18 +35,22 @@ test: ## format, lints and every test, on real servers
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/guards --check
+	npm --prefix web run --silent lint
+	npm --prefix web run --silent unit
 	cargo build --workspace --all-targets
-	cargo test --workspace
+	cargo test --workspace --all-targets -- --skip browser::
+	cargo test --workspace --test it -- browser:: --test-threads 1
 
 openapi: ## write api/openapi.json and the TypeScript client's types anew
-	cargo run -q -p carrier -- openapi > api/openapi.json.new
+	cargo run -q --bin carrier -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
 	@[ ! -d clients/typescript/node_modules ] || npm --prefix clients/typescript run --silent generate
 
 fuzz: export PATH := $(PATH):/usr/sbin:/usr/libexec
 fuzz: ## some minutes of made-up requests against the API
 	@scripts/setup --tests
-	CARRIER_FUZZ_EXAMPLES=200 cargo test -p e2e --test it -- fuzz:: --nocapture
+	cargo build --workspace --bins
+	CARRIER_FUZZ_EXAMPLES=200 cargo test --workspace --test it -- fuzz:: --nocapture
 
 model: ## visit every interleaving of the protocol's larger models
 	@cargo run --release -q -p protocol
@@ -43,17 +61,17 @@ guards: ## take each guard of the protocol out of the code, and see a test fail;
 	@scripts/guards
 
 drill: export PATH := $(PATH):/usr/sbin:/usr/libexec
-drill: ## break a system of its own 64 times on each SQL, and look whether all is there that was acknowledged
+drill: ## break a system of its own 104 times on each SQL, and look for what was acknowledged
 	@scripts/setup --tests
 	@cargo build --release --workspace --bins
-	@target/release/carrier drill --rounds 64 --sql sqlite
-	@target/release/carrier drill --rounds 64 --sql mariadb
+	@target/release/carrier drill --rounds 104 --sql sqlite
+	@target/release/carrier drill --rounds 104 --sql mariadb
 
 cluster: export PATH := $(PATH):/usr/sbin:/usr/libexec
 cluster: ## the end-to-end tests on a Redis Cluster of three primaries and three replicas
 	@scripts/setup --tests
-	cargo build --workspace
-	CARRIER_E2E_CLUSTER=3 cargo test -p e2e --test it
+	cargo build --workspace --bins
+	CARRIER_E2E_CLUSTER=3 cargo test --workspace --test it
 
 bench: ## sends per second, against an empty handler; what listening costs; how the page scrolls
 	@scripts/setup --tests

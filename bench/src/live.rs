@@ -1,4 +1,4 @@
-//! How dear is a connection that only listens, and how soon is a message where it is going?
+//! The cost of a connection that only listens, and the time that a message takes to its readers.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,57 +18,78 @@ use tokio::{
 
 use crate::{
     http::{Connection, Request},
+    quantile,
     server::Server,
 };
 
-/// How many things are prepared at once.
+/// The number of users or connections that are prepared at the same time.
 const AT_ONCE: usize = 64;
-/// A heartbeat of each connection falls into it.
+/// A time into which a heartbeat of each connection falls.
 const A_BEAT: Duration = Duration::from_secs(27);
 
-/// Memory of connections that only listen, each somebody else's.
+/// Measures the memory of connections that only listen, each of another user.
 pub(crate) async fn idle(connections: usize) -> Result<()> {
     let carrier = Server::carrier("everysec").await?;
     let people = people(&carrier, connections).await?;
     let before = carrier.resident().await?;
-    let open = stream::iter(&people).map(|person| Socket::open(&carrier.address, &person.token)).buffer_unordered(AT_ONCE);
+    let open = stream::iter(&people)
+        .map(|person| Socket::open(&carrier.address, &person.token))
+        .buffer_unordered(AT_ONCE);
     let sockets: Vec<Socket> = open.try_collect().await?;
     let each = |now: usize| (now.saturating_sub(before)) as f64 / 1024.0 / sockets.len() as f64;
     let opened = each(carrier.resident().await?);
     sleep(A_BEAT).await;
     let beaten = each(carrier.resident().await?);
-    println!("{} idle connections: {opened:.1} KiB each; after a heartbeat {beaten:.1} KiB", sockets.len());
+    println!(
+        "{} idle connections: {opened:.1} KiB each; after a heartbeat {beaten:.1} KiB",
+        sockets.len()
+    );
     drop(sockets);
     carrier.stop().await
 }
 
-/// How soon messages are where they are going, at so many a second, each to two members who listen.
+/// Measures the time that messages take to two listening members, at so many a second.
 pub(crate) async fn delivery(rate: u32, time: Duration, fsync: &str) -> Result<()> {
     const CHATS: usize = 250;
     const SENDERS: u32 = 16;
     let carrier = Server::carrier(fsync).await?;
     let people = people(&carrier, CHATS * 2).await?;
-    let chats = stream::iter(people.chunks(2)).map(|pair| chat(&carrier.address, &pair[0], &pair[1])).buffered(AT_ONCE);
+    let chats = stream::iter(people.chunks(2))
+        .map(|pair| chat(&carrier.address, &pair[0], &pair[1]))
+        .buffered(AT_ONCE);
     let chats: Vec<(String, String)> = chats.try_collect().await?;
-    let sockets: Vec<Socket> =
-        stream::iter(&people).map(|person| Socket::open(&carrier.address, &person.token)).buffer_unordered(AT_ONCE).try_collect().await?;
+    let sockets: Vec<Socket> = stream::iter(&people)
+        .map(|person| Socket::open(&carrier.address, &person.token))
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
     let latencies = Arc::new(Mutex::new(Vec::new()));
-    let listening: Vec<_> = sockets.into_iter().map(|socket| tokio::spawn(socket.listen(Arc::clone(&latencies)))).collect();
+    let listening: Vec<_> = sockets
+        .into_iter()
+        .map(|socket| tokio::spawn(socket.listen(Arc::clone(&latencies))))
+        .collect();
 
     let each = chats.len().div_ceil(SENDERS as usize);
     let senders = chats.chunks(each).enumerate().map(|(at, chats)| {
         let (address, chats) = (carrier.address.clone(), chats.to_vec());
         tokio::spawn(async move {
             let mut connection = Connection::open(&address).await?;
-            // In turn, not all at once: people do not type in step.
+            // The senders start in turn, not all at once: people do not type in step.
             let period = Duration::from_secs(1) * SENDERS / rate;
-            let mut ticks = interval_at(tokio::time::Instant::now() + period * at as u32 / SENDERS, period);
+            let mut ticks = interval_at(
+                tokio::time::Instant::now() + period * at as u32 / SENDERS,
+                period,
+            );
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
             let (start, mut sent, mut acks) = (Instant::now(), 0, Vec::new());
             while start.elapsed() < time {
                 ticks.tick().await;
                 let (chat, token) = &chats[sent % chats.len()];
-                let request = Request::post(&format!("/v1/chats/{chat}/messages"), token, &json!({ "body": format!("at {}", micros()) }));
+                let request = Request::post(
+                    &format!("/v1/chats/{chat}/messages"),
+                    token,
+                    &json!({ "body": format!("at {}", micros()) }),
+                );
                 let asked = Instant::now();
                 let (status, _) = connection.ask(&request).await?;
                 ensure!(status == 201, "a status of {status}");
@@ -85,22 +106,27 @@ pub(crate) async fn delivery(rate: u32, time: Duration, fsync: &str) -> Result<(
     sleep(Duration::from_secs(1)).await;
     listening.iter().for_each(|task| task.abort());
     let mut came = latencies.lock().expect("nobody panicked").clone();
-    ensure!(came.len() == acks.len() * 2, "{} of {} deliveries came", came.len(), acks.len() * 2);
+    ensure!(
+        came.len() == acks.len() * 2,
+        "{} of {} deliveries came",
+        came.len(),
+        acks.len() * 2
+    );
     came.sort_unstable();
     acks.sort_unstable();
-    let at = |all: &[u64], part: f64| all[((all.len() - 1) as f64 * part) as usize];
     println!(
-        "delivery, {fsync:9} {:5.0}/s to two each: p50 {} us, p99 {} us from the request to the event; answers p50 {} us, p99 {} us",
+        "delivery, {fsync:9} {:5.0}/s to two each: \
+         p50 {} us, p99 {} us from the request to the event; answers p50 {} us, p99 {} us",
         acks.len() as f64 / time.as_secs_f64(),
-        at(&came, 0.5),
-        at(&came, 0.99),
-        at(&acks, 0.5),
-        at(&acks, 0.99),
+        quantile(&came, 0.5),
+        quantile(&came, 0.99),
+        quantile(&acks, 0.5),
+        quantile(&acks, 0.99),
     );
     carrier.stop().await
 }
 
-/// Somebody with a session, made without a password: to hash ten thousand takes minutes.
+/// A user with a session, made without a password: to hash ten thousand takes minutes.
 struct Person {
     id: UserId,
     token: String,
@@ -108,7 +134,9 @@ struct Person {
 
 async fn people(carrier: &Server, count: usize) -> Result<Vec<Person>> {
     let hot = Hot::connect(hot::Options::new(&carrier.redis_url)).await?;
-    let made = stream::iter(0..count).map(|_| person(&hot)).buffer_unordered(AT_ONCE);
+    let made = stream::iter(0..count)
+        .map(|_| person(&hot))
+        .buffer_unordered(AT_ONCE);
     made.try_collect().await
 }
 
@@ -117,37 +145,62 @@ async fn person(hot: &Hot) -> Result<Person> {
     let nonce = id.to_string();
     hot.begin_user(id, &nonce).await?;
     hot.load_user(id, &nonce, None, &[], &[]).await?;
-    let (name, text) = (format!("u{}", &nonce[nonce.len() - 12..]), || Some(String::new()));
+    let (name, text) = (format!("u{}", &nonce[nonce.len() - 12..]), || {
+        Some(String::new())
+    });
     let change = UserChange {
         username: Some(name.clone()),
         email: Some(format!("{name}@example.org")),
         display_name: Some(name),
         bio: text(),
         avatar: text(),
+        found_by_email: Some(false),
         password: Some("none".into()),
-        new_password: true,
+        ends_sessions: true,
         created: true,
         claims: Vec::new(),
     };
-    let rev = hot.change_user(id, &change).await?.ok().flatten().context("a user was not made")?;
+    let rev = hot
+        .change_user(id, &change)
+        .await?
+        .ok()
+        .flatten()
+        .context("a user was not made")?;
     let mut random = [0; 32];
     random[..16].copy_from_slice(UserId::new().0.as_bytes());
     let token = Token::new(id, random);
-    hot.open_session(id, &token, "bench", rev).await?.ok().flatten().context("a session was not opened")?;
-    Ok(Person { id, token: token.reveal().to_owned() })
+    hot.open_session(id, &token, "bench", rev)
+        .await?
+        .ok()
+        .flatten()
+        .context("a session was not opened")?;
+    Ok(Person {
+        id,
+        token: token.reveal().to_owned(),
+    })
 }
 
-/// Their direct chat, and the token of one of them.
+/// Opens the direct chat of two people; returns its id and the token of one of them.
 async fn chat(address: &str, one: &Person, other: &Person) -> Result<(String, String)> {
-    let request = Request::post("/v1/chats", &one.token, &json!({ "kind": "direct", "members": [other.id.to_string()] }));
+    let request = Request::post(
+        "/v1/chats",
+        &one.token,
+        &json!({ "kind": "direct", "members": [other.id.to_string()] }),
+    );
     let (status, body) = Connection::open(address).await?.ask(&request).await?;
     ensure!(status == 201, "a status of {status}");
     let chat: serde_json::Value = serde_json::from_slice(&body)?;
-    Ok((chat["id"].as_str().context("no id")?.to_owned(), one.token.clone()))
+    Ok((
+        chat["id"].as_str().context("no id")?.to_owned(),
+        one.token.clone(),
+    ))
 }
 
 fn micros() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_micros() as u64).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|time| time.as_micros() as u64)
+        .unwrap_or_default()
 }
 
 /// As little of a WebSocket as listening needs.
@@ -161,30 +214,55 @@ impl Socket {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let head = format!(
-            "GET /v1/socket HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: upgrade\r\nupgrade: websocket"
+            "GET /v1/socket HTTP/1.1\r\n\
+             host: localhost\r\n\
+             authorization: Bearer {token}\r\n\
+             connection: upgrade\r\n\
+             upgrade: websocket\r\n\
+             sec-websocket-version: 13\r\n\
+             sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+             \r\n"
         );
-        stream
-            .write_all(format!("{head}\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").as_bytes())
-            .await?;
-        let mut socket = Self { stream, buffer: Vec::new() };
+        stream.write_all(head.as_bytes()).await?;
+        let mut socket = Self {
+            stream,
+            buffer: Vec::new(),
+        };
         let end = loop {
-            if let Some(end) = socket.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            if let Some(end) = socket
+                .buffer
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
                 break end;
             }
-            ensure!(socket.stream.read_buf(&mut socket.buffer).await? > 0, "the server closed the connection");
+            ensure!(
+                socket.stream.read_buf(&mut socket.buffer).await? > 0,
+                "the server closed the connection"
+            );
         };
-        ensure!(socket.buffer.starts_with(b"HTTP/1.1 101"), "no upgrade: {}", String::from_utf8_lossy(&socket.buffer));
+        ensure!(
+            socket.buffer.starts_with(b"HTTP/1.1 101"),
+            "no upgrade: {}",
+            String::from_utf8_lossy(&socket.buffer)
+        );
         socket.buffer.drain(..end + 4);
         let hello = socket.frame().await?;
-        ensure!(hello.windows(5).any(|window| window == b"hello"), "no hello");
+        ensure!(
+            hello.windows(5).any(|window| window == b"hello"),
+            "no hello"
+        );
         Ok(socket)
     }
 
-    /// The payload of the next frame; a server's are not masked.
+    /// Returns the payload of the next frame; frames of a server are not masked.
     async fn frame(&mut self) -> Result<Vec<u8>> {
         loop {
             let known = self.buffer.get(1).map(|length| match length {
-                126 => self.buffer.get(2..4).map(|bytes| (4, usize::from(bytes[0]) << 8 | usize::from(bytes[1]))),
+                126 => self
+                    .buffer
+                    .get(2..4)
+                    .map(|bytes| (4, usize::from(bytes[0]) << 8 | usize::from(bytes[1]))),
                 127 => None,
                 short => Some((2, usize::from(*short))),
             });
@@ -195,7 +273,10 @@ impl Socket {
                 self.buffer.drain(..head + length);
                 return Ok(payload);
             }
-            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server closed the connection");
+            ensure!(
+                self.stream.read_buf(&mut self.buffer).await? > 0,
+                "the server closed the connection"
+            );
         }
     }
 
@@ -203,9 +284,14 @@ impl Socket {
         while let Ok(frame) = self.frame().await {
             let now = micros();
             let text = String::from_utf8_lossy(&frame);
-            let sent = text.split_once(r#""body":"at "#).and_then(|(_, rest)| rest.split('"').next()?.parse::<u64>().ok());
+            let sent = text
+                .split_once(r#""body":"at "#)
+                .and_then(|(_, rest)| rest.split('"').next()?.parse::<u64>().ok());
             if let Some(sent) = sent {
-                latencies.lock().expect("nobody panicked").push(now.saturating_sub(sent));
+                latencies
+                    .lock()
+                    .expect("nobody panicked")
+                    .push(now.saturating_sub(sent));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! How fast are sends? Against the floor of an empty handler, in the same run on the same machine; a ratio says more than a time.
+//! The speed of sends, against the floor of an empty handler in the same run on the same machine: a
+//! ratio says more than a time.
 
 mod http;
 mod live;
@@ -16,7 +17,7 @@ use crate::{
     server::Server,
 };
 
-/// Of everybody here.
+/// The password of every user.
 const PASSWORD: &str = "tugboat-salad-7";
 
 /// Measures sends per second of a `carrier` of its own, and of an empty handler.
@@ -37,18 +38,18 @@ enum Role {
     /// The floor: a server whose handler does nothing
     #[command(hide = true)]
     Empty,
-    /// What a connection that only listens costs, and how soon messages are where they are going
+    /// The cost of a connection that only listens, and the time that messages take to their readers
     Live {
-        /// How many listen
+        /// Connections that only listen
         #[arg(long, default_value_t = 10_000)]
         idle: usize,
         /// Messages a second
         #[arg(long, default_value_t = 2_000)]
         rate: u32,
     },
-    /// How the page scrolls through a long history, in Chromium
+    /// The frames of the page while it scrolls through a long history, in Chromium
     Page {
-        /// How many messages it has
+        /// Messages in the history
         #[arg(long, default_value_t = 100_000)]
         messages: usize,
     },
@@ -79,27 +80,41 @@ async fn main() -> Result<()> {
         let carrier = Server::carrier(fsync).await?;
         let sends = prepare(&carrier.address, cli.connections).await?;
         let sent = measure(&carrier.address, sends, time).await?;
-        println!("sends, {fsync:9}   {sent}   = {:.2} of the empty handler", sent.per_second / floor.per_second);
+        println!(
+            "sends, {fsync:9}   {sent}   = {:.2} of the empty handler",
+            sent.per_second / floor.per_second
+        );
         carrier.stop().await?;
     }
     empty.stop().await
 }
 
-/// What one measurement gave.
+/// The result of a measurement.
 struct Measured {
     per_second: f64,
-    /// Microseconds, sorted.
+    /// The latencies in microseconds, sorted.
     latencies: Vec<u32>,
 }
 
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let at = |part: f64| self.latencies[((self.latencies.len() - 1) as f64 * part) as usize];
-        write!(f, "{:7.0}/s   p50 {:5} us   p99 {:5} us", self.per_second, at(0.5), at(0.99))
+        write!(
+            f,
+            "{:7.0}/s   p50 {:5} us   p99 {:5} us",
+            self.per_second,
+            quantile(&self.latencies, 0.5),
+            quantile(&self.latencies, 0.99)
+        )
     }
 }
 
-/// Each request again and again over a connection of its own.
+/// Returns the value below which a part of them lies, given `sorted` values of which there is at
+/// least one.
+fn quantile<T: Copy>(sorted: &[T], part: f64) -> T {
+    sorted[((sorted.len() - 1) as f64 * part) as usize]
+}
+
+/// Sends each request again and again over a connection of its own, for this time.
 async fn measure(address: &str, requests: Vec<Request>, time: Duration) -> Result<Measured> {
     let mut connections = Vec::new();
     for request in requests {
@@ -124,10 +139,14 @@ async fn measure(address: &str, requests: Vec<Request>, time: Duration) -> Resul
     }
     let seconds = start.elapsed().as_secs_f64();
     latencies.sort_unstable();
-    Ok(Measured { per_second: latencies.len() as f64 / seconds, latencies })
+    Ok(Measured {
+        per_second: latencies.len() as f64 / seconds,
+        latencies,
+    })
 }
 
-/// A user and a direct chat for each connection; the request that sends a message of a hundred characters to it.
+/// Makes a user and a direct chat for each connection; returns the requests that send a message of
+/// a hundred characters to each.
 async fn prepare(address: &str, connections: usize) -> Result<Vec<Request>> {
     let mut connection = Connection::open(address).await?;
     let mut tokens = Vec::new();
@@ -137,22 +156,55 @@ async fn prepare(address: &str, connections: usize) -> Result<Vec<Request>> {
     }
     let mut sends = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        let chat = call(&mut connection, "/v1/chats", token, &json!({ "kind": "direct", "members": [format!("peer{at}")] })).await?;
-        let path = format!("/v1/chats/{}/messages", chat["id"].as_str().context("no chat")?);
-        sends.push(Request::post(&path, token, &json!({ "body": "lorem ipsum dolor sit amet ".repeat(4) })));
+        let chat = call(
+            &mut connection,
+            "/v1/chats",
+            token,
+            &json!({ "kind": "direct", "members": [format!("peer{at}")] }),
+        )
+        .await?;
+        let path = format!(
+            "/v1/chats/{}/messages",
+            chat["id"].as_str().context("no chat")?
+        );
+        sends.push(Request::post(
+            &path,
+            token,
+            &json!({ "body": "lorem ipsum dolor sit amet ".repeat(4) }),
+        ));
     }
     Ok(sends)
 }
 
-/// Somebody new; their token.
+/// Registers a new user, and returns their token.
 async fn register(connection: &mut Connection, name: &str) -> Result<String> {
-    let body = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+    let body =
+        json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
     let answer = call(connection, "/v1/auth/register", "", &body).await?;
     Ok(answer["token"].as_str().context("no token")?.to_owned())
 }
 
 async fn call(connection: &mut Connection, path: &str, token: &str, body: &Value) -> Result<Value> {
     let (status, answer) = connection.ask(&Request::post(path, token, body)).await?;
-    ensure!((200..300).contains(&status), "{path}: {status} {}", String::from_utf8_lossy(&answer));
+    ensure!(
+        (200..300).contains(&status),
+        "{path}: {status} {}",
+        String::from_utf8_lossy(&answer)
+    );
     Ok(serde_json::from_slice(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let hundred: Vec<u32> = (1..=100).collect();
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|part| quantile(&hundred, part)),
+            [1, 50, 99, 100]
+        );
+        assert_eq!(quantile(&[7], 0.99), 7);
+    }
 }

@@ -14,22 +14,36 @@ use tokio::{
 /// A server under test.
 pub(crate) struct Server {
     child: Child,
-    /// What it needs, in the order in which it is stopped.
+    /// The processes that it needs, in the order in which they are stopped.
     others: Vec<Child>,
     pub(crate) address: String,
-    /// Of its Redis; empty when it has none.
+    /// The URL of its Redis; empty when it has none.
     pub(crate) redis_url: String,
     _folder: TempDir,
 }
 
 impl Server {
-    /// Carrier with a Redis that calls fsync this often, and SQLite.
+    /// Starts Carrier with SQLite and a Redis that calls fsync this often.
     pub(crate) async fn carrier(fsync: &str) -> Result<Self> {
         let folder = TempDir::new()?;
         let socket = folder.path().join("redis.sock");
         let redis = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", fsync])
-            .args(["--maxmemory-policy", "noeviction", "--notify-keyspace-events", "Ex"])
+            .args([
+                "--port",
+                "0",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                fsync,
+            ])
+            .args([
+                "--maxmemory-policy",
+                "noeviction",
+                "--notify-keyspace-events",
+                "Ex",
+            ])
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
@@ -42,11 +56,21 @@ impl Server {
         let redis_url = format!("redis+unix://{}", socket.display());
         let sql = format!("sqlite://{}", folder.path().join("carrier.db").display());
         let role = |words: &[&str]| {
-            let mut command = beside("carrier")?;
-            command.args(words).env("CARRIER_REDIS_URL", &redis_url).env("CARRIER_DATABASE_URL", &sql).env("CARRIER_LOG", "warn");
+            let mut command = sibling("carrier")?;
+            command
+                .args(words)
+                .env("CARRIER_REDIS_URL", &redis_url)
+                .env("CARRIER_DATABASE_URL", &sql)
+                .env("CARRIER_LOG", "warn");
             command.env("CARRIER_FILES", folder.path().join("files"));
-            // Sends are counted, as they are anywhere, and never too many.
-            command.envs([("CARRIER_LIMIT_LOGIN", "off"), ("CARRIER_LIMIT_REGISTER", "off"), ("CARRIER_LIMIT_SEND", "1000000/1m")]);
+            // Sends and their cost are counted, as anywhere, and never too many.
+            command.envs([
+                ("CARRIER_LIMIT_LOGIN", "off"),
+                ("CARRIER_LIMIT_REGISTER", "off"),
+                ("CARRIER_LIMIT_SEND", "1000000/1m"),
+                ("CARRIER_LIMIT_COST", "5000000/1m"),
+                ("CARRIER_LIMIT_CHATS", "off"),
+            ]);
             command.stdout(Stdio::null()).kill_on_drop(true);
             Ok::<_, anyhow::Error>(command)
         };
@@ -54,12 +78,18 @@ impl Server {
             bail!("the schema was not made");
         }
         // A sidecar of the API, as in production.
-        let flusher = role(&["flusher"])?.spawn().context("a flusher cannot be started")?;
+        let flusher = role(&["flusher"])?
+            .spawn()
+            .context("a flusher cannot be started")?;
         let api = role(&["api"])?;
-        Ok(Self { redis_url, others: vec![flusher, redis], ..Self::start(api, folder).await? })
+        Ok(Self {
+            redis_url,
+            others: vec![flusher, redis],
+            ..Self::start(api, folder).await?
+        })
     }
 
-    /// A handler that does nothing.
+    /// Starts the server whose handler does nothing.
     pub(crate) async fn empty() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("empty");
@@ -77,14 +107,23 @@ impl Server {
             .spawn()
             .context("a server cannot be started")?;
         wait(|| async { TcpStream::connect(&address).await.is_ok() }).await?;
-        Ok(Self { child, others: Vec::new(), address, redis_url: String::new(), _folder: folder })
+        Ok(Self {
+            child,
+            others: Vec::new(),
+            address,
+            redis_url: String::new(),
+            _folder: folder,
+        })
     }
 
-    /// How many bytes of memory it has.
+    /// Returns the number of bytes of memory that the server has.
     pub(crate) async fn resident(&self) -> Result<usize> {
         let id = self.child.id().context("it has ended")?;
         let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<usize>()? * 1024)
     }
 
@@ -97,10 +136,14 @@ impl Server {
     }
 }
 
-fn beside(name: &str) -> Result<Command> {
+/// Returns a command that runs the program of this name beside this one.
+fn sibling(name: &str) -> Result<Command> {
     let path = std::env::current_exe()?.with_file_name(name);
     if !path.exists() {
-        bail!("{} is not built; run `cargo build --release --workspace`", path.display());
+        bail!(
+            "{} is not built; run `cargo build --release --workspace`",
+            path.display()
+        );
     }
     Ok(Command::new(path))
 }
@@ -121,9 +164,11 @@ fn hello() -> &'static str {
     "hello"
 }
 
-/// The floor.
+/// Serves a handler that does nothing: the floor of every measurement.
 pub(crate) async fn serve_empty() -> Result<()> {
     let listen = std::env::var("CARRIER_LISTEN").context("CARRIER_LISTEN")?;
-    poem::Server::new(TcpListener::bind(listen)).run(Route::new().at("/hello", get(hello))).await?;
+    poem::Server::new(TcpListener::bind(listen))
+        .run(Route::new().at("/hello", get(hello)))
+        .await?;
     Ok(())
 }

@@ -1,13 +1,15 @@
-//! Everything on one machine: Redis, SQL, migrations, API and flusher.
+//! `carrier` without a role: Redis, SQL, migrations, API and flusher on one machine.
 
 use anyhow::{Context, Result};
+use files::Files;
+use hot::Hot;
 use migration::{Migrator, MigratorTrait};
-use store::Config;
+use store::{Config, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::{own_redis::OwnRedis, roles, start};
+use crate::{data_folder, output::say, own_redis::OwnRedis, roles, start};
 
-/// Settings of `carrier` alone.
+/// Settings of `carrier` without a role.
 #[derive(clap::Args)]
 #[group(skip)]
 pub(crate) struct Settings {
@@ -21,56 +23,118 @@ pub(crate) struct Settings {
     data: start::Data,
 }
 
+/// Runs everything until `shutdown` is cancelled.
 pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
-    // Before anything is started: an address that is taken is the commonest mistake.
+    // This comes first, because an address in use is the most common mistake.
     let listener = roles::listen(&settings.api).await?;
-    std::fs::create_dir_all(&settings.data.data_dir)
-        .with_context(|| format!("cannot make the folder {}", settings.data.data_dir.display()))?;
-    let (own, redis) = match start::redis_url(&settings.stores)? {
-        Some(url) => (None, url),
-        None => {
-            let own = OwnRedis::start(&settings.data.data_dir).await?;
-            let url = own.url();
-            (Some(own), url)
-        }
-    };
-    let served = serve(&settings, &redis, listener, shutdown).await;
-    if let Some(own) = own {
-        own.stop().await?;
+    data_folder::make_private(&settings.data.data_dir)?;
+    if let Some(url) = start::redis_url(&settings.stores)? {
+        return serve(&settings, &url, listener, shutdown).await;
     }
+    let starting = async {
+        let own = OwnRedis::start(&settings.data.data_dir).await?;
+        own.limit_memory(&settings.stores).await?;
+        anyhow::Ok(own)
+    };
+    let Some(mut own) = start::unless_stopped(&shutdown, starting).await? else {
+        return Ok(());
+    };
+    let url = own.url();
+    let served = tokio::select! {
+        served = serve(&settings, &url, listener, shutdown) => served,
+        ended = own.ended() => return Err(ended),
+    };
+    own.stop().await?;
     served
 }
 
-async fn serve(settings: &Settings, redis: &str, listener: tokio::net::TcpListener, shutdown: CancellationToken) -> Result<()> {
+/// What the API and the flusher are given.
+struct Opened {
+    /// The URL of SQL.
+    sql: String,
+    writers: flusher::Sql,
+    hot: Hot,
+    store: Store,
+    files: Files,
+}
+
+/// Brings the schema up to date, and connects to all stores.
+async fn open(settings: &Settings, redis: &str) -> Result<Opened> {
     let sql = match start::database_url(&settings.stores)? {
         Some(url) => url,
         None => settings.data.sqlite_url(),
     };
     let migrator = start::connect_sql(&sql, 1).await?;
-    Migrator::up(&migrator, None).await.context("a migration failed")?;
+    Migrator::up(&migrator, None)
+        .await
+        .context("a migration failed")?;
     migrator.close().await?;
-    let writers = start::connect_writers(&sql).await?;
-    let store = start::open(&settings.stores, redis, &sql).await?;
+    let writers = start::connect_writers(&sql, settings.flusher.lease).await?;
+    let (hot, store) = start::open(&settings.stores, redis, &sql).await?;
+    let own = || settings.data.files();
+    let location = settings.api.files.clone().unwrap_or_else(own);
+    let files = start::open_files(&location, &hot).await?;
+    Ok(Opened {
+        sql,
+        writers,
+        hot,
+        store,
+        files,
+    })
+}
 
-    let location = settings.api.files.clone().unwrap_or_else(|| settings.data.files());
-    let files = start::open_files(&location, &store.hot).await?;
+async fn serve(
+    settings: &Settings,
+    redis: &str,
+    listener: tokio::net::TcpListener,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let Some(opened) = start::unless_stopped(&shutdown, open(settings, redis)).await? else {
+        return Ok(());
+    };
+    let Opened {
+        sql,
+        writers,
+        hot,
+        store,
+        files,
+    } = opened;
     let at = listener.local_addr()?;
-    println!("Carrier is ready. Ctrl-C stops it; what it holds is in {} and {}.\n", start::redacted(redis), start::redacted(&sql));
-    println!("  page  http://{at}/\n  API   http://{at}/v1\n  docs  http://{at}/docs\n");
+    say(format_args!(
+        "Carrier is ready. Ctrl-C stops it; its data is in {} and {}.\n\n  \
+         page  http://{at}/\n  API   http://{at}/v1\n  docs  http://{at}/docs\n",
+        start::redacted(redis),
+        start::redacted(&sql)
+    ));
 
-    // The flusher stops last, so that what the last requests wrote may still be saved; what is not is in Redis' file.
+    // The flusher stops last, to save what the last requests wrote. Changes that it does not save
+    // any more stay in Redis' file.
     let stop_flusher = CancellationToken::new();
-    let flusher = flusher::run(settings.flusher.clone(), store.clone(), writers, stop_flusher.clone(), || ());
-    let stop_all = shutdown.clone();
-    let flusher = tokio::spawn(async move {
-        let flushed = flusher.await;
-        stop_all.cancel(); // an API without a flusher would fill Redis
-        flushed
+    let flusher = flusher::run(
+        settings.flusher.clone(),
+        hot.clone(),
+        store.clone(),
+        writers,
+        stop_flusher.clone(),
+        flusher::Pulse::default(),
+        || (),
+    );
+    let stop_all = shutdown.clone().drop_guard();
+    let flusher = hot::spawn_critical("the flusher", async move {
+        let _stop_all = stop_all; // An API without a flusher would fill Redis.
+        flusher.await
     });
-    let served = api::run(settings.api.clone(), store.clone(), files, listener, shutdown).await;
+    let served = api::run(
+        settings.api.clone(),
+        store.clone(),
+        files,
+        listener,
+        shutdown,
+    )
+    .await;
     stop_flusher.cancel();
-    let flushed = flusher.await.context("the flusher")?;
-    store.hot.close().await;
+    let flushed = flusher.await.context("the flusher failed")?;
+    hot.close().await;
     served?;
     Ok(flushed?)
 }

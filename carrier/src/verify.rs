@@ -1,4 +1,5 @@
-//! `carrier verify`: do Redis and SQL agree, to the last row? It may be asked of a system that runs, and only reads.
+//! `carrier verify`: compares Redis and SQL to the last row. It only reads, and may run beside a
+//! system that serves.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, stream};
-use hot::Belongs;
+use hot::Pairing;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::ChatId;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use store::{Auditor, Config, Findings};
 
 use crate::{own_redis::OwnRedis, start};
 
-/// How many are looked at at once.
+/// The number of chats or users that are compared at the same time.
 const AT_ONCE: usize = 8;
 
 /// Settings of `carrier verify`.
@@ -26,71 +27,103 @@ pub(crate) struct Settings {
     stores: Config,
     #[command(flatten)]
     data: start::Data,
-    /// Look at so many chats and users, chosen at random, instead of all
+    /// Check N chats and users, chosen at random, instead of all
     #[arg(long, value_name = "N", conflicts_with = "chat")]
     sample: Option<usize>,
-    /// Look at this chat alone
+    /// Check only this chat
     #[arg(long, value_name = "ID")]
     chat: Option<ChatId>,
-    /// Tell what was found as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was found so far.
+/// The findings of an audit.
 #[derive(Default)]
-struct Report {
-    looked_at: Vec<(&'static str, u64, u64)>,
+struct AuditReport {
+    /// For each kind: its name, the number of chats or users, the number of rows compared.
+    checked: Vec<(&'static str, u64, u64)>,
+    /// For each chat or user at fault: its kind, its id, what is wrong with it.
     faults: Vec<(&'static str, String, Vec<String>)>,
 }
 
+/// Runs `carrier verify`. Fails when anything is at fault.
 pub(crate) async fn run(settings: Settings) -> Result<ExitCode> {
-    // Unless it is told, it looks at what `carrier` alone runs in the data folder.
-    let redis = start::redis_url(&settings.stores)?.unwrap_or_else(|| OwnRedis::url_in(&settings.data.data_dir));
+    // Without URLs, the stores are those that `carrier` without a role runs in the data folder.
+    let redis = start::redis_url(&settings.stores)?
+        .unwrap_or_else(|| OwnRedis::url_in(&settings.data.data_dir));
     let sql = start::database_url(&settings.stores)?.unwrap_or_else(|| settings.data.sqlite_url());
     let hot = start::connect_hot(&settings.stores, &redis).await?;
     let cold = start::connect_cold(&sql).await?;
-    let incarnation = cold.incarnation().await.context("the database has no schema yet; run `carrier migrate up`")?.unwrap_or_default();
-    if let Belongs::ToAnother(other) = hot.belongs(&incarnation).await? {
-        bail!("Redis belongs to another database: incarnation {other}, this one has {incarnation}");
+    let incarnation = cold
+        .incarnation()
+        .await
+        .context("the database has no schema yet; run `carrier migrate up`")?
+        .unwrap_or_default();
+    if let Pairing::Other(other) = hot.pairing(&incarnation).await? {
+        bail!(
+            "Redis belongs to another database, of incarnation {other}; this one is {incarnation}"
+        );
     }
     let auditor = Auditor::new(hot.clone(), cold);
-    let mut report = Report::default();
+    let mut report = AuditReport::default();
     match settings.chat {
-        Some(chat) => report.look("chat", vec![chat], async |id| auditor.chat(id).await).await?,
+        Some(chat) => {
+            report
+                .check("chat", vec![chat], async |id| auditor.chat(id).await)
+                .await?
+        }
         None => {
-            let chats = some(auditor.chats().await?, settings.sample);
-            report.look("chat", chats, async |id| auditor.chat(id).await).await?;
-            let users = some(auditor.users().await?, settings.sample);
-            report.look("user", users, async |id| auditor.user(id).await).await?;
-            report.look("names", vec!["all"], async |_| auditor.names().await).await?;
+            let chats = sample(auditor.chats().await?, settings.sample);
+            report
+                .check("chat", chats, async |id| auditor.chat(id).await)
+                .await?;
+            let users = sample(auditor.users().await?, settings.sample);
+            report
+                .check("user", users, async |id| auditor.user(id).await)
+                .await?;
+            report
+                .check("names", vec!["all"], async |_| auditor.names().await)
+                .await?;
         }
     }
     hot.close().await;
     if settings.json {
-        println!("{:#}", report.json());
+        say!("{:#}", report.json());
     } else {
         report.print();
     }
-    Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-impl Report {
-    /// Looks at each of these.
-    async fn look<I: ToString + Copy>(
+impl AuditReport {
+    /// Audits each of `ids`, with a progress bar.
+    async fn check<I: ToString + Copy>(
         &mut self,
         what: &'static str,
         ids: Vec<I>,
-        look: impl AsyncFn(I) -> store::Result<Findings>,
+        audit: impl AsyncFn(I) -> store::Result<Findings>,
     ) -> Result<()> {
-        // Hidden by itself when nobody looks: when it is no terminal.
+        // The bar hides itself when the output is not a terminal.
         let bar = ProgressBar::new(ids.len() as u64).with_prefix(what);
-        bar.set_style(ProgressStyle::with_template("{prefix:6} {wide_bar} {human_pos}/{human_len} {eta:>5} {msg}").expect("a template"));
+        bar.set_style(
+            ProgressStyle::with_template(
+                "{prefix:6} {wide_bar} {human_pos}/{human_len} {eta:>5} {msg}",
+            )
+            .expect("a template"),
+        );
         let (count, mut rows) = (ids.len() as u64, 0);
-        let look = &look;
-        let mut found = stream::iter(ids).map(|id| async move { (id, look(id).await) }).buffer_unordered(AT_ONCE);
+        let audit = &audit;
+        let mut found = stream::iter(ids)
+            .map(|id| async move { (id, audit(id).await) })
+            .buffer_unordered(AT_ONCE);
         while let Some((id, findings)) = found.next().await {
-            let Findings { rows: more, faults } = findings.with_context(|| format!("{what} {}", id.to_string()))?;
+            let Findings { rows: more, faults } =
+                findings.with_context(|| format!("{what} {}", id.to_string()))?;
             rows += more;
             bar.inc(1);
             if !faults.is_empty() {
@@ -99,40 +132,91 @@ impl Report {
             }
         }
         bar.finish_and_clear();
-        self.looked_at.push((what, count, rows));
+        self.checked.push((what, count, rows));
         Ok(())
     }
 
+    /// Prints the report for people.
     fn print(&self) {
         for (what, id, faults) in &self.faults {
-            println!("WRONG {what} {id}");
+            say!("WRONG {what} {id}");
             for fault in faults {
-                println!("      {fault}");
+                say!("      {fault}");
             }
         }
-        for (what, count, rows) in &self.looked_at {
-            let wrong = self.faults.iter().filter(|(other, ..)| other == what).count();
-            println!("{what:6} {count:>9} looked at, {rows:>11} rows compared, {wrong} at fault");
+        for (what, count, rows) in &self.checked {
+            let wrong = self
+                .faults
+                .iter()
+                .filter(|(other, ..)| other == what)
+                .count();
+            say!("{what:6} {count:>9} checked, {rows:>11} rows compared, {wrong} at fault");
         }
         if self.faults.is_empty() {
-            println!("all is well");
+            say!("no problems found");
         }
     }
 
+    /// Returns the report as JSON.
     fn json(&self) -> Value {
-        let looked_at: serde_json::Map<_, _> =
-            self.looked_at.iter().map(|(what, count, rows)| ((*what).to_owned(), json!({ "looked_at": count, "rows": rows }))).collect();
-        let faults: Vec<_> = self.faults.iter().map(|(what, id, faults)| json!({ "kind": what, "id": id, "faults": faults })).collect();
-        json!({ "looked_at": looked_at, "faults": faults, "well": faults.is_empty() })
+        let checked: serde_json::Map<_, _> = self
+            .checked
+            .iter()
+            .map(|(what, count, rows)| {
+                (
+                    (*what).to_owned(),
+                    json!({ "looked_at": count, "rows": rows }),
+                )
+            })
+            .collect();
+        let faults: Vec<_> = self
+            .faults
+            .iter()
+            .map(|(what, id, faults)| json!({ "kind": what, "id": id, "faults": faults }))
+            .collect();
+        json!({ "looked_at": checked, "faults": faults, "well": faults.is_empty() })
     }
 }
 
-/// So many of them, chosen at random; all without a number.
-fn some<I: std::hash::Hash + Copy>(mut ids: Vec<I>, sample: Option<usize>) -> Vec<I> {
-    if let Some(sample) = sample {
+/// Returns `size` of the ids, chosen at random; all of them without a size.
+fn sample<I: std::hash::Hash + Copy>(mut ids: Vec<I>, size: Option<usize>) -> Vec<I> {
+    if let Some(size) = size {
         let random = RandomState::new();
         ids.sort_by_cached_key(|id| random.hash_one(id));
-        ids.truncate(sample);
+        ids.truncate(size);
     }
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_as_many_as_asked_for_and_each_once() {
+        let ids: Vec<u32> = (0..100).collect();
+        assert_eq!(sample(ids.clone(), None), ids);
+        assert_eq!(sample(ids.clone(), Some(200)).len(), 100);
+        let mut some = sample(ids, Some(10));
+        some.sort_unstable();
+        some.dedup();
+        assert_eq!(some.len(), 10);
+    }
+
+    #[test]
+    fn the_report_is_well_only_without_faults() {
+        let mut report = AuditReport::default();
+        report.checked.push(("chat", 2, 30));
+        assert_eq!(report.json()["well"], true);
+        report
+            .faults
+            .push(("chat", "c".into(), vec!["lost".into()]));
+        let json = report.json();
+        assert_eq!(json["well"], false);
+        assert_eq!(json["looked_at"]["chat"]["rows"], 30);
+        assert_eq!(
+            json["faults"],
+            json!([{ "kind": "chat", "id": "c", "faults": ["lost"] }])
+        );
+    }
 }

@@ -3,37 +3,116 @@
 use std::collections::HashMap;
 
 use entity::{attachment, chat, member, message, user};
-use model::{Chat, ChatId, Member, Stored, Tick, UserId};
+use model::{Chat, ChatId, Member, StoredMessage, Tick, UserId};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, Iterable, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    prelude::Uuid,
     sea_query::{Expr, ExprTrait, Query},
 };
 
-use crate::{Cold, Result, rows};
+use crate::{Cold, Result};
 
 /// A chat with its members.
 #[derive(Clone, Debug)]
 pub struct ColdChat {
-    /// Its row.
+    /// The chat's own row.
     pub chat: Chat,
-    /// All who are or were members.
+    /// Members, present and past, or only the present ones.
     pub members: Vec<(UserId, Member)>,
+    /// The highest rev of a past member; `NEVER` when nobody has left.
+    pub gone: Tick,
 }
 
 impl Cold {
-    /// A chat with its members.
-    pub async fn chat(&self, id: ChatId) -> Result<Option<ColdChat>> {
-        let Some(row) = chat::Entity::find_by_id(id.0).one(&self.db).await? else { return Ok(None) };
-        let members = member::Entity::find().filter(member::Column::ChatId.eq(id.0)).all(&self.db).await?;
-        let members = members.into_iter().map(rows::member).collect::<Result<_>>()?;
-        Ok(Some(ColdChat { chat: rows::chat(row)?, members }))
+    /// Returns a reader for reads that follow each other: where a node may lag, it is looked at
+    /// once for all of them.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached, or only nodes that lag.
+    pub async fn together(&self) -> Result<Self> {
+        match self.db.floor().is_empty() {
+            true => Ok(self.clone()),
+            false => self.on_one_node().await,
+        }
     }
 
-    /// When each of these chats last had a message; those that SQL has.
+    /// Loads a chat with its members; `None` if SQL has no such chat.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn chat(&self, id: ChatId) -> Result<Option<ColdChat>> {
+        self.chat_with(id, Condition::all()).await
+    }
+
+    /// Loads a chat with its present members; `None` if SQL has no such chat.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn present_chat(&self, id: ChatId) -> Result<Option<ColdChat>> {
+        let present = member::Column::LeftAt.eq(Tick::NEVER.0);
+        self.chat_with(id, Condition::all().add(present)).await
+    }
+
+    async fn chat_with(&self, id: ChatId, which: Condition) -> Result<Option<ColdChat>> {
+        let Some(row) = chat::Entity::find_by_id(id.0).one(&self.db).await? else {
+            return Ok(None);
+        };
+        let members = member::Entity::find()
+            .filter(member::Column::ChatId.eq(id.0))
+            .filter(which)
+            .all(&self.db)
+            .await?;
+        let members = members
+            .into_iter()
+            .map(member::from_row)
+            .collect::<Result<_>>()?;
+        // By the index on the rev: of those before it, all are present.
+        let gone: Option<i64> = member::Entity::find()
+            .select_only()
+            .column(member::Column::Rev)
+            .filter(member::Column::ChatId.eq(id.0))
+            .filter(member::Column::LeftAt.ne(Tick::NEVER.0))
+            .order_by_desc(member::Column::Rev)
+            .limit(1)
+            .into_tuple()
+            .one(&self.db)
+            .await?;
+        Ok(Some(ColdChat {
+            chat: chat::from_row(row)?,
+            members,
+            gone: gone.map(Tick).unwrap_or_default(),
+        }))
+    }
+
+    /// Returns the first `limit` of those who left a chat with a rev above `since`, by rev.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn members_gone(
+        &self,
+        chat: ChatId,
+        since: Tick,
+        limit: u64,
+    ) -> Result<Vec<(UserId, Member)>> {
+        let gone = member::Entity::find()
+            .filter(member::Column::ChatId.eq(chat.0))
+            .filter(member::Column::LeftAt.ne(Tick::NEVER.0))
+            .filter(member::Column::Rev.gt(since.0))
+            .order_by_asc(member::Column::Rev)
+            .limit(limit);
+        let rows = gone.all(&self.db).await?;
+        rows.into_iter().map(member::from_row).collect()
+    }
+
+    /// Returns the id of the newest message of each of these chats that SQL has.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
     pub async fn last_activity(&self, ids: &[ChatId]) -> Result<HashMap<ChatId, Tick>> {
         let mut found = HashMap::new();
         for some in ids.chunks(1000) {
-            let rows: Vec<(sea_orm::prelude::Uuid, i64)> = chat::Entity::find()
+            let rows: Vec<(Uuid, i64)> = chat::Entity::find()
                 .select_only()
                 .columns([chat::Column::Id, chat::Column::Last])
                 .filter(chat::Column::Id.is_in(some.iter().map(|id| id.0)))
@@ -45,50 +124,113 @@ impl Cold {
         Ok(found)
     }
 
-    /// The newest `limit` messages with an id below `before`, oldest first.
-    pub async fn messages_before(&self, chat: ChatId, before: Tick, limit: u64) -> Result<Vec<Stored>> {
+    /// Loads the newest `limit` messages with an id below `before`, oldest first.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn messages_before(
+        &self,
+        chat: ChatId,
+        before: Tick,
+        limit: u64,
+    ) -> Result<Vec<StoredMessage>> {
         let query = message::Entity::find()
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::Id.lt(before.0))
             .order_by_desc(message::Column::Id)
             .limit(limit);
-        query.all(&self.db).await?.into_iter().rev().map(rows::message).collect()
+        self.messages(query)
+            .await?
+            .into_iter()
+            .rev()
+            .map(message::from_row)
+            .collect()
     }
 
-    /// The oldest `limit` messages with an id above `after` and below `before`, oldest first.
-    pub async fn messages_between(&self, chat: ChatId, after: Tick, before: Tick, limit: u64) -> Result<Vec<Stored>> {
-        let query = message::Entity::find().filter(between(chat, after, before)).order_by_asc(message::Column::Id).limit(limit);
-        query.all(&self.db).await?.into_iter().map(rows::message).collect()
+    /// Loads the oldest `limit` messages with an id above `after` and below `before`, oldest first.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn messages_between(
+        &self,
+        chat: ChatId,
+        after: Tick,
+        before: Tick,
+        limit: u64,
+    ) -> Result<Vec<StoredMessage>> {
+        let query = message::Entity::find()
+            .filter(between(chat, after, before))
+            .order_by_asc(message::Column::Id)
+            .limit(limit);
+        self.messages(query)
+            .await?
+            .into_iter()
+            .map(message::from_row)
+            .collect()
     }
 
-    /// How many texts, less those deleted, have an id above `after` and below `before`.
-    pub async fn count_texts(&self, chat: ChatId, after: Tick, before: Tick) -> Result<i64> {
-        let texts = message::Entity::find()
-            .filter(between(chat, after, before).add(message::Column::Kind.eq("text")).add(message::Column::Deleted.eq(false)));
+    /// Counts the texts, less those deleted and these, with an id above `after` and below `before`.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
+    pub async fn count_texts(
+        &self,
+        chat: ChatId,
+        after: Tick,
+        before: Tick,
+        less: &[Tick],
+    ) -> Result<i64> {
+        let mut texts = message::Entity::find().filter(
+            between(chat, after, before)
+                .add(message::Column::Kind.eq("text"))
+                .add(message::Column::Deleted.eq(false)),
+        );
+        if !less.is_empty() {
+            texts = texts.filter(message::Column::Id.is_not_in(less.iter().map(|id| id.0)));
+        }
         Ok(texts.count(&self.db).await? as i64)
     }
 
-    /// Which of these chats, their members or messages have a rev above `since`.
+    /// Counts the texts, less those deleted, among these messages.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
+    pub async fn count_texts_among(&self, chat: ChatId, ids: &[Tick]) -> Result<i64> {
+        let texts = message::Entity::find()
+            .filter(message::Column::ChatId.eq(chat.0))
+            .filter(message::Column::Id.is_in(ids.iter().map(|id| id.0)))
+            .filter(message::Column::Kind.eq("text"))
+            .filter(message::Column::Deleted.eq(false));
+        Ok(texts.count(&self.db).await? as i64)
+    }
+
+    /// Returns those of these chats that changed, or whose members or messages did, after `since`.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
     pub async fn changed_since(&self, ids: &[ChatId], since: Tick) -> Result<Vec<ChatId>> {
-        let mut found: Vec<sea_orm::prelude::Uuid> = Vec::new();
+        let mut found: Vec<Uuid> = Vec::new();
         for some in ids.chunks(1000) {
             let among = || some.iter().map(|id| id.0);
-            // Whatever happens to a message, the chat's own row tells of it.
+            // Every change of a message raises the rev of the chat's own row.
             let chats = chat::Entity::find().select_only().column(chat::Column::Id);
             found.extend(
                 chats
                     .filter(chat::Column::Id.is_in(among()))
                     .filter(chat::Column::Rev.gt(since.0))
-                    .into_tuple::<sea_orm::prelude::Uuid>()
+                    .into_tuple::<Uuid>()
                     .all(&self.db)
                     .await?,
             );
-            let members = member::Entity::find().select_only().column(member::Column::ChatId).distinct();
+            let members = member::Entity::find()
+                .select_only()
+                .column(member::Column::ChatId)
+                .distinct();
             found.extend(
                 members
                     .filter(member::Column::ChatId.is_in(among()))
                     .filter(member::Column::Rev.gt(since.0))
-                    .into_tuple::<sea_orm::prelude::Uuid>()
+                    .into_tuple::<Uuid>()
                     .all(&self.db)
                     .await?,
             );
@@ -98,22 +240,81 @@ impl Cold {
         Ok(found.into_iter().map(ChatId).collect())
     }
 
-    /// The first `limit` messages with a rev above `since`, by rev.
-    pub async fn messages_changed(&self, chat: ChatId, since: Tick, limit: u64) -> Result<Vec<Stored>> {
+    /// Loads the first `limit` messages with a rev above `since`, by rev.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn messages_changed(
+        &self,
+        chat: ChatId,
+        since: Tick,
+        limit: u64,
+    ) -> Result<Vec<StoredMessage>> {
         let query = message::Entity::find()
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::Rev.gt(since.0))
             .order_by_asc(message::Column::Rev)
             .limit(limit);
-        query.all(&self.db).await?.into_iter().map(rows::message).collect()
+        self.messages(query)
+            .await?
+            .into_iter()
+            .map(message::from_row)
+            .collect()
     }
 
-    /// One message.
-    pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<Stored>> {
-        message::Entity::find_by_id((chat.0, id.0)).one(&self.db).await?.map(rows::message).transpose()
+    /// Loads one message; `None` if SQL does not have it.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn message(&self, chat: ChatId, id: Tick) -> Result<Option<StoredMessage>> {
+        let query = message::Entity::find_by_id((chat.0, id.0));
+        let found = self.messages(query).await?.pop();
+        found.map(message::from_row).transpose()
     }
 
-    /// The newest messages of a chat, not deleted, to which a file is attached.
+    /// Returns the preview of each of these messages that SQL has: the beginning of its body, or
+    /// the name of its first file.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn previews(
+        &self,
+        places: &[(Tick, ChatId)],
+    ) -> Result<HashMap<(Tick, ChatId), String>> {
+        let mut by_chat: HashMap<ChatId, Vec<i64>> = HashMap::new();
+        for (id, chat) in places {
+            by_chat.entry(*chat).or_default().push(id.0);
+        }
+        let any = by_chat
+            .into_iter()
+            .fold(Condition::any(), |any, (chat, ids)| {
+                any.add(
+                    Condition::all()
+                        .add(message::Column::ChatId.eq(chat.0))
+                        .add(message::Column::Id.is_in(ids)),
+                )
+            });
+        use message::Column::{Body, Reactors, Terms};
+        let is_small = |column: &message::Column| !matches!(column, Body | Reactors | Terms);
+        let query = message::Entity::find()
+            .select_only()
+            .columns(message::Column::iter().filter(is_small))
+            .expr_as(Expr::cust("SUBSTR(body, 1, 100)"), Body)
+            .expr_as(Expr::cust("''"), Terms)
+            .expr_as(Expr::cust("NULL"), Reactors)
+            .filter(any);
+        let rows = self.messages(query).await?.into_iter();
+        rows.map(|row| {
+            let place = (Tick(row.id), ChatId(row.chat_id));
+            Ok((place, message::preview(row.body, row.extras)?))
+        })
+        .collect()
+    }
+
+    /// Returns the newest `limit` messages of a chat, not deleted, that have the file of this hash.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
     pub async fn attached(&self, chat: ChatId, hash: &str, limit: u64) -> Result<Vec<Tick>> {
         let of_chat = attachment::Entity::find()
             .select_only()
@@ -124,35 +325,82 @@ impl Cold {
             Query::select()
                 .expr(Expr::val(1))
                 .from(message::Entity)
-                .and_where(Expr::col((message::Entity, message::Column::ChatId)).equals((attachment::Entity, attachment::Column::ChatId)))
-                .and_where(Expr::col((message::Entity, message::Column::Id)).equals((attachment::Entity, attachment::Column::MessageId)))
+                .and_where(
+                    Expr::col((message::Entity, message::Column::ChatId))
+                        .equals((attachment::Entity, attachment::Column::ChatId)),
+                )
+                .and_where(
+                    Expr::col((message::Entity, message::Column::Id))
+                        .equals((attachment::Entity, attachment::Column::MessageId)),
+                )
                 .and_where(Expr::col((message::Entity, message::Column::Deleted)).eq(false))
                 .take(),
         ));
-        let ids: Vec<i64> = there.order_by_desc(attachment::Column::MessageId).limit(limit).into_tuple().all(&self.db).await?;
+        let ids: Vec<i64> = there
+            .order_by_desc(attachment::Column::MessageId)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
         Ok(ids.into_iter().map(Tick).collect())
     }
 
-    /// Is this the picture of somebody, or of a group?
+    /// Returns true if the file of this hash is the picture of a user or of a group.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
     pub async fn has_avatar(&self, hash: &str) -> Result<bool> {
-        let users = user::Entity::find().filter(user::Column::Avatar.eq(hash)).limit(1).count(&self.db).await?;
-        Ok(users > 0 || chat::Entity::find().filter(chat::Column::Avatar.eq(hash)).limit(1).count(&self.db).await? > 0)
+        let users = user::Entity::find()
+            .filter(user::Column::Avatar.eq(hash))
+            .limit(1)
+            .count(&self.db)
+            .await?;
+        Ok(users > 0
+            || chat::Entity::find()
+                .filter(chat::Column::Avatar.eq(hash))
+                .limit(1)
+                .count(&self.db)
+                .await?
+                > 0)
     }
 
-    /// The message that a sender sent to a chat under this key.
-    pub async fn sent_as(&self, chat: ChatId, sender: UserId, key: &str) -> Result<Option<Stored>> {
+    /// Loads the message that a sender sent to a chat under this idempotency key.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn sent_as(
+        &self,
+        chat: ChatId,
+        sender: UserId,
+        key: &str,
+    ) -> Result<Option<StoredMessage>> {
         let query = message::Entity::find()
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::ClientId.eq(key.as_bytes().to_vec()))
-            .filter(message::Column::SenderId.eq(sender.0));
-        query.one(&self.db).await?.map(rows::message).transpose()
+            .filter(message::Column::SenderId.eq(sender.0))
+            .limit(1);
+        let found = self.messages(query).await?.pop();
+        found.map(message::from_row).transpose()
     }
 
-    /// Sender, key and id of what was sent to a chat after `since`, at most the newest `limit`.
-    pub async fn sent_since(&self, chat: ChatId, since: Tick, limit: u64) -> Result<Vec<(UserId, String, Tick)>> {
-        let rows: Vec<(sea_orm::prelude::Uuid, Vec<u8>, i64)> = message::Entity::find()
+    /// Returns sender, idempotency key and id of the messages sent to a chat after `since`, at most
+    /// the newest `limit`.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
+    pub async fn sent_since(
+        &self,
+        chat: ChatId,
+        since: Tick,
+        limit: u64,
+    ) -> Result<Vec<(UserId, String, Tick)>> {
+        let rows: Vec<(Uuid, Vec<u8>, i64)> = message::Entity::find()
             .select_only()
-            .columns([message::Column::SenderId, message::Column::ClientId, message::Column::Id])
+            .columns([
+                message::Column::SenderId,
+                message::Column::ClientId,
+                message::Column::Id,
+            ])
             .filter(message::Column::ChatId.eq(chat.0))
             .filter(message::Column::Id.gt(since.0))
             .filter(message::Column::ClientId.is_not_null())
@@ -161,10 +409,22 @@ impl Cold {
             .into_tuple()
             .all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(|(sender, key, id)| (UserId(sender), String::from_utf8_lossy(&key).into_owned(), Tick(id))).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(sender, key, id)| {
+                (
+                    UserId(sender),
+                    String::from_utf8_lossy(&key).into_owned(),
+                    Tick(id),
+                )
+            })
+            .collect())
     }
 }
 
 fn between(chat: ChatId, after: Tick, before: Tick) -> Condition {
-    Condition::all().add(message::Column::ChatId.eq(chat.0)).add(message::Column::Id.gt(after.0)).add(message::Column::Id.lt(before.0))
+    Condition::all()
+        .add(message::Column::ChatId.eq(chat.0))
+        .add(message::Column::Id.gt(after.0))
+        .add(message::Column::Id.lt(before.0))
 }

@@ -1,19 +1,31 @@
-//! What is read from SQL. It cannot write, and knows no Redis.
+//! Reads from SQL. This crate cannot write, and knows no Redis.
 
+// Chats, users and messages in pages, for `carrier verify`.
 mod audit;
+// Chats, members and messages.
 mod chats;
+// The commits of each writer.
+mod commits;
+// The pool of connections.
 mod connect;
-mod rows;
+// The commits that SQL must have to be read from.
+mod floor;
+// Full-text search.
 mod search;
+// Settings of the SQL server, for `carrier doctor`.
 mod server;
+// Users, their memberships and private rows.
 mod users;
 
 pub use audit::Head;
 pub use chats::ColdChat;
-pub use connect::{Cold, connect, options};
-pub use sea_orm::{DatabaseConnection, DbErr};
-pub use search::Where;
+pub use commits::WriterCommits;
+pub use connect::{Cold, SessionLimits, connect, connect_limited, no_answer, options, within};
+pub use entity::meta::Reindex;
+pub use floor::Floor;
+pub use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
+pub use search::SearchFilter;
 pub use server::{Fact, engine};
 
-/// What every call here returns.
+/// The result of every read.
 pub type Result<T> = std::result::Result<T, DbErr>;

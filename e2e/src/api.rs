@@ -8,12 +8,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{Client, Stack};
 
 /// The settings of how often something may be done.
-const LIMITS: [&str; 5] =
-    ["CARRIER_LIMIT_LOGIN", "CARRIER_LIMIT_REGISTER", "CARRIER_LIMIT_SEND", "CARRIER_LIMIT_UPLOAD", "CARRIER_LIMIT_SEARCH"];
+const LIMITS: [&str; 7] = [
+    "CARRIER_LIMIT_LOGIN",
+    "CARRIER_LIMIT_REGISTER",
+    "CARRIER_LIMIT_SEND",
+    "CARRIER_LIMIT_UPLOAD",
+    "CARRIER_LIMIT_SEARCH",
+    "CARRIER_LIMIT_CHATS",
+    "CARRIER_LIMIT_COST",
+];
 
-/// An API. It stops when this is dropped.
+/// An API in this process; it stops when this is dropped.
 pub struct Api {
-    /// Where it is, as `http://127.0.0.1:4711`.
+    /// The URL, as `http://127.0.0.1:4711`.
     pub url: String,
     task: Option<JoinHandle<std::io::Result<()>>>,
     shutdown: CancellationToken,
@@ -22,7 +29,8 @@ pub struct Api {
 impl Stack {
     /// Starts an API with the default settings, and no limits: a test is quicker than any person.
     pub async fn start_api(&self) -> Api {
-        self.start_api_with(api::Config::default().unlimited(), &self.redis.url()).await
+        self.start_api_with(api::Config::default().unlimited(), &self.redis.url())
+            .await
     }
 
     /// Starts an API with these settings, on this Redis or a proxy before it.
@@ -32,8 +40,18 @@ impl Stack {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shutdown = CancellationToken::new();
         let files = files::Files::folder(&self.files).expect("a folder for files");
-        let task = tokio::spawn(Box::pin(api::run(config, store, files, listener, shutdown.clone())));
-        Api { url, task: Some(task), shutdown }
+        let task = tokio::spawn(Box::pin(api::run(
+            config,
+            store,
+            files,
+            listener,
+            shutdown.clone(),
+        )));
+        Api {
+            url,
+            task: Some(task),
+            shutdown,
+        }
     }
 
     /// The settings of a `carrier` process on this stack, for [`crate::process`].
@@ -41,7 +59,7 @@ impl Stack {
         self.env_through(&self.redis.url())
     }
 
-    /// The same with a proxy before Redis.
+    /// The same settings, with a proxy before Redis.
     pub fn env_through(&self, redis_url: &str) -> Vec<(String, String)> {
         let ms = |duration: Duration| format!("{}ms", duration.as_millis());
         let options = &self.options;
@@ -64,12 +82,12 @@ impl Stack {
 }
 
 impl Api {
-    /// Nobody yet, at this API.
+    /// Returns an anonymous client of this API.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
     }
 
-    /// Registers somebody at this API.
+    /// Registers a user at this API, and returns their client.
     pub async fn register(&self, username: &str) -> Client {
         Client::register(&self.url, username).await
     }
@@ -78,8 +96,12 @@ impl Api {
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         let task = self.task.take().expect("it is stopped once");
-        let stopped = tokio::time::timeout(Duration::from_secs(60), task).await.expect("an API stops in time");
-        stopped.expect("an API does not panic").expect("an API ends well");
+        let stopped = tokio::time::timeout(Duration::from_secs(60), task)
+            .await
+            .expect("an API stops in time");
+        stopped
+            .expect("an API does not panic")
+            .expect("an API ends well");
     }
 }
 

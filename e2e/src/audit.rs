@@ -1,4 +1,4 @@
-//! Is everything there that was acknowledged, once and in order?
+//! Audits: every acknowledged message is there, once and in order.
 
 use std::collections::HashMap;
 
@@ -6,54 +6,71 @@ use entity::message;
 use model::{ChatId, Tick, UserId};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
-use store::{Own, Store};
+use store::{Membership, Store};
 
 use crate::{Stack, say};
 
-/// What was acknowledged in a chat. Bodies must differ, so that a message that is there twice shows.
+/// The messages of a chat that were acknowledged. Their bodies must differ, so that a message that
+/// is there twice shows.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// The chat.
     pub chat: ChatId,
-    /// A member, who reads it.
+    /// A member, as whom an audit reads it.
     pub reader: UserId,
     /// Id and body of each text that was acknowledged.
     pub sent: Vec<(Tick, String)>,
 }
 
 impl Ledger {
-    /// Nothing yet.
+    /// Returns a ledger with nothing in it.
     pub fn new(chat: ChatId, reader: UserId) -> Self {
-        Self { chat, reader, sent: Vec::new() }
+        Self {
+            chat,
+            reader,
+            sent: Vec::new(),
+        }
     }
 
-    /// The reader says so many texts, all different.
+    /// Sends so many texts, all different, as the reader.
     pub async fn talk(&mut self, stack: &Stack, texts: usize) {
         for _ in 0..texts {
             let body = format!("text {}", self.sent.len());
-            self.sent.push((say(&stack.store, self.chat, self.reader, &body, None).await.expect("sent"), body));
+            self.sent.push((
+                say(&stack.store, self.chat, self.reader, &body, None)
+                    .await
+                    .expect("sent"),
+                body,
+            ));
         }
     }
 }
 
-/// Asserts of each chat that what a member pages through, backwards as forwards, is `seq` 1, 2, 3 ... with rising ids, and has every acknowledged
-/// text exactly once with its body.
+/// Asserts of each chat that what a member pages through, backwards as forwards, is `seq` 1, 2, 3
+/// ... with rising ids, and has every acknowledged text exactly once with its body.
 pub async fn audit(stack: &Stack, ledgers: &[Ledger]) {
     for ledger in ledgers {
         let newest_first = history(&stack.store, ledger.chat, ledger.reader, false).await;
         let oldest_first = history(&stack.store, ledger.chat, ledger.reader, true).await;
-        assert_eq!(newest_first, oldest_first, "chat {} is not the same from both ends", ledger.chat);
+        assert_eq!(
+            newest_first, oldest_first,
+            "chat {} is not the same from both ends",
+            ledger.chat
+        );
         check("what a member reads", ledger, &seen(&oldest_first));
     }
 }
 
-/// Takes what is not there any more off the ledgers, as a power cut or a failover may take the last that was acknowledged; how much that is.
+/// Strikes off the ledgers the messages that are lost, and returns their number. A power cut or a
+/// failover may take the last ones that were acknowledged.
 pub async fn forget_lost(stack: &Stack, ledgers: &mut [Ledger]) -> usize {
     let mut lost = 0;
     for ledger in ledgers {
         let there = seen(&history(&stack.store, ledger.chat, ledger.reader, true).await);
         let before = ledger.sent.len();
-        ledger.sent.retain(|(id, body)| there.iter().any(|row| row.id == id.0 && row.body == *body));
+        ledger
+            .sent
+            .retain(|(id, body)| there.iter().any(|row| row.id == id.0 && row.body == *body));
         lost += before - ledger.sent.len();
     }
     lost
@@ -75,25 +92,54 @@ fn seen(messages: &[String]) -> Vec<Seen> {
 pub async fn audit_sql(stack: &Stack, ledgers: &[Ledger]) {
     for ledger in ledgers {
         stack.evicted(ledger.chat).await;
-        let found = message::Entity::find().filter(message::Column::ChatId.eq(ledger.chat.0)).order_by_asc(message::Column::Id);
+        let found = message::Entity::find()
+            .filter(message::Column::ChatId.eq(ledger.chat.0))
+            .order_by_asc(message::Column::Id);
         let rows = found.all(&stack.db).await.expect("SQL answers");
-        let rows: Vec<_> = rows.into_iter().map(|row| Seen { id: row.id, seq: row.seq, body: row.body }).collect();
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|row| Seen {
+                id: row.id,
+                seq: row.seq,
+                body: row.body,
+            })
+            .collect();
         check("SQL", ledger, &rows);
-        let chat = stack.store.cold.chat(ledger.chat).await.expect("SQL answers").expect("a chat that was acknowledged is in SQL");
-        assert_eq!(chat.chat.seq, rows.len() as i64, "SQL's own count of the messages of chat {}", ledger.chat);
-        assert!(chat.members.iter().any(|(user, _)| *user == ledger.reader), "a member of chat {} is not in SQL", ledger.chat);
+        let chat = stack
+            .cold
+            .chat(ledger.chat)
+            .await
+            .expect("SQL answers")
+            .expect("a chat that was acknowledged is in SQL");
+        assert_eq!(
+            chat.chat.seq,
+            rows.len() as i64,
+            "SQL's own count of the messages of chat {}",
+            ledger.chat
+        );
+        assert!(
+            chat.members.iter().any(|(user, _)| *user == ledger.reader),
+            "a member of chat {} is not in SQL",
+            ledger.chat
+        );
     }
 }
 
-/// A chat's whole history as a member pages through it, oldest first, as JSON.
+/// Pages through a chat's whole history as a member, and returns it oldest first, as JSON.
 pub async fn history(store: &Store, chat: ChatId, reader: UserId, forwards: bool) -> Vec<String> {
-    let (own, limit) = (Own { chat, user: reader }, 37);
+    let (own, limit) = (Membership { chat, user: reader }, 37);
     let mut all: Vec<String> = Vec::new();
-    let mut page =
-        if forwards { store.page(own, Tick::NEVER, Tick(1), limit).await } else { store.page(own, Tick::NEVER, Tick::NEVER, limit).await };
+    let mut page = if forwards {
+        store.page(own, Tick::NEVER, Tick(1), limit).await
+    } else {
+        store.page(own, Tick::NEVER, Tick::NEVER, limit).await
+    };
     loop {
         let found = page.expect("a member reads their chat");
-        assert!(found.items.len() <= limit, "a page is longer than was asked for");
+        assert!(
+            found.items.len() <= limit,
+            "a page is longer than was asked for"
+        );
         if forwards {
             all.extend(found.items);
         } else {
@@ -117,8 +163,15 @@ struct Seen {
 fn check(whose: &str, ledger: &Ledger, rows: &[Seen]) {
     let chat = ledger.chat;
     for (at, row) in rows.iter().enumerate() {
-        assert_eq!(row.seq, at as i64 + 1, "{whose}, chat {chat}: the seqs have a gap or come twice");
-        assert!(at == 0 || rows[at - 1].id < row.id, "{whose}, chat {chat}: ids do not rise");
+        assert_eq!(
+            row.seq,
+            at as i64 + 1,
+            "{whose}, chat {chat}: the seqs have a gap or come twice"
+        );
+        assert!(
+            at == 0 || rows[at - 1].id < row.id,
+            "{whose}, chat {chat}: ids do not rise"
+        );
     }
     let found: HashMap<i64, &str> = rows.iter().map(|row| (row.id, row.body.as_str())).collect();
     let mut bodies: HashMap<&str, usize> = HashMap::new();
@@ -126,7 +179,15 @@ fn check(whose: &str, ledger: &Ledger, rows: &[Seen]) {
         *bodies.entry(&row.body).or_default() += 1;
     }
     for (id, body) in &ledger.sent {
-        assert_eq!(found.get(&id.0), Some(&body.as_str()), "{whose}, chat {chat}: message {id} was acknowledged");
-        assert_eq!(bodies[body.as_str()], 1, "{whose}, chat {chat}: {body:?} is there more than once");
+        assert_eq!(
+            found.get(&id.0),
+            Some(&body.as_str()),
+            "{whose}, chat {chat}: message {id} was acknowledged"
+        );
+        assert_eq!(
+            bodies[body.as_str()],
+            1,
+            "{whose}, chat {chat}: {body:?} is there more than once"
+        );
     }
 }

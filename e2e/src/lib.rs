@@ -1,7 +1,9 @@
-//! What every test that needs a server is written with: a Redis, a MariaDB, a SQLite, flushers and APIs of its own.
+//! The tools of tests that need servers. Each test has a Redis, a MariaDB, a SQLite, flushers and
+//! APIs.
 //!
-//! Nothing is mocked and nothing is shared but one MariaDB server, in which each test has a database of its own. Every child is watched by a
-//! [`Keeper`], so that none outlives the test process, however that ends.
+//! The tests mock nothing and share nothing but one MariaDB server, in which each has its own
+//! database. A [`Keeper`] watches each child process, so that none outlives the test process,
+//! however that ends.
 
 mod api;
 mod audit;
@@ -17,6 +19,9 @@ pub use audit::{Ledger, audit, audit_sql, forget_lost, history};
 pub use client::{Answer, Client, PASSWORD};
 pub use listener::{Listener, Wire};
 pub use replica::Replica;
-pub use rig::{Fault, Keeper, MariaDb, Process, Proxy, Redis, Rule, Server, Settles, eventually, free_port, process, program};
+pub use rig::{
+    COMMIT, Fault, Keeper, MariaDb, Node, Process, Proxy, Redis, Rule, Server, Settles, back_up,
+    eventually, free_port, process, program, restore,
+};
 pub use sql::Sql;
 pub use stack::{Flusher, Options, Stack, say};

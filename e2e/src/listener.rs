@@ -1,4 +1,4 @@
-//! A client that is told what happens, over a WebSocket or SSE.
+//! A client that hears of events, over a WebSocket or SSE.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio_tungstenite::{
 
 use crate::Client;
 
-/// No event is as late.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for an event; none is as late.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How it listens.
+/// The protocol that a client listens by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// `GET /v1/socket`
@@ -27,7 +27,7 @@ pub enum Wire {
 /// A connection on which events come.
 pub struct Listener {
     inner: Inner,
-    /// The close code, once it has ended.
+    /// The close code, once the connection has ended.
     pub closed: Option<u16>,
 }
 
@@ -45,32 +45,51 @@ impl Listener {
         }
     }
 
-    /// A WebSocket, with these headers more.
+    /// Connects a WebSocket, with these headers more.
     pub async fn socket(client: &Client, query: &str, headers: &[(&'static str, &str)]) -> Self {
-        Self::try_socket(client, query, headers).await.expect("the handshake is good")
+        Self::try_socket(client, query, headers)
+            .await
+            .expect("the handshake is good")
     }
 
-    /// The same; the status of an answer that is no upgrade.
+    /// Connects a WebSocket, with these headers more.
     ///
     /// # Errors
-    /// That status; 0 when nobody answers.
-    pub async fn try_socket(client: &Client, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let url = format!("{}/v1/socket?{query}", client.base.replacen("http", "ws", 1));
+    /// Fails with the status of an answer that is no upgrade, or 0 when the API does not answer.
+    pub async fn try_socket(
+        client: &Client,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
+        let url = format!(
+            "{}/v1/socket?{query}",
+            client.base.replacen("http", "ws", 1)
+        );
         let mut request = url.into_client_request().expect("an address");
         if let Some(token) = &client.token {
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+            request.headers_mut().insert(
+                "authorization",
+                format!("Bearer {token}").parse().expect("a header"),
+            );
         }
         for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a header"));
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_str(value).expect("a header"));
         }
         match connect_async(request).await {
-            Ok((socket, _)) => Ok(Self { inner: Inner::Socket(Box::new(socket)), closed: None }),
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Ok((socket, _)) => Ok(Self {
+                inner: Inner::Socket(Box::new(socket)),
+                closed: None,
+            }),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+                Err(response.status().as_u16())
+            }
             Err(_) => Err(0),
         }
     }
 
-    /// A stream of events, from where the last one ended.
+    /// Connects a stream of events that goes on after `last_event_id`.
     pub async fn events(client: &Client, query: &str, last_event_id: Option<&str>) -> Self {
         files::install_tls();
         let mut request = reqwest::Client::new().get(format!("{}/v1/events?{query}", client.base));
@@ -83,12 +102,17 @@ impl Listener {
         let response = request.send().await.expect("the API answers");
         assert_eq!(response.status(), 200, "a stream");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { inner: Inner::Sse(Box::pin(parsed(response.bytes_stream()))), closed: None }
+        Self {
+            inner: Inner::Sse(Box::pin(parsed(response.bytes_stream()))),
+            closed: None,
+        }
     }
 
-    /// The next event; `None` when the connection has ended.
+    /// Returns the next event, or `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<Value> {
-        tokio::time::timeout(PATIENCE, self.receive()).await.expect("something comes, if only a heartbeat")
+        tokio::time::timeout(PATIENCE, self.receive())
+            .await
+            .expect("something comes, if only a heartbeat")
     }
 
     async fn receive(&mut self) -> Option<Value> {
@@ -97,7 +121,9 @@ impl Listener {
             Inner::Socket(socket) => loop {
                 match socket.next().await {
                     Some(Ok(Message::Text(text))) => return Some(read(&text)),
-                    Some(Ok(Message::Close(frame))) => self.closed = frame.map(|frame| frame.code.into()),
+                    Some(Ok(Message::Close(frame))) => {
+                        self.closed = frame.map(|frame| frame.code.into())
+                    }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return None,
                 }
@@ -105,7 +131,7 @@ impl Listener {
         }
     }
 
-    /// All events up to one of this type that the test looks for, which is the last.
+    /// Returns the events up to the first of this type for which `is_it` holds, that one included.
     pub async fn until(&mut self, kind: &str, is_it: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut came = Vec::new();
         let find = async {
@@ -119,22 +145,33 @@ impl Listener {
             false
         };
         let found = tokio::time::timeout(PATIENCE, find).await;
-        assert!(matches!(found, Ok(true)), "no such {kind} came; there came {came:#?}");
+        assert!(
+            matches!(found, Ok(true)),
+            "no such {kind} came; there came {came:#?}"
+        );
         came
     }
 
-    /// The next event of this type.
+    /// Returns the next event of this type, and drops those before it.
     pub async fn expect(&mut self, kind: &str) -> Value {
-        self.until(kind, |_| true).await.pop().expect("the last is the one")
+        self.until(kind, |_| true)
+            .await
+            .pop()
+            .expect("the last is the one")
     }
 
-    /// Says something.
+    /// Sends a command.
     pub async fn say(&mut self, command: Value) {
-        let Inner::Socket(socket) = &mut self.inner else { panic!("SSE goes one way") };
-        socket.send(Message::text(command.to_string())).await.expect("the socket is open");
+        let Inner::Socket(socket) = &mut self.inner else {
+            panic!("SSE goes one way")
+        };
+        socket
+            .send(Message::text(command.to_string()))
+            .await
+            .expect("the socket is open");
     }
 
-    /// Says something, and waits for its answer; what came before it is forgotten.
+    /// Sends a command and returns its answer; events that came before it are dropped.
     pub async fn ask(&mut self, mut command: Value) -> Value {
         let reference = uuid::Uuid::now_v7().to_string();
         command["ref"] = reference.clone().into();
@@ -148,24 +185,35 @@ impl Listener {
     }
 }
 
-/// A frame; it is what the document says.
+/// Reads a frame, which must be as the document says.
 fn read(frame: &str) -> Value {
-    frame.parse::<model::ServerEvent>().unwrap_or_else(|error| panic!("{frame} is no event: {error}"));
+    frame
+        .parse::<model::ServerEvent>()
+        .unwrap_or_else(|error| panic!("{frame} is no event: {error}"));
     serde_json::from_str(frame).expect("a frame is JSON")
 }
 
-/// The `data` of each event of an event stream.
-fn parsed(bytes: impl Stream<Item = reqwest::Result<impl AsRef<[u8]>>>) -> impl Stream<Item = Value> {
+/// Returns the `data` of each event of an event stream.
+fn parsed(
+    bytes: impl Stream<Item = reqwest::Result<impl AsRef<[u8]>>>,
+) -> impl Stream<Item = Value> {
     let mut text = Vec::new();
-    bytes.take_while(|chunk| std::future::ready(chunk.is_ok())).flat_map(move |chunk| {
-        text.extend_from_slice(chunk.as_ref().expect("just looked").as_ref());
-        let mut events = Vec::new();
-        while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
-            let event: Vec<u8> = text.drain(..end + 2).collect();
-            let event = String::from_utf8(event).expect("UTF-8");
-            // A comment has none.
-            events.extend(event.lines().find_map(|line| line.strip_prefix("data: ")).map(read));
-        }
-        futures_util::stream::iter(events)
-    })
+    bytes
+        .take_while(|chunk| std::future::ready(chunk.is_ok()))
+        .flat_map(move |chunk| {
+            text.extend_from_slice(chunk.as_ref().expect("just looked").as_ref());
+            let mut events = Vec::new();
+            while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = text.drain(..end + 2).collect();
+                let event = String::from_utf8(event).expect("UTF-8");
+                // A comment has none.
+                events.extend(
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix("data: "))
+                        .map(read),
+                );
+            }
+            futures_util::stream::iter(events)
+        })
 }

@@ -1,4 +1,5 @@
-//! What a client knows that does nothing but take rows by their `rev`: the rule that the documentation gives.
+//! The state of a client that does nothing but take rows by their `rev`, as the documentation
+//! tells clients to.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +7,23 @@ use serde_json::{Value, json};
 
 use crate::Client;
 
-/// Everything that somebody was told of their chats.
+/// The chats of a user, as events and answers told of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replica {
-    /// By the id of the chat.
+    /// The chats, by id.
     pub chats: BTreeMap<String, ChatReplica>,
-    /// Where to go on.
+    /// The cursor to go on from.
     pub cursor: Option<String>,
 }
 
-/// A chat, as it was told.
+/// A chat, as events and answers told of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatReplica {
-    /// Name and description, with the clock of what told them.
+    /// Name and description, with the clock of the event that had them.
     row: (i64, Value),
-    /// By id, with their rev.
+    /// The messages by id, with their rev.
     messages: BTreeMap<i64, (i64, Value)>,
-    /// Role and marks by user, with their rev.
+    /// The members' roles and marks by user, with their rev.
     members: BTreeMap<String, (i64, Value)>,
 }
 
@@ -33,10 +34,17 @@ impl Replica {
         let clock = event["clock"].as_i64().unwrap_or_default();
         match event["type"].as_str().expect("an event has a type") {
             "heartbeat" => self.cursor = event["cursor"].as_str().map(str::to_owned),
-            "message.created" | "message.updated" | "reaction" => self.chats.entry(chat).or_default().message(&event["message"]),
+            "message.created" | "message.updated" | "reaction" => self
+                .chats
+                .entry(chat)
+                .or_default()
+                .message(&event["message"]),
             "chat.created" | "chat.updated" => {
                 let known = self.chats.entry(chat).or_default();
-                let row = (clock, json!([event["chat"]["name"], event["chat"]["description"]]));
+                let row = (
+                    clock,
+                    json!([event["chat"]["name"], event["chat"]["description"]]),
+                );
                 if row.0 >= known.row.0 {
                     known.row = row;
                 }
@@ -45,21 +53,40 @@ impl Replica {
             "member.updated" => {
                 let member = &event["member"];
                 let member = json!([member["role"], member["read"], member["delivered"]]);
-                self.chats.entry(chat).or_default().member(&event["user_id"], clock, |_| member.clone());
+                self.chats
+                    .entry(chat)
+                    .or_default()
+                    .member(&event["user_id"], clock, |_| member.clone());
             }
             "receipt.updated" => {
                 let (read, delivered) = (&event["read"], &event["delivered"]);
-                self.chats.entry(chat).or_default().member(&event["user_id"], clock, |old| json!([old[0], read, delivered]));
+                self.chats
+                    .entry(chat)
+                    .or_default()
+                    .member(&event["user_id"], clock, |old| {
+                        json!([old[0], read, delivered])
+                    });
             }
             _ => {}
         }
     }
 
-    /// Pages through all that changed since the cursor: what to do when a connection says that it was not resumed.
+    /// Pages through all that changed since the cursor, as a client must when a connection was
+    /// not resumed.
     pub async fn catch_up(&mut self, client: &Client) {
         loop {
-            let page = client.get(&format!("/v1/sync?since={}", self.cursor.as_deref().expect("a cursor"))).await.expect(200);
-            page["changes"].as_array().expect("changes").iter().for_each(|event| self.take(event));
+            let page = client
+                .get(&format!(
+                    "/v1/sync?since={}",
+                    self.cursor.as_deref().expect("a cursor")
+                ))
+                .await
+                .expect(200);
+            page["changes"]
+                .as_array()
+                .expect("changes")
+                .iter()
+                .for_each(|event| self.take(event));
             self.cursor = page["cursor"].as_str().map(str::to_owned);
             if page["more"] == false {
                 return;
@@ -67,7 +94,7 @@ impl Replica {
         }
     }
 
-    /// All that the API tells to whoever asks for it.
+    /// Reads the whole state from the API.
     pub async fn ask(client: &Client) -> Self {
         let mut all = Self::default();
         for chat in client.chats().await {
@@ -77,33 +104,50 @@ impl Replica {
             for message in client.history(&id, 200, false).await {
                 known.message(&message);
             }
-            for member in client.members(&id).await.expect(200)["items"].as_array().expect("members") {
+            for member in client.members(&id).await.expect(200)["items"]
+                .as_array()
+                .expect("members")
+            {
                 let marks = json!([member["role"], member["read"], member["delivered"]]);
-                known.members.insert(member["user_id"].as_str().expect("an id").to_owned(), (0, marks));
+                known.members.insert(
+                    member["user_id"].as_str().expect("an id").to_owned(),
+                    (0, marks),
+                );
             }
         }
         all
     }
 
-    /// What it knows, without when it was told: to be compared. Who has left is not in it.
+    /// Returns the state without its clocks, to be compared. Members who have left are not in it.
     pub fn state(&self) -> Value {
         let chat = |chat: &ChatReplica| {
             let messages: Vec<_> = chat.messages.values().map(|(_, message)| message).collect();
-            let members: BTreeMap<_, _> =
-                chat.members.iter().filter(|(_, (_, member))| !member[0].is_null()).map(|(user, (_, member))| (user, member)).collect();
+            let members: BTreeMap<_, _> = chat
+                .members
+                .iter()
+                .filter(|(_, (_, member))| !member[0].is_null())
+                .map(|(user, (_, member))| (user, member))
+                .collect();
             json!({ "row": chat.row.1, "messages": messages, "members": members })
         };
-        self.chats.iter().map(|(id, known)| (id.clone(), chat(known))).collect()
+        self.chats
+            .iter()
+            .map(|(id, known)| (id.clone(), chat(known)))
+            .collect()
     }
 }
 
 impl ChatReplica {
     fn message(&mut self, message: &Value) {
-        let (id, rev) = (message["id"].as_i64().expect("an id"), message["rev"].as_i64().expect("a rev"));
+        let (id, rev) = (
+            message["id"].as_i64().expect("an id"),
+            message["rev"].as_i64().expect("a rev"),
+        );
         if self.messages.get(&id).is_none_or(|(known, _)| rev > *known) {
             self.messages.insert(id, (rev, message.clone()));
         }
-        // A send and a deletion move the sender's, or everybody's, marks; what they are is told by the member's own events.
+        // A send and a deletion move the marks of the sender, or of all members; the members' own
+        // events have them.
         if message["kind"] == "text" && id == rev {
             let sender = message["sender_id"].clone();
             self.member(&sender, id, |old| json!([old[0], id, id]));

@@ -1,10 +1,10 @@
-//! Which SQL a test runs on.
+//! The SQL databases that tests run on.
 
 use std::path::Path;
 
 use crate::MariaDb;
 
-/// One of the two that every test runs on.
+/// The database of a test; most tests run on both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sql {
     /// A file in the test's own folder.
@@ -14,10 +14,13 @@ pub enum Sql {
 }
 
 impl Sql {
-    /// The URL of a new, empty database.
+    /// Returns the URL of a new, empty database.
     pub async fn url(self, folder: &Path) -> String {
         match self {
-            Self::Sqlite => format!("sqlite://{}?mode=rwc", folder.join("carrier.sqlite").display()),
+            Self::Sqlite => format!(
+                "sqlite://{}?mode=rwc",
+                folder.join("carrier.sqlite").display()
+            ),
             Self::MariaDb => MariaDb::shared().await.fresh_database().await,
         }
     }

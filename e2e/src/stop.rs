@@ -1,15 +1,18 @@
-//! Stops a script in its middle: what Redis did before stays done, as when an error ends it.
+//! Stops a script in its middle: the commands before stay done, as when an error ends it.
 
 use hot::Verb;
 
 use crate::{Options, Stack};
 
 impl Options {
-    /// Each script that writes asks, before each of its `redis.call`s, whether it is the one to be stopped at; see [`Stack::at_each_step`].
-    /// On one Redis: all of them ask the same key, which of a cluster only one node has.
+    /// Makes each script that writes ask, before each of its `redis.call`s, whether to stop there;
+    /// see [`Stack::at_each_step`]. Uses one Redis: all scripts ask the same key, and in a cluster
+    /// only one node has it.
     pub fn stoppable(self) -> Self {
         self.on_one_redis().altered(|verb, source| {
-            let (shebang, body) = source.split_once('\n').expect("a script begins with its flags");
+            let (shebang, body) = source
+                .split_once('\n')
+                .expect("a script begins with its flags");
             if shebang.contains("no-writes") {
                 return source; // it can leave nothing half done
             }
@@ -33,20 +36,36 @@ end
 }
 
 impl Stack {
-    /// The next run of this verb is stopped before its `redis.call` number `step`, counted from 1, if it comes so far.
+    /// Stops the next run of this verb before its `redis.call` number `step`, counted from 1, if it
+    /// comes so far.
     pub async fn stop_at(&self, verb: Verb, step: usize) {
-        assert_eq!(self.redis.cli(&["SET", &key(verb), &step.to_string()]).await, "OK");
+        assert_eq!(
+            self.redis
+                .cli(&["SET", &key(verb), &step.to_string()])
+                .await,
+            "OK"
+        );
     }
 
-    /// For each step of a verb: `prepare`, which is given the number of the step, then `act` on what that made, with the first run of the verb stopped
-    /// there. Ends with one `act` that is not stopped.
-    pub async fn at_each_step<T>(&self, verb: Verb, mut prepare: impl AsyncFnMut(usize) -> T, mut act: impl AsyncFnMut(T)) {
+    /// Stops a verb at each of its steps in turn: calls `prepare` with the number of the step, then
+    /// `act` on its result, with the first run of the verb stopped there. Ends with one `act` that
+    /// is not stopped.
+    pub async fn at_each_step<T>(
+        &self,
+        verb: Verb,
+        mut prepare: impl AsyncFnMut(usize) -> T,
+        mut act: impl AsyncFnMut(T),
+    ) {
         for step in 1.. {
             let prepared = prepare(step).await;
             self.stop_at(verb, step).await;
             act(prepared).await;
             if self.redis.cli(&["DEL", &key(verb)]).await == "1" {
-                assert!(step > 1, "{} was never stopped: it did not run", verb.name());
+                assert!(
+                    step > 1,
+                    "{} was never stopped: it did not run",
+                    verb.name()
+                );
                 return;
             }
         }

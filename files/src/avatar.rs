@@ -1,4 +1,4 @@
-//! Avatars.
+//! Avatars: made when they are uploaded, in two sizes.
 
 use std::{io, pin::pin};
 
@@ -11,27 +11,39 @@ use crate::{Error, FileHash, Files, Object, Size, Space, picture, put::Content, 
 pub const MAX_AVATAR: u64 = 5 << 20;
 
 impl Files {
-    /// Makes an avatar of what comes: the square in its middle, turned as EXIF says, as WebP in both sizes, or less if it was smaller. What came is not kept. The hash
-    /// is of the large one.
+    /// Makes an avatar of an uploaded image: the square in its middle, turned as EXIF says, as WebP
+    /// in both sizes, never enlarged. The upload itself is not kept. Returns the hash of the
+    /// large one.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] as soon as more than [`MAX_AVATAR`] came, [`Error::Empty`], [`Error::NotAnImage`], [`Error::TooManyPixels`];
-    /// [`Error::Upload`] when `body` fails; else the store.
-    pub async fn put_avatar(&self, body: impl Stream<Item = io::Result<Bytes>>) -> Result<FileHash, Error> {
+    /// [`Error::TooLarge`] as soon as more than [`MAX_AVATAR`] bytes came, [`Error::Empty`],
+    /// [`Error::NotAnImage`], [`Error::TooManyPixels`]; [`Error::Upload`] when `body` fails; else
+    /// an error of the disk or the store.
+    pub async fn put_avatar(
+        &self,
+        body: impl Stream<Item = io::Result<Bytes>>,
+    ) -> Result<FileHash, Error> {
+        self.check_room().await?;
         let bytes = collect(body).await?;
-        let format = picture::format(sniff::content_type(&bytes, bytes.len() as u64)).ok_or(Error::NotAnImage)?;
-        let permit = self.picture_permit().await;
-        let avatar = picture::on_thread(permit, move || picture::avatar(&bytes, format)).await?;
+        let format = picture::format(sniff::content_type(&bytes, bytes.len() as u64))
+            .ok_or(Error::NotAnImage)?;
+        let turn = self.picture_turn().await?;
+        let avatar = turn.run(move || picture::avatar(&bytes, format)).await??;
         let hash = FileHash::of(&avatar.large);
-        self.keep(Space::Avatars.smaller(&hash, Size::Small), Content::Bytes(avatar.small)).await?;
-        self.keep(Space::Avatars.original(&hash), Content::Bytes(avatar.large)).await?;
+        self.keep(
+            Space::Avatars.smaller(&hash, Size::Small),
+            Content::Bytes(avatar.small),
+        )
+        .await?;
+        self.keep(Space::Avatars.original(&hash), Content::Bytes(avatar.large))
+            .await?;
         Ok(hash)
     }
 
-    /// An avatar, always WebP; `None` when it is not there.
+    /// Reads an avatar, which is always WebP; `None` when it is not there.
     ///
     /// # Errors
-    /// The store.
+    /// An error of the store, which a retry may overcome.
     pub async fn avatar(&self, hash: &FileHash, size: Size) -> Result<Option<Object>, Error> {
         match size {
             Size::Large => self.get(Space::Avatars, hash, None).await,
@@ -49,5 +61,9 @@ async fn collect(body: impl Stream<Item = io::Result<Bytes>>) -> Result<Bytes, E
         }
         all.extend_from_slice(&bytes);
     }
-    if all.is_empty() { Err(Error::Empty) } else { Ok(all.freeze()) }
+    if all.is_empty() {
+        Err(Error::Empty)
+    } else {
+        Ok(all.freeze())
+    }
 }

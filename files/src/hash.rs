@@ -5,18 +5,19 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a file's bytes; as text, 64 digits of lower-case hexadecimal and nothing else, so that a file has one name.
+/// The SHA-256 of a file's bytes. Its text is 64 digits of lower-case hexadecimal and nothing else,
+/// so that a file has one name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileHash([u8; 32]);
 
-/// The text is no [`FileHash`].
+/// An error of reading a text that is no [`FileHash`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a hash has 64 digits of lower-case hexadecimal")]
 pub struct NotAHash;
 
 impl FileHash {
-    /// The name of a file with these bytes.
+    /// Returns the name of a file with these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -84,13 +85,27 @@ mod tests {
     fn a_hash_is_written_as_it_is_read() {
         assert_eq!(FileHash::of(b"abc").to_string(), ABC);
         assert_eq!(ABC.parse(), Ok(FileHash::of(b"abc")));
-        assert_eq!(serde_json::from_str::<FileHash>(&format!("{ABC:?}")).expect("a hash"), FileHash::of(b"abc"));
-        assert_eq!(serde_json::to_string(&FileHash::of(b"abc")).expect("JSON"), format!("{ABC:?}"));
+        assert_eq!(
+            serde_json::from_str::<FileHash>(&format!("{ABC:?}")).expect("a hash"),
+            FileHash::of(b"abc")
+        );
+        assert_eq!(
+            serde_json::to_string(&FileHash::of(b"abc")).expect("JSON"),
+            format!("{ABC:?}")
+        );
     }
 
     #[test]
     fn nothing_else_is_a_hash() {
-        let wrong = [&ABC[1..], &ABC[2..], &format!("{ABC}0"), &format!("{ABC}00"), &ABC.to_uppercase(), &ABC.replace('b', "+"), ""];
+        let wrong = [
+            &ABC[1..],
+            &ABC[2..],
+            &format!("{ABC}0"),
+            &format!("{ABC}00"),
+            &ABC.to_uppercase(),
+            &ABC.replace('b', "+"),
+            "",
+        ];
         for text in wrong {
             assert_eq!(text.parse::<FileHash>(), Err(NotAHash), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! Where objects lie in the store, and what may be read from their names.
+//! The places of objects in the store.
 
 use std::fmt;
 
@@ -7,16 +7,18 @@ use object_store::path::Path;
 
 use crate::FileHash;
 
-/// What keeps files apart that may have the same bytes.
+/// A part of the store; files of different spaces are apart even when they have the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Space {
-    /// What was attached in one chat. Another chat has a copy of its own: who may read one must learn nothing of the other, and each goes with its chat.
+    /// The attachments of one chat. Another chat has a copy of its own: a reader of one must
+    /// learn nothing of the other, and each is deleted with its chat.
     Attachments(ChatId),
     /// The avatars of all users and groups.
     Avatars,
 }
 
-/// How large a smaller picture is at most, on its longer edge. There are two, so that nobody can have the store filled with sizes.
+/// The size of a smaller picture on its longer edge, at most. There are two, so that no client can
+/// have the store filled with sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Size {
     /// 128 px, for lists.
@@ -28,12 +30,16 @@ pub enum Size {
 impl Size {
     pub(crate) const ALL: [Self; 2] = [Self::Small, Self::Large];
 
-    /// The smallest that is not smaller than `edge` pixels, else the largest.
+    /// Returns the smallest size that is not smaller than `edge` pixels, else the largest.
     pub fn at_least(edge: u32) -> Self {
-        if edge <= Self::Small.edge() { Self::Small } else { Self::Large }
+        if edge <= Self::Small.edge() {
+            Self::Small
+        } else {
+            Self::Large
+        }
     }
 
-    /// In pixels.
+    /// Returns the length of the longer edge, in pixels.
     pub fn edge(self) -> u32 {
         match self {
             Self::Small => 128,
@@ -43,22 +49,23 @@ impl Size {
 }
 
 impl Space {
-    /// The folder of all its objects.
+    /// Returns the folder of all objects of the space.
     pub(crate) fn folder(self) -> Path {
         Path::from(self.to_string())
     }
 
-    /// What has the hash.
+    /// Returns the path of the original with this hash.
     pub(crate) fn original(self, hash: &FileHash) -> Path {
         Path::from(format!("{self}/{hash}"))
     }
 
-    /// What was made smaller of what has the hash.
+    /// Returns the path of the smaller copy of the original with this hash.
     pub(crate) fn smaller(self, hash: &FileHash, size: Size) -> Path {
         Path::from(format!("{self}/{hash}.{}.webp", size.edge()))
     }
 
-    /// To whom an object belongs, whether it is the original or smaller; `None` for whatever else lies in the store.
+    /// Returns the space and the hash that a path belongs to, be it of the original or of a smaller
+    /// copy; `None` for anything else in the store.
     pub(crate) fn owner(path: &Path) -> Option<(Self, FileHash)> {
         let parts: Vec<_> = path.parts().collect();
         let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
@@ -68,7 +75,10 @@ impl Space {
             _ => return None,
         };
         let hash = name.split('.').next()?.parse().ok()?;
-        let ours = *path == space.original(&hash) || Size::ALL.iter().any(|size| *path == space.smaller(&hash, *size));
+        let ours = *path == space.original(&hash)
+            || Size::ALL
+                .iter()
+                .any(|size| *path == space.smaller(&hash, *size));
         ours.then_some((space, hash))
     }
 }
@@ -91,8 +101,14 @@ mod tests {
         let hash = FileHash::of(b"abc");
         for space in [Space::Avatars, Space::Attachments(ChatId::new())] {
             assert_eq!(Space::owner(&space.original(&hash)), Some((space, hash)));
-            assert_eq!(Space::owner(&space.smaller(&hash, Size::Small)), Some((space, hash)));
-            assert_eq!(Space::owner(&space.smaller(&hash, Size::Large)), Some((space, hash)));
+            assert_eq!(
+                Space::owner(&space.smaller(&hash, Size::Small)),
+                Some((space, hash))
+            );
+            assert_eq!(
+                Space::owner(&space.smaller(&hash, Size::Large)),
+                Some((space, hash))
+            );
         }
         for other in [
             "probe-1",
@@ -108,6 +124,9 @@ mod tests {
 
     #[test]
     fn a_size_is_never_smaller_than_asked_for_while_there_is_a_larger_one() {
-        assert_eq!([0, 128, 129, 512, 513, u32::MAX].map(|edge| Size::at_least(edge).edge()), [128, 128, 512, 512, 512, 512]);
+        assert_eq!(
+            [0, 128, 129, 512, 513, u32::MAX].map(|edge| Size::at_least(edge).edge()),
+            [128, 128, 512, 512, 512, 512]
+        );
     }
 }

@@ -1,25 +1,25 @@
-//! Which of a file's bytes are asked for.
+//! The range of a file's bytes that a request asks for.
 
 use std::{ops::Range, str::FromStr};
 
 /// A part of a file, as in the header `Range` (RFC 9110, section 14.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// From the first to before the last, or to the end if that comes earlier.
+    /// The bytes of a range, or those of them that the file has.
     Within(Range<u64>),
-    /// From this byte to the end.
+    /// The bytes from this one to the end.
     From(u64),
     /// The last so many bytes, or all if there are fewer.
     Last(u64),
 }
 
-/// Not one range of bytes. A server does as if the header were not there.
+/// An error of reading a text that is not one range of bytes. A server then ignores the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not one range of bytes")]
 pub struct NotASpan;
 
 impl Span {
-    /// These bytes of a file that has `size`; `None` when it has none of them.
+    /// Returns the range of these bytes in a file of `size` bytes; `None` when it has none of them.
     pub(crate) fn of(&self, size: u64) -> Option<Range<u64>> {
         let range = match *self {
             Self::Within(Range { start, end }) => start..end.min(size),
@@ -33,19 +33,27 @@ impl Span {
 impl FromStr for Span {
     type Err = NotASpan;
 
-    /// Reads the value of the header: `bytes=0-99`, `bytes=100-`, `bytes=-100`. Several ranges in one are not understood, which the RFC allows.
+    /// Reads the value of the header: `bytes=0-99`, `bytes=100-`, `bytes=-100`. Several ranges
+    /// in one header are not understood, which the RFC allows.
     fn from_str(header: &str) -> Result<Self, NotASpan> {
         let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
             true => text.parse::<u64>().map_err(|_| NotASpan),
             false => Err(NotASpan),
         };
-        let (first, last) = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')).ok_or(NotASpan)?;
+        let (first, last) = header
+            .strip_prefix("bytes=")
+            .and_then(|range| range.trim().split_once('-'))
+            .ok_or(NotASpan)?;
         match (first, last) {
             ("", count) => number(count).map(Self::Last),
             (first, "") => number(first).map(Self::From),
             (first, last) => {
                 let (first, last) = (number(first)?, number(last)?);
-                if first <= last { Ok(Self::Within(first..last.saturating_add(1))) } else { Err(NotASpan) }
+                if first <= last {
+                    Ok(Self::Within(first..last.saturating_add(1)))
+                } else {
+                    Err(NotASpan)
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Finding and deleting what nobody refers to.
+//! Finding and deleting unreferenced objects.
 
 use std::time::SystemTime;
 
@@ -7,26 +7,27 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, path::Path}
 
 use crate::{Error, FileHash, Files, Size, Space};
 
-/// An object that lies in the store.
+/// An object in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Where.
+    /// The space that it is in.
     pub space: Space,
-    /// Of the original, if this is one made smaller.
+    /// The hash; that of the original, if this is a smaller copy.
     pub hash: FileHash,
-    /// When it was written last.
+    /// The time at which it was written last.
     pub modified: SystemTime,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 impl Files {
-    /// All objects of a space, in no order. A hash comes once for itself and once for each smaller picture of it, even if nothing else is left of it.
+    /// Lists all objects of a space, in no order. A hash comes once for itself and once for each
+    /// smaller copy, even if nothing else is left of it.
     pub fn list(&self, space: Space) -> BoxStream<'static, Result<Listed, Error>> {
         self.list_in(Some(&space.folder()))
     }
 
-    /// All objects of all spaces, in no order, as [`Self::list`] has them.
+    /// Lists all objects of all spaces, in no order, as [`Self::list`] does.
     pub fn list_all(&self) -> BoxStream<'static, Result<Listed, Error>> {
         self.list_in(None)
     }
@@ -34,15 +35,20 @@ impl Files {
     fn list_in(&self, folder: Option<&Path>) -> BoxStream<'static, Result<Listed, Error>> {
         let listed = self.store.list(folder).try_filter_map(|found| {
             let owner = Space::owner(&found.location);
-            ready(Ok(owner.map(|(space, hash)| Listed { space, hash, modified: found.last_modified.into(), size: found.size })))
+            ready(Ok(owner.map(|(space, hash)| Listed {
+                space,
+                hash,
+                modified: found.last_modified.into(),
+                size: found.size,
+            })))
         });
         listed.map_err(Error::from).boxed()
     }
 
-    /// Deletes an object with all that was made of it. It is no error if it is not there.
+    /// Deletes an object with its smaller copies. It is no error if it is not there.
     ///
     /// # Errors
-    /// The store.
+    /// An error of the store, which a retry may overcome: the deletion may have been done in part.
     pub async fn delete(&self, space: Space, hash: &FileHash) -> Result<(), Error> {
         let smaller = Size::ALL.map(|size| space.smaller(hash, size));
         let paths = [space.original(hash)].into_iter().chain(smaller);
@@ -55,12 +61,19 @@ impl Files {
         Ok(())
     }
 
-    /// [`Self::delete`], unless it was stored, or stored again, since `moment`; whether it was deleted. For a sweeper, which has listed it long ago
-    /// and since then asked whether anybody refers to it: `moment` must be further back than [`RENEWED`](crate::RENEWED) by far.
+    /// Deletes an object as [`Self::delete`] does, unless it was stored, or stored again, since
+    /// `moment`; returns true when it was deleted. A sweeper lists an object, asks much
+    /// later whether a message or a user refers to it, and then calls this: `moment` must be
+    /// further back than [`RENEWED`](crate::RENEWED) by far.
     ///
     /// # Errors
-    /// The store.
-    pub async fn delete_older(&self, space: Space, hash: &FileHash, moment: SystemTime) -> Result<bool, Error> {
+    /// An error of the store, which a retry may overcome: the deletion may have been done in part.
+    pub async fn delete_older(
+        &self,
+        space: Space,
+        hash: &FileHash,
+        moment: SystemTime,
+    ) -> Result<bool, Error> {
         match self.store.head(&space.original(hash)).await {
             Ok(there) if SystemTime::from(there.last_modified) >= moment => return Ok(false),
             Ok(_) | Err(StoreError::NotFound { .. }) => {}

@@ -1,25 +1,33 @@
-//! When to look: on an expiry event, on a timer, at the start, after a reconnect and when events were lost.
+//! The wake-ups of a flusher: on an expiry event, on a timer, at the start, after a reconnect,
+//! and when events were lost.
 
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
-use hot::{Expired, Expiries, Hint, Hot};
+use hot::{ExpiredKey, ExpiryEvents, ExpiryHint, Hot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 
+/// Expiry events and a timer, for one flusher.
 pub(crate) struct Wake {
     hot: Hot,
-    events: Expiries,
+    events: ExpiryEvents,
     sweep: Duration,
     next_sweep: Instant,
 }
 
 impl Wake {
+    /// Subscribes to expiry events. The first wake-up is at once.
     pub(crate) async fn subscribe(hot: &Hot, sweep: Duration) -> Result<Self, Error> {
-        let events = Expiries::subscribe(hot.options()).await?;
-        Ok(Self { hot: hot.clone(), events, sweep, next_sweep: Instant::now() })
+        let events = ExpiryEvents::subscribe(hot.options()).await?;
+        Ok(Self {
+            hot: hot.clone(),
+            events,
+            sweep,
+            next_sweep: Instant::now(),
+        })
     }
 
     /// Waits until there may be something to do; false when it is time to stop.
@@ -27,7 +35,8 @@ impl Wake {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return false,
-            // Before the timer: when passes take longer than the time between two sweeps, it is always up.
+            // Events come before the timer: when passes take longer than the time between two
+            // sweeps, the timer is always up.
             Some(hint) = self.events.next() => self.take_all(hint).await,
             () = sleep_until(self.next_sweep) => {}
         }
@@ -35,13 +44,13 @@ impl Wake {
         true
     }
 
-    /// Looks again at once.
-    pub(crate) fn again(&mut self) {
+    /// Makes the next wake-up come at once.
+    pub(crate) fn at_once(&mut self) {
         self.next_sweep = Instant::now();
     }
 
-    /// This hint and all that wait behind it: one look serves them all.
-    async fn take_all(&mut self, first: Hint) {
+    /// Takes this hint and all that wait behind it: one pass serves them all.
+    async fn take_all(&mut self, first: ExpiryHint) {
         let mut hints = vec![first];
         while let Some(Some(hint)) = self.events.next().now_or_never() {
             hints.push(hint);
@@ -49,12 +58,15 @@ impl Wake {
         join_all(hints.into_iter().map(|hint| self.take(hint))).await;
     }
 
-    /// A chat whose token has expired is due now, whatever its score says.
-    async fn take(&self, hint: Hint) {
-        if let Hint::Expired(Expired::Chat(chat)) = hint
-            && let Err(error) = self.hot.hasten(chat).await
+    /// Makes a chat whose token has expired due now, whatever its score says.
+    async fn take(&self, hint: ExpiryHint) {
+        if let ExpiryHint::Key(ExpiredKey::Chat(chat)) = hint
+            && let Err(error) = self.hot.flush_soon(chat).await
         {
-            tracing::debug!(%error, chat.id = %chat, "an expiry was not noted; the sweep will find it");
+            tracing::debug!(
+                %error, chat.id = %chat,
+                "could not note an expiry; the next sweep finds the chat"
+            );
         }
     }
 }

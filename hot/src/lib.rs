@@ -2,91 +2,138 @@
 //!
 //! # What is in Redis
 //!
-//! Chats, users, names and limits are spread over 256 partitions each; the partition is the hash tag of the key (`{c17}`, `{u203}`, `{n5}`, `{l9}`), so all that one
-//! script touches is in one slot and the same code runs on one Redis or on a cluster.
+//! Chats, users, names and limits are spread over 256 partitions each; the partition is the hash
+//! tag of the key (`{c17}`, `{u203}`, `{n5}`, `{l9}`), so all that one script touches is in one
+//! slot and the same code runs on one Redis or on a cluster.
 //!
-//! | key | type | holds |
-//! |---|---|---|
-//! | `chat:{c17}:ID` | hash | the chat's row, `clock`, `seq`, `dropped` (the nonce with which a row last left), `told` (the last change its members were told of), `roster` (another number whenever somebody comes or goes), `deleting` (a deletion under way); the chat is *resident* while this key exists |
-//! | `…:token` | string with a TTL | the chat's warmth, and nothing else: its expiry takes no data with it |
-//! | `…:messages` | list | records of messages (JSON; after a line break, all who reacted), oldest first: every unsaved one and at least the newest 50 |
-//! | `…:changed` | hash | id -> record of a message older than the list that was changed and is not saved yet |
-//! | `…:members` | hash | user id -> member JSON |
-//! | `…:dirty` | sorted set | what SQL does not have yet (`chat`, `member:UID`, `message:ID`), and `list:UID`, what another slot does not; by rev |
-//! | `…:parked` | sorted set | dirty rows that SQL refuses |
-//! | `…:sent` | sorted set | sender:client_id by the id of the message it made, of the last hour |
-//! | `…:hydrating` | string, 10 s | nonce of the hydration under way |
-//! | `due:{c17}` | sorted set | chat ids by when (ms) a flusher must look at them; every resident chat is in it |
-//! | `dead:{c17}` | hash | chat/entry -> how often SQL refused it, its rev, the error |
-//! | `user:{u203}:ID` | hash | the user's row, `clock`, `claims` (names used and not saved), `want_username`, `want_email` |
-//! | `…:chats` | hash | chat id -> rev of the membership, and when it ended (0: it has not) |
-//! | `…:mine` | hash | what is the user's alone: `chat:ID` (preferences, messages deleted for them), `block:UID` -> `rev value` |
-//! | `…:sessions` | sorted set | hashes of session tokens by expiry (ms) |
-//! | `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}` | | as for chats |
-//! | `session:{u203}:SHA256` | hash with a TTL | user, device, created, seen, password_rev |
-//! | `claim:{n5}:username:NAME` | string | `owner nonce time_ms`, while the row that uses the name is unsaved |
-//! | `fresh` | sorted set, capped | users who changed their names and are not saved yet, by when |
-//! | `limit:{u203}:WHAT:ID` | string with a TTL | when the account's next WHAT is due at an even pace (µs); not in the AOF: losing it harms nobody |
-//! | `limit:{l9}:WHAT:WHO` | string with a TTL | the same of an address or a login name |
-//! | `presence:{u203}:ID` | sorted set with a TTL | which API serves the user, until when (ms); the last one tells when they were last seen |
-//! | `ticket:{u203}:SHA256` | string, 30 s | hash of the session that it stands for, once |
-//! | `inbox:{u203}:ID`, `watch:{u203}:ID` | channels | what a user is told; that they come or go |
-//! | `fence:{c17}` | string | nothing: it is written to wait until it is on disk or on a replica, with all that was before it |
-//! | `hydrate` | list, capped | users who just logged in |
-//! | `carrier` | hash | the format of all this, and the incarnation of SQL it belongs to |
+//! Keys of a chat:
+//! - `chat:{c17}:ID`, hash: the chat's row. The chat is *resident* while this key exists. Besides
+//!   the columns it has
+//!   - `clock`, the tick of the last change, and `seq`, the newest sequence number,
+//!   - `dropped`, the nonce with which a row, or a key of `…:sent`, last left,
+//!   - `told`, the tick of the last change that the members were notified of,
+//!   - `roster`, the version of the set of members: another number whenever a member comes or goes,
+//!   - `mentions_all`, the ids of the newest 50 texts that mention all, which is a column too: no
+//!     member's record has them,
+//!   - `deleting`, a deletion of a message that is under way, `uncounting`, how far its members are
+//!     gone through, `reacting`, a reaction, and `naming`, an edit that names others,
+//!   - `gone`, the highest rev of a member who has left it and Redis,
+//!   - `indexed`, there when `…:silent` and `…:files` are whole: not in chats that the first
+//!     release loaded.
+//! - `…:token`, string with a TTL: the chat's warmth, and nothing else. Its expiry takes no data
+//!   with it.
+//! - `…:messages`, list: records of messages (JSON; after a line break, who reacted, or `+`: see
+//!   `…:reactors:ID`), oldest first: every unsaved one and at least the newest 50.
+//! - `…:changed`, hash, id -> record: messages older than the list that were changed and are not
+//!   saved yet.
+//! - `…:reactors:ID`, hash, user id -> emojis: who reacted to a message here beyond those whom its
+//!   record names; `…:reacted`, set: the ids of the messages that have one.
+//! - `…:silent`, sorted set by themselves: ids of the list's messages that are no texts, or are
+//!   deleted.
+//! - `…:files`, sorted set by name: `HASH:ID`, the files of the list's messages.
+//! - `…:members`, hash, user id -> record (JSON): members, and those who left until that is saved.
+//! - `…:dirty`, sorted set by rev: what SQL does not have yet (`chat`, `member:UID`, `message:ID`),
+//!   and `list:UID`, what another slot does not have.
+//! - `…:parked`, sorted set: dirty rows that SQL refuses.
+//! - `…:sent`, sorted set: `sender:client_id` by the id of the message it made, of the last hour.
+//! - `…:hydrating`, string, 10 s: the nonce of the hydration under way.
+//! - `due:{c17}`, sorted set: chat ids by the time (ms) at which a flusher must look at them; every
+//!   resident chat is in it.
+//! - `dead:{c17}`, hash, `chat/entry` -> how often SQL refused it, its rev, the error.
+//! - `commits:{c17}`, hash: `began:WRITER`, the newest commit of a writer of SQL that was begun
+//!   with rows of the partition, and `settled:WRITER`, one that SQL had before rows left.
+//!   `commits:{n5}` has those after which claims of names were released.
+//! - `fence:{c17}`, string: empty. It is written to wait until it, with every earlier write, is on
+//!   disk or on a replica.
+//!
+//! Keys of a user:
+//! - `user:{u203}:ID`, hash: the user's row, `clock`, `claims` (names used and not saved),
+//!   `want_username`, `want_email`. The user is resident while this key exists.
+//! - `…:chats`, hash, chat id -> rev of the membership, and when it ended (0: it has not).
+//! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user alone)
+//!   and `block:UID` -> `rev value`.
+//! - `…:sessions`, sorted set: hashes of session tokens by expiry (ms). It outlives a user who is
+//!   evicted, and has a TTL from then on: that of the last session.
+//! - `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}`, `commits:{u203}`: as for
+//!   chats.
+//! - `session:{u203}:SHA256`, hash with a TTL: user, device, created, seen, `password_rev`.
+//! - `ticket:{u203}:SHA256`, string, 30 s: the hash of the session that it stands for, once.
+//! - `presence:{u203}:ID`, sorted set with a TTL: the APIs that serve the user, by the time (ms)
+//!   until which they do; the last one tells when the user was last seen.
+//! - `limit:{u203}:WHAT:ID`, string with a TTL: when the account's next WHAT is due at an even pace
+//!   (µs). It is not in the AOF: losing it harms nobody.
+//! - `inbox:{u203}:ID` and `watch:{u203}:ID`, channels: notifications to a user, and the user's
+//!   coming and going.
+//!
+//! Other keys:
+//! - `claim:{n5}:username:NAME`, string: `owner nonce time_ms`, while the row that uses the name is
+//!   unsaved.
+//! - `login:{n5}:username:NAME`, string with the TTL of a session: the user who has the name, to be
+//!   asked while SQL does not answer. It is believed only if the user's resident row has the name.
+//! - `limit:{l9}:WHAT:WHO`, string with a TTL: as `limit` of an account, of an address or a login
+//!   name.
+//! - `origins:{l9}:NAME`, sorted set with a TTL: hashes of the addresses and devices from which
+//!   somebody has logged in with the name, by the time (ms); of the newest 32.
+//! - `fresh`, sorted set, capped: users who changed their names and are not saved yet, by the time
+//!   of the change.
+//! - `hydrate`, list, capped: users who just logged in.
+//! - `carrier`, hash: the format of all keys, and the incarnation of SQL that they belong to.
 //!
 //! # How it is changed
 //!
-//! Only by the scripts in `lua/`, one for each atomic verb. Each checks and decodes all it needs before its first write, and writes `due`, then
-//! `dirty`, then the data: Redis does not roll back, and in this order a script that is stopped leaves at most a mark too many.
-//! A command is sent once: when a connection dies in flight nobody knows whether it ran, so whoever repeats it brings the same idempotency key.
+//! Only by the scripts in `lua/`, one for each atomic verb. Each checks and decodes all it needs
+//! before its first write, and writes `due`, then `dirty`, then the data: Redis does not roll back,
+//! and in this order a script that is stopped leaves at most a mark too many. A command is sent
+//! once: when a connection dies in flight it is unknown whether it ran, so a caller that repeats it
+//! brings the same idempotency key.
+//!
+//! # Which wing may use which
+//!
+//! `wire` uses no other. `chats`, `people` and `server` use `wire`; `residency`, `flush` and
+//! `audit` use `wire`, `chats` and `people`. No arrow runs the other way. The
+//! folders of `lua/` are the same wings, and `lua/lib/` is what several scripts share.
 
+/// A chat or a user with everything that belongs to it, for `carrier verify`. It reads and never
+/// writes; it may use `wire`, `chats` and `people`.
 mod audit;
-mod chat;
-mod client;
-mod directory;
-mod error;
-mod events;
-mod everysec;
-mod fence;
+/// The chats: rows, members, messages. It may use `wire`.
+mod chats;
+/// The flusher's side: lease, snapshot, settle, park. It may use `wire`, `chats` and `people`.
 mod flush;
-mod inbox;
-mod keys;
-mod limit;
-mod member;
-mod memory;
-mod message;
-mod mine;
-mod name;
-mod presence;
-mod reply;
-mod scripts;
+/// The users: rows, sessions, names, lists of chats, private rows, presence, limits. It may use
+/// `wire`.
+mod people;
+/// The ways of a chat or a user into Redis, and early out of it. It may use `wire`, `chats` and
+/// `people`.
+mod residency;
+/// Redis itself: settings, memory, durability, events, publish and subscribe. It may use `wire`.
 mod server;
-mod session;
-mod ticket;
-mod user;
+/// The connection, the verbs and their scripts, the names of keys, and the reading of replies. It
+/// uses no other wing.
+mod wire;
 
 pub use audit::{ChatAudit, UserAudit};
-pub use chat::{ChatChange, ChatDeletion, ChatRows, HotChanges, HotView, Own, Refusal, Telling};
-pub use client::{Hot, Options};
-pub use error::Error;
-pub use events::{Expiries, Hint};
-pub use everysec::Everysec;
-pub use fence::{Fence, Guarantee, Mark};
-pub use flush::{ChatRow, ChatSnapshot, Dead, MemberRow, Row, Settled, UserSnapshot};
-pub use inbox::{Deliveries, Delivery, Inboxes};
-pub use keys::{Expired, Kind};
-pub use limit::{Rate, Verdict};
-pub use member::{Counted, Marked, MemberAct, MemberChange};
-pub use memory::Memory;
-pub use message::{Appended, HotPage, MessageAct, NewMessage, Replaced, Replacement, Seen};
-pub use name::ClaimValue;
-pub use presence::Presence;
-pub use scripts::{Scripts, Verb};
-pub use server::{Belongs, FORMAT, Facts};
-pub use session::{Known, Opened};
-pub use ticket::TICKET_LIFE;
-pub use user::{Begun, Listed, Loaded, UserChange, UserRecord};
-
-/// What every call here returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub use chats::{
+    ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
+    HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
+    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
+    ReplaceOutcome, Replacement, SavedTexts,
+};
+pub use flush::{
+    ChatSnapshot, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks, SENT_AGE,
+    SettleOutcome, UserExit, UserSnapshot, partition_index, partitions,
+};
+pub use people::{
+    Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, Presence, PrivateChange, Rate,
+    RateVerdict, SessionState, TICKET_LIFE, UserChange, UserRecord,
+};
+pub use residency::{ChatRows, HydrationStart, LoadOutcome};
+pub use server::{
+    Check, Deliveries, Delivery, DurabilityBarrier, ExpiryEvents, ExpiryHint, FORMAT, FsyncWatch,
+    Guarantee, Inboxes, Memory, Pairing, Progress, RedisEpoch, ServerFacts, ServerWatch, Severity,
+    share_of,
+};
+pub use wire::{
+    CommitMark, Error, ExpiredKey, Hot, Kind, Meter, Options, Patience, Refusal, Result, Scripts,
+    Verb, charge, critical_task_ended, on_critical_end, spawn_critical,
+};

@@ -1,10 +1,12 @@
-//! Users, chats, members, messages and their files, what is a user's alone, and the incarnation.
+//! The first schema: users, chats, members, messages and their files, private rows, and the
+//! incarnation.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -112,24 +114,35 @@ fn tick(column: impl IntoIden) -> ColumnDef {
 }
 
 fn words(column: impl IntoIden, characters: u32) -> ColumnDef {
-    ColumnDef::new(column).string_len(characters).not_null().take()
+    ColumnDef::new(column)
+        .string_len(characters)
+        .not_null()
+        .take()
 }
 
-/// A table in the order of its primary key. `utf8mb4_bin` keeps apart what differs in any way; names are folded before they get here.
-fn table(backend: DbBackend, name: impl IntoTableRef, columns: Vec<ColumnDef>) -> TableCreateStatement {
+/// Makes a table in the order of its primary key. `utf8mb4_bin` keeps texts apart that differ in
+/// any way; names are folded before they get here.
+fn table(
+    backend: DbBackend,
+    name: impl IntoTableRef,
+    columns: Vec<ColumnDef>,
+) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name).if_not_exists();
     for mut column in columns {
         table.col(&mut column);
     }
     match backend {
-        DbBackend::MySql => table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin"),
+        DbBackend::MySql => table
+            .engine("InnoDB")
+            .character_set("utf8mb4")
+            .collate("utf8mb4_bin"),
         _ => table.extra("WITHOUT ROWID"),
     };
     table
 }
 
-/// What is more than MySQL's TEXT holds.
+/// Makes a column for more than MySQL's TEXT holds.
 fn long_text(backend: DbBackend, column: impl IntoIden) -> ColumnDef {
     let mut column = ColumnDef::new(column);
     match backend {
@@ -139,27 +152,52 @@ fn long_text(backend: DbBackend, column: impl IntoIden) -> ColumnDef {
     column
 }
 
-/// The full-text index over `messages.terms`. SQLite has it in a table of its own, which keeps no text and knows numbers only, so triggers number the messages that
-/// have terms. (No `OR IGNORE` in them: the conflict clause of the statement that fires a trigger is used instead of its own.)
+/// Returns the statements that make the full-text index over `messages.terms`. SQLite has it in a
+/// table of its own, which keeps no text and knows numbers only, so triggers number the messages
+/// with terms. (The triggers have no `OR IGNORE`: SQLite uses the conflict clause of the
+/// statement that fires a trigger instead of the trigger's own.)
 fn search_index(backend: DbBackend) -> &'static [&'static str] {
     match backend {
         DbBackend::MySql => &["CREATE FULLTEXT INDEX messages_terms ON messages (terms)"],
         _ => &[
-            "CREATE TABLE message_rows (rowid INTEGER PRIMARY KEY, chat_id BLOB NOT NULL, message_id INTEGER NOT NULL, UNIQUE (chat_id, message_id))",
-            "CREATE VIRTUAL TABLE message_terms USING fts5(terms, content='', contentless_delete=1, detail=none, tokenize='ascii')",
+            "CREATE TABLE message_rows (
+                rowid INTEGER PRIMARY KEY,
+                chat_id BLOB NOT NULL,
+                message_id INTEGER NOT NULL,
+                UNIQUE (chat_id, message_id)
+            )",
+            "CREATE VIRTUAL TABLE message_terms USING fts5(
+                terms, content='', contentless_delete=1, detail=none, tokenize='ascii'
+            )",
             "CREATE TRIGGER messages_inserted AFTER INSERT ON messages WHEN new.terms <> '' BEGIN
                 INSERT INTO message_rows (chat_id, message_id) VALUES (new.chat_id, new.id);
-                INSERT INTO message_terms (rowid, terms) SELECT rowid, new.terms FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id;
+                INSERT INTO message_terms (rowid, terms)
+                    SELECT rowid, new.terms FROM message_rows
+                    WHERE chat_id = new.chat_id AND message_id = new.id;
             END",
-            "CREATE TRIGGER messages_updated AFTER UPDATE OF terms ON messages WHEN new.terms <> old.terms BEGIN
-                INSERT INTO message_rows (chat_id, message_id) SELECT new.chat_id, new.id
-                    WHERE NOT EXISTS (SELECT 1 FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id);
-                DELETE FROM message_terms WHERE rowid = (SELECT rowid FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id);
-                INSERT INTO message_terms (rowid, terms) SELECT rowid, new.terms FROM message_rows WHERE chat_id = new.chat_id AND message_id = new.id;
+            "CREATE TRIGGER messages_updated AFTER UPDATE OF terms ON messages
+            WHEN new.terms <> old.terms BEGIN
+                INSERT INTO message_rows (chat_id, message_id)
+                    SELECT new.chat_id, new.id
+                    WHERE NOT EXISTS (
+                        SELECT 1 FROM message_rows
+                        WHERE chat_id = new.chat_id AND message_id = new.id
+                    );
+                DELETE FROM message_terms WHERE rowid = (
+                    SELECT rowid FROM message_rows
+                    WHERE chat_id = new.chat_id AND message_id = new.id
+                );
+                INSERT INTO message_terms (rowid, terms)
+                    SELECT rowid, new.terms FROM message_rows
+                    WHERE chat_id = new.chat_id AND message_id = new.id;
             END",
             "CREATE TRIGGER messages_deleted AFTER DELETE ON messages BEGIN
-                DELETE FROM message_terms WHERE rowid = (SELECT rowid FROM message_rows WHERE chat_id = old.chat_id AND message_id = old.id);
-                DELETE FROM message_rows WHERE chat_id = old.chat_id AND message_id = old.id;
+                DELETE FROM message_terms WHERE rowid = (
+                    SELECT rowid FROM message_rows
+                    WHERE chat_id = old.chat_id AND message_id = old.id
+                );
+                DELETE FROM message_rows
+                    WHERE chat_id = old.chat_id AND message_id = old.id;
             END",
         ],
     }
@@ -186,7 +224,13 @@ impl MigrationTrait for Migration {
             tick(Users::Erased),
             tick(Users::Rev),
         ];
-        manager.create_table(table(backend, Users::Table, users).primary_key(Index::create().col(Users::Id)).take()).await?;
+        manager
+            .create_table(
+                table(backend, Users::Table, users)
+                    .primary_key(Index::create().col(Users::Id))
+                    .take(),
+            )
+            .await?;
         let indexed = [
             ("users_username", Users::UsernameFolded),
             ("users_email", Users::EmailFolded),
@@ -195,7 +239,15 @@ impl MigrationTrait for Migration {
             ("users_rev", Users::Rev),
         ];
         for (name, column) in indexed {
-            manager.create_index(Index::create().name(name).table(Users::Table).col(column).take()).await?;
+            manager
+                .create_index(
+                    Index::create()
+                        .name(name)
+                        .table(Users::Table)
+                        .col(column)
+                        .take(),
+                )
+                .await?;
         }
 
         let chats = vec![
@@ -213,8 +265,22 @@ impl MigrationTrait for Migration {
             tick(Chats::Texts),
             tick(Chats::Rev),
         ];
-        manager.create_table(table(backend, Chats::Table, chats).primary_key(Index::create().col(Chats::Id)).take()).await?;
-        manager.create_index(Index::create().name("chats_avatar").table(Chats::Table).col(Chats::Avatar).take()).await?;
+        manager
+            .create_table(
+                table(backend, Chats::Table, chats)
+                    .primary_key(Index::create().col(Chats::Id))
+                    .take(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("chats_avatar")
+                    .table(Chats::Table)
+                    .col(Chats::Avatar)
+                    .take(),
+            )
+            .await?;
 
         let members = vec![
             id(Members::ChatId),
@@ -229,9 +295,23 @@ impl MigrationTrait for Migration {
             words(Members::Mentions, 900),
             tick(Members::Rev),
         ];
-        let key = Index::create().col(Members::ChatId).col(Members::UserId).take();
-        manager.create_table(table(backend, Members::Table, members).primary_key(&mut key.clone()).take()).await?;
-        let by_user = Index::create().name("members_user").table(Members::Table).col(Members::UserId).col(Members::ChatId).take();
+        let key = Index::create()
+            .col(Members::ChatId)
+            .col(Members::UserId)
+            .take();
+        manager
+            .create_table(
+                table(backend, Members::Table, members)
+                    .primary_key(&mut key.clone())
+                    .take(),
+            )
+            .await?;
+        let by_user = Index::create()
+            .name("members_user")
+            .table(Members::Table)
+            .col(Members::UserId)
+            .col(Members::ChatId)
+            .take();
         manager.create_index(by_user).await?;
 
         let messages = vec![
@@ -245,22 +325,58 @@ impl MigrationTrait for Migration {
             // 10,000 characters of up to four bytes; MySQL's TEXT holds 65,535 bytes.
             ColumnDef::new(Messages::Body).text().not_null().take(),
             ColumnDef::new(Messages::ClientId).var_binary(256).take(),
-            ColumnDef::new(Messages::Deleted).boolean().not_null().take(),
+            ColumnDef::new(Messages::Deleted)
+                .boolean()
+                .not_null()
+                .take(),
             ColumnDef::new(Messages::Extras).text().take(),
             long_text(backend, Messages::Terms).not_null().take(),
             // 20 kinds by 1,000 members.
             long_text(backend, Messages::Reactors),
         ];
-        let key = Index::create().col(Messages::ChatId).col(Messages::Id).take();
-        manager.create_table(table(backend, Messages::Table, messages).primary_key(&mut key.clone()).take()).await?;
-        let by_rev = Index::create().name("messages_rev").table(Messages::Table).col(Messages::ChatId).col(Messages::Rev).take();
+        let key = Index::create()
+            .col(Messages::ChatId)
+            .col(Messages::Id)
+            .take();
+        manager
+            .create_table(
+                table(backend, Messages::Table, messages)
+                    .primary_key(&mut key.clone())
+                    .take(),
+            )
+            .await?;
+        let by_rev = Index::create()
+            .name("messages_rev")
+            .table(Messages::Table)
+            .col(Messages::ChatId)
+            .col(Messages::Rev)
+            .take();
         manager.create_index(by_rev).await?;
-        let by_key = Index::create().name("messages_client").table(Messages::Table).col(Messages::ChatId).col(Messages::ClientId).take();
+        let by_key = Index::create()
+            .name("messages_client")
+            .table(Messages::Table)
+            .col(Messages::ChatId)
+            .col(Messages::ClientId)
+            .take();
         manager.create_index(by_key).await?;
 
-        let attachments = vec![id(Attachments::ChatId), words(Attachments::Hash, 64), tick(Attachments::MessageId)];
-        let key = Index::create().col(Attachments::ChatId).col(Attachments::Hash).col(Attachments::MessageId).take();
-        manager.create_table(table(backend, Attachments::Table, attachments).primary_key(&mut key.clone()).take()).await?;
+        let attachments = vec![
+            id(Attachments::ChatId),
+            words(Attachments::Hash, 64),
+            tick(Attachments::MessageId),
+        ];
+        let key = Index::create()
+            .col(Attachments::ChatId)
+            .col(Attachments::Hash)
+            .col(Attachments::MessageId)
+            .take();
+        manager
+            .create_table(
+                table(backend, Attachments::Table, attachments)
+                    .primary_key(&mut key.clone())
+                    .take(),
+            )
+            .await?;
 
         let mine = vec![
             id(Mine::UserId),
@@ -270,31 +386,75 @@ impl MigrationTrait for Migration {
             ColumnDef::new(Mine::Value).text().not_null().take(),
             tick(Mine::Rev),
         ];
-        let key = Index::create().col(Mine::UserId).col(Mine::Kind).col(Mine::Target).take();
-        manager.create_table(table(backend, Mine::Table, mine).primary_key(&mut key.clone()).take()).await?;
+        let key = Index::create()
+            .col(Mine::UserId)
+            .col(Mine::Kind)
+            .col(Mine::Target)
+            .take();
+        manager
+            .create_table(
+                table(backend, Mine::Table, mine)
+                    .primary_key(&mut key.clone())
+                    .take(),
+            )
+            .await?;
 
         for statement in search_index(backend) {
-            manager.get_connection().execute_unprepared(statement).await?;
+            manager
+                .get_connection()
+                .execute_unprepared(statement)
+                .await?;
         }
 
         let meta = vec![words(Meta::Name, 64), words(Meta::Value, 255)];
-        manager.create_table(table(backend, Meta::Table, meta).primary_key(Index::create().col(Meta::Name)).take()).await?;
+        manager
+            .create_table(
+                table(backend, Meta::Table, meta)
+                    .primary_key(Index::create().col(Meta::Name))
+                    .take(),
+            )
+            .await?;
         let incarnation = Query::insert()
             .into_table(Meta::Table)
             .columns([Meta::Name, Meta::Value])
-            .values_panic(["incarnation".into(), uuid::Uuid::now_v7().to_string().into()])
-            .on_conflict(OnConflict::column(Meta::Name).do_nothing_on([Meta::Name]).to_owned())
+            .values_panic([
+                "incarnation".into(),
+                uuid::Uuid::now_v7().to_string().into(),
+            ])
+            .on_conflict(
+                OnConflict::column(Meta::Name)
+                    .do_nothing_on([Meta::Name])
+                    .to_owned(),
+            )
             .to_owned();
-        manager.get_connection().execute(&incarnation).await.map(drop)
+        manager
+            .get_connection()
+            .execute(&incarnation)
+            .await
+            .map(drop)
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(Attachments::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Mine::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Messages::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Members::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Chats::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Users::Table).to_owned()).await?;
-        manager.drop_table(Table::drop().table(Meta::Table).to_owned()).await
+        manager
+            .drop_table(Table::drop().table(Attachments::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Mine::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Messages::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Members::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Chats::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Users::Table).to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table(Meta::Table).to_owned())
+            .await
     }
 }

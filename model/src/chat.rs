@@ -1,23 +1,29 @@
-//! A chat: the row that is stored, and what one member sees of it.
+//! A chat: the row that is stored, and the view that one member has of it.
 
-use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, MemberView, Message, Preferences, Profile, Role, Tick, UserId, user::avatar_url};
+use crate::{
+    Blocks, ChatId, MemberView, MentionsOfAll, Message, Preferences, Profile, Role, Tick, UserId,
+    user::avatar_url,
+};
 
-/// Two people, or a named group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Enum)]
-#[oai(rename_all = "snake_case")]
+/// The kind of a chat: two people, or a named group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Enum),
+    oai(rename_all = "snake_case")
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatKind {
     /// Exactly two people, for ever.
     Direct,
-    /// 1..=1000 members who come and go.
+    /// A named group of 1 to 1000 members, who come and go.
     Group,
 }
 
 impl ChatKind {
-    /// Its name on the wire and in both stores.
+    /// Returns the kind's name on the wire, in Redis and in SQL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -25,116 +31,138 @@ impl ChatKind {
         }
     }
 
-    /// The kind of that name.
+    /// Returns the kind of that name, or `None` when there is no such kind.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Direct, Self::Group].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Direct, Self::Group]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 
 /// A chat's row, as Redis and SQL hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
-    /// Which chat.
+    /// The chat's id.
     pub id: ChatId,
-    /// Direct or group.
+    /// The kind: direct or group.
     pub kind: ChatKind,
-    /// A group's name; empty for a direct chat.
+    /// The name of a group; empty for a direct chat.
     pub name: String,
-    /// What a group is about; empty when nobody said.
+    /// The description of a group; empty when none was given.
     pub description: String,
     /// The name of a group's picture: a SHA-256 in hex; empty when it has none.
     pub avatar: String,
-    /// Who made it.
+    /// The user who created it.
     pub creator: UserId,
-    /// When it was made.
+    /// The tick of its creation.
     pub created: Tick,
-    /// The id of its newest message, or `created`: what a list of chats is ordered by.
+    /// The id of its newest message, or `created` when it has none; lists of chats are ordered
+    /// by it.
     pub last: Tick,
-    /// How many messages it has had.
+    /// The number of messages it has had, which is the `seq` of the newest.
     pub seq: i64,
-    /// How many of them were texts: system messages never count as unread.
+    /// The number of texts among its messages; system messages never count as unread.
     pub texts: i64,
-    /// Who of a direct chat's two blocks the other: `who:since:1`, or `:0` when no longer, with the rev of their own row; else empty.
-    pub blocks: String,
-    /// When it was deleted, or `NEVER`: only this row is left of it then.
+    /// The blocks between the two people of a direct chat.
+    pub blocks: Blocks,
+    /// The tick of its deletion, or `NEVER`; only this row is left of a deleted chat.
     pub deleted: Tick,
+    /// The texts that mention all members.
+    pub mentions_all: MentionsOfAll,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }
 
 impl Chat {
-    /// Where its picture is.
+    /// Returns the path of the chat's picture, or `None` when it has none.
     pub fn avatar_url(&self) -> Option<String> {
         avatar_url(&format!("/v1/chats/{}", self.id), &self.avatar)
-    }
-
-    /// Has it been told what this user's own row of the rev `since`, or a later one, says about blocking the other?
-    pub fn knows_block(&self, user: UserId, since: Tick) -> bool {
-        let of = |one: &str| {
-            let (who, rest) = one.split_once(':')?;
-            let (when, _) = rest.split_once(':')?;
-            Some(who == user.to_string() && when.parse().is_ok_and(|when| Tick(when) >= since))
-        };
-        self.blocks.split(' ').any(|one| of(one) == Some(true))
     }
 }
 
 /// A chat, as one of its members sees it.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct ChatView {
-    /// Which chat.
+    /// The chat's id.
     pub id: ChatId,
-    /// Direct or group.
+    /// The kind: direct or group.
     pub kind: ChatKind,
-    /// A group's name.
+    /// The name of a group; absent for a direct chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What a group is about.
+    /// The description of a group; absent when none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where a group's picture is; it changes with the picture.
+    /// The path of a group's picture; it changes with the picture, so that the answer may be cached
+    /// for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
     /// The tick of the chat's last change.
     pub clock: Tick,
-    /// All changes up to here are in SQL, too; `chat.saved` tells when it is further.
+    /// The tick up to which all changes of the chat are in SQL, too; the event `chat.saved`
+    /// raises it.
     pub saved: Tick,
-    /// The newest message.
+    /// The newest message that the caller may see; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_message: Option<Message>,
-    /// Texts of others that I have not read.
+    /// The number of texts of others that the caller has not read.
     pub unread_count: i64,
-    /// How many of them name me; 50 stands for 50 or more.
+    /// The number of unread texts that mention the caller, by name or with all others; 50 stands
+    /// for 50 or more.
     pub unread_mentions: i64,
     /// The other person of a direct chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<Profile>,
-    /// The first five by the time they joined.
+    /// The first five members, by the time they joined.
     pub members: Vec<MemberView>,
-    /// How many are in.
+    /// The number of members.
     pub member_count: i64,
-    /// What is mine in it.
-    pub my: Own,
-    /// How far all the others are.
+    /// The caller's own role and marks.
+    pub my: MyMarks,
+    /// The marks that all other members have reached.
     pub others: OtherMarks,
-    /// How I keep it.
+    /// The caller's own settings of the chat.
     pub preferences: Preferences,
-    /// RFC 3339 in UTC.
+    /// The time of its creation: RFC 3339 in UTC.
     pub created_at: String,
 }
 
-/// My role and marks in a chat.
-#[derive(Clone, Debug, Object)]
-pub struct Own {
-    /// What I may do.
+/// The caller's own role and marks in a chat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object), oai(rename = "Own"))]
+pub struct MyMarks {
+    /// The caller's role, which says what they may do.
     pub role: Role,
-    /// The id of the newest message I have read.
+    /// The id of the newest message that the caller has read.
     pub read: Tick,
-    /// The id of the newest message that reached one of my devices.
+    /// The id of the newest message that reached one of the caller's devices.
     pub delivered: Tick,
 }
 
-/// Up to which message everybody else has come; zero in a chat with nobody else.
-#[derive(Clone, Debug, Object)]
+/// The marks that every other member has reached; zero in a chat without other members.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct OtherMarks {
-    /// All others have read up to here.
+    /// The id of the newest message that all others have read.
     pub read_min: Tick,
-    /// Up to here it reached a device of each.
+    /// The id of the newest message that reached a device of each of the others.
     pub delivered_min: Tick,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_found_by_its_name() {
+        for kind in [ChatKind::Direct, ChatKind::Group] {
+            assert_eq!(ChatKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(ChatKind::parse(""), None);
+    }
 }

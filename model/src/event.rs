@@ -1,305 +1,411 @@
-//! What changed, as a client is told.
+//! The events of the live connection and of sync: changes, as they are sent to clients.
 
-use poem_openapi::{
-    Object, Union,
-    types::{ParseFromJSON, ToJSON},
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, ChatId, ChatView, MemberView, Message, Problem, Profile, SentMessage, Tick, UserId,
 };
 
-use crate::{Account, ChatId, ChatView, MemberView, Message, Problem, Profile, SentMessage, Tick, UserId};
-
-/// A message is new.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A new message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct MessageCreated {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The tick of the change.
     pub clock: Tick,
-    /// Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+    /// On a live connection, the tick of the chat's previous change that the caller was notified
+    /// of. A client whose own clock of the chat is lower has missed changes; they are on their way.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prev: Option<Tick>,
     /// The message.
     pub message: Message,
 }
 
-/// A message was edited, deleted for everyone, or reacted to.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A message that was edited, deleted for everyone, or reacted to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct MessageUpdated {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The tick of the change.
     pub clock: Tick,
-    /// Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+    /// On a live connection, the tick of the chat's previous change that the caller was notified
+    /// of. A client whose own clock of the chat is lower has missed changes; they are on their way.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prev: Option<Tick>,
-    /// As it is now; take it if its `rev` is higher than what you have.
+    /// The message as it is now; it replaces a copy whose `rev` is lower.
     pub message: Message,
 }
 
-/// What I deleted for myself in a chat, all of it so far.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// The messages that the caller deleted for themselves in a chat, all of them so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct MessageRemoved {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
-    /// These messages.
+    /// The ids of the messages that were deleted one by one.
     pub message_ids: Vec<Tick>,
-    /// And all up to this one.
+    /// The id up to which all messages are deleted, when the caller cleared the chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub up_to: Option<Tick>,
 }
 
-/// I am in a chat that I was not in.
-#[derive(Clone, Debug, Object)]
+/// A chat that the caller has become a member of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct ChatCreated {
-    /// Which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The chat's clock.
     pub clock: Tick,
-    /// As I see it.
+    /// The chat, as the caller sees it.
     pub chat: ChatView,
 }
 
-/// A chat that I am in is not as it was: its row, its newest message, my counts or how I keep it.
-#[derive(Clone, Debug, Object)]
+/// A change of one of the caller's chats: of its row, its newest message, the caller's counts or
+/// settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct ChatUpdated {
-    /// Which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The chat's clock.
     pub clock: Tick,
-    /// As I see it.
+    /// The chat, as the caller sees it.
     pub chat: ChatView,
 }
 
-/// I am no longer in a chat, it is gone, or I hid it: then its next message is told without it, and it is to be looked up.
-#[derive(Clone, Debug, Object)]
+/// The end of a chat for the caller: they are no longer a member, it was deleted, or they hid it.
+/// The next message in a hidden chat comes without a `chat.created`: look the chat up then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct ChatRemoved {
-    /// Which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
 }
 
-/// Somebody came or went, got another role, or read on.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A member who joined or left, got another role, or read on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct MemberUpdated {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The tick of the change.
     pub clock: Tick,
-    /// Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+    /// On a live connection, the tick of the chat's previous change that the caller was notified
+    /// of. A client whose own clock of the chat is lower has missed changes; they are on their way.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prev: Option<Tick>,
-    /// Who.
+    /// The user's id.
     pub user_id: UserId,
-    /// As they are now; absent when they are no longer in.
+    /// The member as they are now; absent when they are no longer in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberView>,
 }
 
-/// My account is not as it was.
-#[derive(Clone, Debug, Object)]
+/// A change of the caller's own account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct MeUpdated {
-    /// As it is now.
+    /// The account as it is now.
     pub account: Account,
 }
 
-/// Somebody with whom I share a chat is not as they were.
-#[derive(Clone, Debug, Object)]
+/// A change of a user with whom the caller shares a chat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct UserUpdated {
-    /// As they are now.
+    /// The user as they are now.
     pub user: Profile,
 }
 
-/// Somebody reacted to a message, or took it back.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A reaction that was added to a message, or taken back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct ReactionChanged {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The tick of the change.
     pub clock: Tick,
-    /// The tick of the change before it that I was told of.
+    /// The tick of the chat's previous change that the caller was notified of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prev: Option<Tick>,
-    /// Who.
+    /// The user's id.
     pub user_id: UserId,
-    /// With what.
+    /// The emoji of the reaction.
     pub emoji: String,
-    /// False: they took it back.
+    /// True when the reaction was added, false when it was taken back.
     pub added: bool,
-    /// The message as it is now; take it if its `rev` is higher than what you have.
+    /// The message as it is now; it replaces a copy whose `rev` is lower.
     pub message: Message,
 }
 
-/// Somebody has read on, or received more. Nobody is told in chats of more than 64.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A member who has read on, or received more. In chats of more than 64 members only the caller's
+/// own marks are sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct ReceiptUpdated {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
     /// The tick of the change.
     pub clock: Tick,
-    /// The tick of the change before it that I was told of; absent in larger chats, where only I am told of mine.
+    /// The tick of the chat's previous change that the caller was notified of; absent in larger
+    /// chats, where only the caller's own marks are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prev: Option<Tick>,
-    /// Who.
+    /// The user's id.
     pub user_id: UserId,
-    /// The id of the newest message they have read.
+    /// The id of the newest message that the user has read.
     pub read: Tick,
-    /// The id of the newest message that reached one of their devices.
+    /// The id of the newest message that reached one of the user's devices.
     pub delivered: Tick,
-    /// It is mine: how many texts of others I have not read now.
+    /// The number of texts of others that the caller has not read now; absent unless the marks are
+    /// the caller's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_count: Option<i64>,
 }
 
-/// All changes of a chat up to here are stored for ever.
-#[derive(Clone, Debug, Object)]
+/// The tick up to which all changes of a chat are in SQL, and so stored for ever.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct ChatSaved {
-    /// Which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
-    /// A message is stored if its `rev` is not higher.
+    /// The tick; a message is in SQL when its `rev` is not higher.
     pub clock: Tick,
 }
 
-/// Somebody is writing in a chat.
-#[derive(Clone, Debug, Object)]
+/// A member who is typing in a chat, or has stopped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Typing {
-    /// In which chat.
+    /// The chat's id.
     pub chat_id: ChatId,
-    /// Who.
+    /// The user's id.
     pub user_id: UserId,
-    /// For how long that holds; 0: they stopped.
+    /// The time for which it holds, in milliseconds; 0 when they stopped.
     pub expires_ms: u32,
 }
 
-/// Whether somebody whom I watch is online.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A user whom the caller watches, and who came online or went offline.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct PresenceUpdated {
-    /// Who.
+    /// The user's id.
     pub user_id: UserId,
-    /// They are connected.
+    /// True when they are connected.
     pub online: bool,
-    /// When they last were, RFC 3339 in UTC.
+    /// The time when they were last connected: RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seen_at: Option<String>,
 }
 
 /// The first frame of a connection.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Hello {
-    /// Where to go on from if the connection ends before the first heartbeat.
+    /// The cursor to resume from if the connection ends before the first heartbeat.
     pub cursor: String,
-    /// All that changed since yours comes next on this connection. If not, more than 1,000 changes wait: page `/v1/sync` from your cursor, then take those of
+    /// True when all changes since the client's cursor come next on this connection. Otherwise more
+    /// than 1,000 wait: page through `/v1/sync` from that cursor, then take the cursors of
     /// heartbeats.
     pub resumed: bool,
-    /// A heartbeat comes about as often; after twice that without any frame the connection is dead.
+    /// True when the database does not answer, so that changes since the client's cursor are
+    /// missing. Once it answers they come, or another `hello` that is not `resumed`; until then
+    /// cursors stand still.
+    #[serde(default)]
+    pub partial: bool,
+    /// The time between two heartbeats, in milliseconds; after twice that without any frame the
+    /// connection is dead.
     pub heartbeat_ms: u32,
 }
 
-/// The connection lives.
-#[derive(Clone, Debug, Object)]
+/// A sign that the connection is alive.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Heartbeat {
-    /// All that changed up to here was sent: go on from it.
+    /// The cursor to resume from: all changes up to it were sent.
     pub cursor: String,
+    /// True while changes after the cursor are missing, since the database does not answer.
+    #[serde(default)]
+    pub partial: bool,
 }
 
-/// My session has ended; log in again. The connection closes.
-#[derive(Clone, Debug, Object)]
+/// The end of the caller's session; log in again. The connection closes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct SessionRevoked {
-    /// What to do, in a sentence.
+    /// A sentence that says what to do.
     pub detail: String,
 }
 
-/// This server restarts; the connection closes. Come back after a while, to any other.
-#[derive(Clone, Debug, Object)]
+/// A notice that this server is restarting; the connection closes. Reconnect, to any server, after
+/// the time given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Reconnect {
-    /// When; it is spread over all who are told.
+    /// The time to wait, in milliseconds; clients get different times, so that they do not return
+    /// at once.
     pub after_ms: u32,
 }
 
-/// A command was carried out.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// The answer to a command that was carried out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct Ack {
-    /// That of the command.
-    #[oai(rename = "ref")]
+    /// The `ref` of the command.
+    #[serde(rename = "ref")]
+    #[cfg_attr(feature = "openapi", oai(rename = "ref"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// What was sent.
+    /// The message, when the command sent one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<SentMessage>,
 }
 
-/// A command was refused.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// The answer to a command that was refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct Refused {
-    /// That of the command.
-    #[oai(rename = "ref")]
+    /// The `ref` of the command.
+    #[serde(rename = "ref")]
+    #[cfg_attr(feature = "openapi", oai(rename = "ref"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Why, as the REST call of the same name would answer.
+    /// The problem, as the REST call of the same name would answer.
     pub problem: Problem,
 }
 
-/// Something changed.
-#[derive(Clone, Debug, Union)]
-#[oai(discriminator_name = "type")]
-#[allow(missing_docs, clippy::large_enum_variant)] // each variant's record tells what it is; they are few at a time
+/// An event. The field `type` says which.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Union),
+    oai(discriminator_name = "type")
+)]
+#[serde(tag = "type")]
+// The record of each variant says what it is, and few of them are in memory at a time.
+#[allow(missing_docs, clippy::large_enum_variant)]
 pub enum ServerEvent {
-    #[oai(mapping = "hello")]
+    #[serde(rename = "hello")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "hello"))]
     Hello(Hello),
-    #[oai(mapping = "heartbeat")]
+    #[serde(rename = "heartbeat")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "heartbeat"))]
     Heartbeat(Heartbeat),
-    #[oai(mapping = "message.created")]
+    #[serde(rename = "message.created")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "message.created"))]
     MessageCreated(MessageCreated),
-    #[oai(mapping = "message.updated")]
+    #[serde(rename = "message.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "message.updated"))]
     MessageUpdated(MessageUpdated),
-    #[oai(mapping = "message.removed")]
+    #[serde(rename = "message.removed")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "message.removed"))]
     MessageRemoved(MessageRemoved),
-    #[oai(mapping = "reaction")]
+    #[serde(rename = "reaction")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "reaction"))]
     Reaction(ReactionChanged),
-    #[oai(mapping = "chat.created")]
+    #[serde(rename = "chat.created")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.created"))]
     ChatCreated(ChatCreated),
-    #[oai(mapping = "chat.updated")]
+    #[serde(rename = "chat.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.updated"))]
     ChatUpdated(ChatUpdated),
-    #[oai(mapping = "chat.removed")]
+    #[serde(rename = "chat.removed")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.removed"))]
     ChatRemoved(ChatRemoved),
-    #[oai(mapping = "chat.saved")]
+    #[serde(rename = "chat.saved")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.saved"))]
     ChatSaved(ChatSaved),
-    #[oai(mapping = "member.updated")]
+    #[serde(rename = "member.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "member.updated"))]
     MemberUpdated(MemberUpdated),
-    #[oai(mapping = "receipt.updated")]
+    #[serde(rename = "receipt.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "receipt.updated"))]
     ReceiptUpdated(ReceiptUpdated),
-    #[oai(mapping = "me.updated")]
+    #[serde(rename = "me.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "me.updated"))]
     MeUpdated(MeUpdated),
-    #[oai(mapping = "user.updated")]
+    #[serde(rename = "user.updated")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "user.updated"))]
     UserUpdated(UserUpdated),
-    #[oai(mapping = "typing")]
+    #[serde(rename = "typing")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "typing"))]
     Typing(Typing),
-    #[oai(mapping = "presence")]
+    #[serde(rename = "presence")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "presence"))]
     Presence(PresenceUpdated),
-    #[oai(mapping = "session.revoked")]
+    #[serde(rename = "session.revoked")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "session.revoked"))]
     SessionRevoked(SessionRevoked),
-    #[oai(mapping = "reconnect")]
+    #[serde(rename = "reconnect")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "reconnect"))]
     Reconnect(Reconnect),
-    #[oai(mapping = "ack")]
+    #[serde(rename = "ack")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "ack"))]
     Ack(Ack),
-    #[oai(mapping = "error")]
+    #[serde(rename = "error")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "error"))]
     Error(Refused),
 }
 
 impl std::fmt::Display for ServerEvent {
-    /// Its JSON.
+    /// Writes the event's JSON.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.to_json_string())
+        f.write_str(&serde_json::to_string(self).expect("words, numbers and ids"))
     }
 }
 
 impl ServerEvent {
-    /// The JSON of an event of a chat whose last fields are written already: a message is told as it is stored.
+    /// Returns the JSON of an event of a chat whose last fields, `rest`, are JSON already: a
+    /// message is sent with the bytes that are stored.
     pub fn json(kind: &str, chat: ChatId, clock: Tick, prev: Tick, rest: &str) -> String {
         format!(r#"{{"type":"{kind}","chat_id":"{chat}","clock":{clock},"prev":{prev},{rest}}}"#)
     }
 }
 
 impl std::str::FromStr for ServerEvent {
-    type Err = String;
+    type Err = serde_json::Error;
 
-    /// Reads its JSON.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        Self::parse_from_json(Some(value)).map_err(|error| error.into_message())
+    /// Reads an event's JSON.
+    fn from_str(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
     }
 }

@@ -2,24 +2,25 @@
 
 use std::{fmt, str::FromStr};
 
-use poem_openapi::NewType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// One of 256 partitions, the Redis Cluster hash tag of everything that belongs to a chat, a user or a name.
+/// A number from 0 to 255: the Redis Cluster hash tag of all keys that belong to a chat, a user or
+/// a name.
 ///
-/// It is the last byte of the id, which is random in a UUIDv7 and in a hash.
+/// The partition of an id is its last byte, which is random in a UUIDv7 and in a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition(pub u8);
 
 impl Partition {
-    /// All 256 partitions.
+    /// Returns all 256 partitions, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).map(Self)
     }
 
-    /// The partition of a name, which has no id: the first byte of its SHA-256.
+    /// Returns the partition of a text that has no id, such as a name: the first byte of its
+    /// SHA-256.
     pub fn of_text(text: &str) -> Self {
         Self(Sha256::digest(text)[0])
     }
@@ -34,22 +35,22 @@ impl fmt::Display for Partition {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, NewType)]
-        #[oai(example = false)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(poem_openapi::NewType), oai(example = false))]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id, in order of time (UUIDv7).
+            /// Makes a new id; ids are in order of time (UUIDv7).
             #[allow(clippy::new_without_default)] // an id is made, never defaulted
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
 
-            /// Before all others.
+            /// An id before all others.
             pub const LOWEST: Self = Self(Uuid::nil());
 
-            /// Where its keys live.
+            /// Returns the partition in which the keys of the id live.
             pub fn partition(self) -> Partition {
                 Partition(self.0.as_bytes()[15])
             }
@@ -80,12 +81,14 @@ id! {
     ChatId
 }
 id! {
-    /// A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash need be kept.
+    /// A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash
+    /// need be kept.
     SessionId
 }
 
 impl ChatId {
-    /// The one direct chat of two people: a hash of both ids (UUIDv8), so it is unique by construction and either of them may open it.
+    /// Returns the id of the direct chat of two people, in either order: a hash of both ids
+    /// (UUIDv8), so there is only one such chat, and either of them may open it.
     pub fn direct(a: UserId, b: UserId) -> Self {
         let mut hash = Sha256::new_with_prefix("carrier direct chat");
         hash.update(a.min(b).0);
@@ -94,7 +97,7 @@ impl ChatId {
     }
 }
 
-/// The first 16 bytes of a hash as a UUIDv8 (RFC 9562, section 5.8).
+/// Returns the first 16 bytes of a hash as a UUIDv8 (RFC 9562, section 5.8).
 pub(crate) fn uuid_of_hash(hash: &[u8; 32]) -> Uuid {
     let head = hash.first_chunk().expect("a hash of 32 bytes has 16");
     uuid::Builder::from_custom_bytes(*head).into_uuid()
@@ -110,5 +113,16 @@ mod tests {
         assert_eq!(ChatId::direct(a, b), ChatId::direct(b, a));
         assert_ne!(ChatId::direct(a, b), ChatId::direct(a, c));
         assert_eq!(ChatId::direct(a, b).0.get_version_num(), 8);
+    }
+
+    #[test]
+    fn the_partition_of_an_id_is_its_last_byte_and_that_of_a_text_the_first_of_its_hash() {
+        let id: UserId = "0190a0b0-0000-7000-8000-0000000000a5"
+            .parse()
+            .expect("an id");
+        assert_eq!(id.partition(), Partition(0xa5));
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(Partition::of_text("abc"), Partition(0xba));
+        assert_eq!(Partition::all().count(), 256);
     }
 }

@@ -1,37 +1,55 @@
-//! The plain records of Carrier: ids, the clock, users, sessions, chats, members and messages, with their JSON and their OpenAPI schema.
+//! The plain records of Carrier: ids, the clock, users, sessions, chats, members and messages,
+//! with their JSON and, behind the feature `openapi`, their OpenAPI schemas.
 //!
-//! Nothing here does I/O. Every other crate speaks in these types.
+//! No module here does I/O. Every other crate speaks in these types.
 
+mod block;
 mod chat;
 mod clock;
+mod error;
 mod event;
 mod id;
+mod letters;
 mod member;
+mod mention;
 mod message;
-mod mine;
 mod name;
+mod password;
+mod private;
 mod problem;
+mod problem_code;
+mod quote;
 mod reaction;
 mod search;
 mod session;
 mod user;
 
-pub use chat::{Chat, ChatKind, ChatView, OtherMarks, Own};
+pub use block::Blocks;
+pub use chat::{Chat, ChatKind, ChatView, MyMarks, OtherMarks};
 pub use clock::Tick;
+pub use error::ParseError;
 pub use event::{
-    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated, MemberUpdated, MessageCreated, MessageRemoved,
-    MessageUpdated, PresenceUpdated, ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing, UserUpdated,
+    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated,
+    MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, PresenceUpdated,
+    ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
+    UserUpdated,
 };
 pub use id::{ChatId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
+pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
-    Attachment, Draft, Durability, Extras, MAX_ATTACHMENTS, MAX_BODY, MAX_SUBJECT, Message, MessageKind, Page, Reply, SentMessage, System,
-    SystemEvent,
+    Attachment, Draft, Durability, Extras, MAX_ATTACHMENTS, MAX_BODY, MAX_SUBJECT, Message,
+    MessageKind, Page, Reply, SentMessage, System, SystemEvent,
 };
-pub use mine::{About, MAX_HIDDEN, Mine, OwnChat, Preferences};
-pub use name::{Name, NameKind, fold};
+pub use name::{Name, NameKind, fold, fold_shown};
+pub use password::prepare_password;
+pub use private::{ChatSettings, MAX_BLOCKS, MAX_HIDDEN, Preferences, PrivateKey, PrivateRow};
 pub use problem::{FieldError, Problem};
-pub use reaction::{MAX_REACTIONS, Reaction, Reactors, Stored, reactions_of, split};
+pub use problem_code::{FieldErrorCode, ProblemCode};
+pub use quote::{answered, preview_of, quote};
+pub use reaction::{
+    MAX_REACTIONS, OtherReactor, Reaction, Reactors, StoredMessage, reactions_of, split_record,
+};
 pub use search::{Segment, Terms, indexed};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};

@@ -1,11 +1,17 @@
-//! Unique names: usernames and e-mail addresses, folded once and here.
+//! Unique names: usernames and e-mail addresses; and the names that are shown. Only this module
+//! folds them.
 
 use std::fmt;
 
-/// What a unique name is used for; each kind is a namespace of its own.
+use crate::letters::fold_letters;
+
+/// Characters of a folded name that SQL has room for. A letter may be folded to eighteen.
+const MAX_SHOWN: usize = 192;
+
+/// The kind of a unique name; each is a namespace of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NameKind {
-    /// 3..=32 of `a-z A-Z 0-9 _ . -`.
+    /// A username: 3 to 32 characters of `a-z A-Z 0-9 _ . -`.
     Username,
     /// An e-mail address.
     Email,
@@ -30,18 +36,76 @@ pub struct Name {
 }
 
 impl Name {
-    /// The unique form of `text`.
+    /// Returns the unique form of `text`.
     pub fn new(kind: NameKind, text: &str) -> Self {
-        Self { kind, folded: fold(text) }
+        Self {
+            kind,
+            folded: fold(text),
+        }
     }
 
-    /// Whatever a person typed to log in or to name another: an address has an `@`, a username cannot.
+    /// Returns the name that a person typed to log in or to name another. An address has an `@`; a
+    /// username cannot have one.
     pub fn guess(text: &str) -> Self {
-        Self::new(if text.contains('@') { NameKind::Email } else { NameKind::Username }, text)
+        Self::new(
+            if text.contains('@') {
+                NameKind::Email
+            } else {
+                NameKind::Username
+            },
+            text,
+        )
     }
 }
 
-/// Two names that differ only in case are one name.
+/// Returns the folded text: names that differ only in case, or in white space around them, are one.
 pub fn fold(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+/// Returns a display name, or the beginning of one, in the form in which people are looked for:
+/// names that are the same to those who read are one.
+pub fn fold_shown(text: &str) -> String {
+    let folded = fold_letters(text.trim());
+    folded.chars().take(MAX_SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_in_case_or_outer_white_space_are_one() {
+        for (one, other) in [("Ann", "ann"), (" ann\n", "ANN"), ("ÄNNE", "änne")] {
+            assert_eq!(fold(one), fold(other));
+        }
+        assert_ne!(fold("an n"), fold("ann"));
+    }
+
+    #[test]
+    fn a_display_name_is_folded_as_the_words_of_a_text_are_and_fits_into_sql() {
+        for (one, other) in [
+            (" Zoë\n", "ZOE"),
+            ("Łukasz", "lukasz"),
+            ("İbrahim", "ibrahim"),
+            ("Nora O\u{2019}Brien", "Nora O'Brien"),
+            ("Мар\u{2bc}яна", "Мар'яна"),
+        ] {
+            assert_eq!(fold_shown(one), fold_shown(other));
+        }
+        assert_eq!(fold_shown("Ann  O'Hara %"), "ann  o'hara %");
+        assert_eq!(
+            fold_shown(&"\u{fdfa}".repeat(64)).chars().count(),
+            MAX_SHOWN
+        );
+    }
+
+    #[test]
+    fn an_address_has_an_at_sign_and_a_username_has_none() {
+        assert_eq!(
+            Name::guess("Ann@Example.org"),
+            Name::new(NameKind::Email, "ann@example.org")
+        );
+        assert_eq!(Name::guess("Ann"), Name::new(NameKind::Username, "ann"));
+    }
 }

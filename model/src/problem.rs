@@ -1,35 +1,44 @@
-//! What is told of an error.
+//! The answer to a request that failed.
 
-use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use crate::{FieldErrorCode, ProblemCode};
 
 /// A field that breaks a rule.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct FieldError {
-    /// Which field.
+    /// The name of the field.
     pub field: String,
-    /// A stable word.
-    pub code: String,
-    /// What is wrong, and what would be right.
+    /// The rule that is broken, as a stable word.
+    pub code: FieldErrorCode,
+    /// A sentence that says what is wrong, and what would be right.
     pub detail: String,
 }
 
 /// An error (RFC 9457).
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct Problem {
     /// A URI for the kind of problem.
-    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", oai(rename = "type"))]
     pub kind: String,
-    /// The status in words.
+    /// The HTTP status in words.
     pub title: String,
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// What went wrong, and what would be right.
+    /// A sentence that says what went wrong, and what would be right.
     pub detail: String,
-    /// A stable word to branch on.
-    pub code: String,
+    /// The kind of problem, as a stable word to branch on.
+    pub code: ProblemCode,
     /// The `X-Request-Id` of this answer.
     pub request_id: String,
-    /// The fields that break a rule.
+    /// The fields that break a rule; absent unless the request is invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
 }

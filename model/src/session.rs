@@ -2,19 +2,19 @@
 
 use std::{fmt, str::FromStr};
 
-use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Partition, SessionId, Tick, UserId, id::uuid_of_hash};
+use crate::{ParseError, Partition, SessionId, Tick, UserId, id::uuid_of_hash};
 
 /// A session token: two hex digits of its user's partition, then 256 random bits in hex.
 ///
-/// Only its SHA-256 is ever stored, and it is never printed by `Debug`.
+/// Only its SHA-256 is ever stored, and `Debug` never prints it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A token of these random bits for a user.
+    /// Makes a token of these random bits for a user.
     pub fn new(user: UserId, random: [u8; 32]) -> Self {
         use fmt::Write;
         let mut text = format!("{:02x}", user.partition().0);
@@ -24,17 +24,20 @@ impl Token {
         Self(text)
     }
 
-    /// The partition of the user whose session this is.
+    /// Returns the partition of the user whose session this is.
     pub fn partition(&self) -> Partition {
         Partition(u8::from_str_radix(&self.0[..2], 16).expect("a token is hex digits"))
     }
 
-    /// What is stored of it: SHA-256, in hex.
+    /// Returns what is stored of the token: its SHA-256, in hex.
     pub fn hash(&self) -> String {
-        Sha256::digest(&self.0).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(&self.0)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
-    /// The text that the client holds.
+    /// Returns the text that the client holds.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -46,40 +49,40 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The text is not a token of ours.
-#[derive(Debug, PartialEq, Eq)]
-pub struct NotAToken;
-
 impl FromStr for Token {
-    type Err = NotAToken;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotAToken> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() == 66 && text.bytes().all(hex) { Ok(Self(text.to_owned())) } else { Err(NotAToken) }
+        if text.len() == 66 && text.bytes().all(hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseError("66 hex digits in lower case"))
+        }
     }
 }
 
 /// A session, as Redis holds it.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// SHA-256 of the token, in hex: the name of its key.
+    /// The SHA-256 of the token, in hex, which is part of the name of its key.
     pub hash: String,
-    /// Whose it is.
+    /// The user who logged in.
     pub user: UserId,
-    /// What the client called itself; empty when it did not.
+    /// The name that the client gave itself; empty when it gave none.
     pub device: String,
-    /// When it was opened.
+    /// The tick at which it was opened.
     pub created: Tick,
-    /// When it was last used, to within a minute.
+    /// The tick at which it was last used, to within a minute.
     pub seen: Tick,
-    /// The `password_rev` it was opened with.
+    /// The user's `password_rev` when it was opened.
     pub password_rev: Tick,
-    /// When it ends unless it is used.
+    /// The tick at which it ends unless it is used.
     pub expires: Tick,
 }
 
 impl Session {
-    /// Its id, which tells nothing about the token.
+    /// Returns the session's id, which tells nothing about the token.
     pub fn id(&self) -> SessionId {
         session_id(&self.hash)
     }
@@ -90,25 +93,30 @@ fn session_id(hash: &str) -> SessionId {
 }
 
 /// A session, as its owner sees it.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct SessionView {
-    /// For `DELETE /v1/auth/sessions/{id}`.
+    /// The id, for `DELETE /v1/auth/sessions/{id}`.
     pub id: SessionId,
-    /// What the client called itself at login.
+    /// The name that the client gave itself at login; absent when it gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// True for the session that asks.
+    /// True for the session of the request.
     pub current: bool,
-    /// RFC 3339 in UTC.
+    /// The time of the login: RFC 3339 in UTC.
     pub created_at: String,
-    /// RFC 3339 in UTC, to within a minute.
+    /// The time of its last use, to within a minute: RFC 3339 in UTC.
     pub last_seen_at: String,
-    /// RFC 3339 in UTC; slides with use.
+    /// The time at which it ends unless it is used before: RFC 3339 in UTC.
     pub expires_at: String,
 }
 
 impl SessionView {
-    /// `current` is the hash of the token that asks.
+    /// Makes the view of a session; `current` is the hash of the token of the request.
     pub fn new(session: Session, current: &str) -> Self {
         Self {
             id: session.id(),
@@ -132,8 +140,15 @@ mod tests {
         assert_eq!(token.reveal().parse(), Ok(token.clone()));
         assert_eq!(token.partition(), user.partition());
         assert_eq!(token.hash().len(), 64);
-        for wrong in ["", "zz", &"0".repeat(65), &"0".repeat(67), &"G".repeat(66), &"A".repeat(66)] {
-            assert_eq!(wrong.parse::<Token>(), Err(NotAToken), "{wrong}");
+        for wrong in [
+            "",
+            "zz",
+            &"0".repeat(65),
+            &"0".repeat(67),
+            &"G".repeat(66),
+            &"A".repeat(66),
+        ] {
+            assert!(wrong.parse::<Token>().is_err(), "{wrong}");
         }
         assert_eq!(format!("{token:?}"), "Token(..)");
     }

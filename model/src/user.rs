@@ -1,6 +1,5 @@
 //! A user: the row that is stored, and what is shown of it.
 
-use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
 use crate::{Tick, UserId};
@@ -8,53 +7,70 @@ use crate::{Tick, UserId};
 /// A user's row, as Redis and SQL hold it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// Never changes.
+    /// The user's id, which never changes.
     pub id: UserId,
-    /// As the user writes it; unique when folded.
+    /// The username, as the user writes it; unique when folded.
     pub username: String,
-    /// As the user writes it; unique when folded.
+    /// The e-mail address, as the user writes it; unique when folded.
     pub email: String,
-    /// 1..=64 characters.
+    /// The name that others see: 1 to 64 characters.
     pub display_name: String,
-    /// Empty when there is none.
+    /// A few words about the user; empty when there are none.
     pub bio: String,
     /// The name of their picture: a SHA-256 in hex; empty when they have none.
     pub avatar: String,
-    /// argon2id in PHC form, or the original Carrier's unsalted SHA-256 in hex.
+    /// The hash of the password: argon2id in PHC form, or the original Carrier's unsalted SHA-256
+    /// in hex.
     pub password: String,
-    /// When the password was last set; a session made with an older one is void.
+    /// The tick at which the password was last set; a session that was opened with an older one is
+    /// void.
     pub password_rev: Tick,
-    /// When the account was made.
+    /// The tick at which the account was made.
     pub created: Tick,
-    /// When it was erased, or `NEVER`: then nothing else is left of it.
+    /// The tick at which the account was erased, or `NEVER`; no more than this is left of an
+    /// erased one.
     pub erased: Tick,
+    /// True when other users may find this one by the e-mail address.
+    pub found_by_email: bool,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }
 
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("User").field("id", &self.id).field("username", &self.username).field("rev", &self.rev).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("username", &self.username)
+            .field("rev", &self.rev)
+            .finish_non_exhaustive()
     }
 }
 
-/// My own account.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// The caller's own account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct Account {
-    /// Never changes.
+    /// The user's id, which never changes.
     pub id: UserId,
-    /// Unique whatever its case.
+    /// The username, unique whatever its case.
     pub username: String,
-    /// Unique whatever its case; shown to nobody else.
+    /// The e-mail address, unique whatever its case; no other user sees it.
     pub email: String,
-    /// What others see.
+    /// The name that others see.
     pub display_name: String,
-    /// A few words about me.
+    /// A few words about the caller; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
-    /// Where my picture is; it changes with the picture.
+    /// The path of the picture; it changes with the picture. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// RFC 3339 in UTC.
+    /// True when other users may find this one by the e-mail address.
+    pub found_by_email: bool,
+    /// The time at which the account was made: RFC 3339 in UTC.
     pub created_at: String,
 }
 
@@ -67,26 +83,33 @@ impl From<User> for Account {
             display_name: user.display_name,
             avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
+            found_by_email: user.found_by_email,
             created_at: user.created.rfc3339(),
         }
     }
 }
 
-/// What anybody who is logged in may see of a user.
-#[derive(Clone, Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
+/// A user, as any logged-in user may see them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(skip_serializing_if_is_none)
+)]
 pub struct Profile {
-    /// Never changes.
+    /// The user's id, which never changes.
     pub id: UserId,
-    /// Unique whatever its case.
+    /// The username, unique whatever its case.
     pub username: String,
-    /// What to call them.
+    /// The name to show.
     pub display_name: String,
-    /// A few words about them.
+    /// A few words about the user; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
-    /// Where their picture is; it changes with the picture.
+    /// The path of the picture; it changes with the picture. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// RFC 3339 in UTC.
+    /// The time at which the account was made: RFC 3339 in UTC.
     pub created_at: String,
 }
 
@@ -103,11 +126,50 @@ impl From<User> for Profile {
     }
 }
 
-/// Where the picture of what is at `path` is: with the beginning of its hash, so that it may be kept for ever.
+/// Returns the path of the picture of what is at `path`, with the beginning of its hash, so that it
+/// may be cached for ever; `None` when there is no picture.
 pub(crate) fn avatar_url(path: &str, hash: &str) -> Option<String> {
     Some(format!("{path}/avatar?v={}", hash.get(..12)?))
 }
 
 fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_picture_changes_with_the_picture() {
+        assert_eq!(avatar_url("/v1/users/u", ""), None);
+        assert_eq!(
+            avatar_url("/v1/users/u", &"0123456789abcdef".repeat(4)).as_deref(),
+            Some("/v1/users/u/avatar?v=0123456789ab")
+        );
+    }
+
+    #[test]
+    fn debug_output_has_no_secret() {
+        let user = User {
+            id: UserId::new(),
+            username: "ann".into(),
+            email: "ann@example.org".into(),
+            display_name: "Ann".into(),
+            bio: String::new(),
+            avatar: String::new(),
+            password: "$argon2id$".into(),
+            password_rev: Tick(1),
+            created: Tick(1),
+            erased: Tick::NEVER,
+            found_by_email: false,
+            rev: Tick(1),
+        };
+        let shown = format!("{user:?}");
+        assert!(
+            !shown.contains("argon2id") && !shown.contains("example.org"),
+            "{shown}"
+        );
+        assert_eq!(Profile::from(user).bio, None);
+    }
 }

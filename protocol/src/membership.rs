@@ -1,45 +1,47 @@
-//! Two slots: who is in a chat is known in the chat's slot; that the chat is in their list, in the user's. No script touches both.
+//! A membership over two slots: the chat's slot knows that the user is a member, the user's
+//! slot knows that the chat is in their list. No script touches both.
 //!
-//! An API changes the member's row and then tells the list; whatever it leaves undone, the flusher's heal does, after the row is in SQL. On a cluster
-//! the two slots may be on two nodes, each of which may go back to its own last fsync.
+//! An API changes the member's row and then updates the list; a flusher propagates what an API left
+//! undone, after the row is in SQL. On a cluster the two slots may be on two nodes, and each may go
+//! back to its own last fsync.
 
 use stateright::{Model, Property};
 
-/// What makes it right.
+/// A rule that makes it right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guard {
-    /// A flusher tells the list before it calls the membership clean.
-    HealBeforeSettle,
-    /// A list that is being hydrated has to be read anew when its chats change.
+    /// A flusher updates the list before it calls the membership clean.
+    PropagateBeforeSettle,
+    /// A list that is being hydrated is read anew when its chats change.
     EnlistEndsHydration,
     /// A list takes the later of two changes.
     EnlistTakesTheLater,
-    /// A list is told only what SQL has, or it could be hydrated without it: commit, then heal.
-    CommitBeforeHeal,
+    /// A list gets only what SQL has, or it could be hydrated without it: commit, then propagate.
+    CommitBeforePropagate,
     /// A loaded list is under its own nonce.
-    HydrationFence,
-    /// What was told to a list is safe there before the membership is called clean.
-    HealIsDurable,
+    LoadNeedsNonce,
+    /// A list's update is durable before the membership is called clean.
+    PropagationIsDurable,
 }
 
-/// How much of what happens.
+/// The bounds of the model: how much of each thing happens.
 #[derive(Clone, Debug)]
 pub struct Membership {
-    /// How often the user is added or removed.
+    /// The number of times that the user is added or removed.
     pub changes: u8,
-    /// APIs that do so.
+    /// The number of APIs that do so.
     pub apis: usize,
-    /// Flushers of the chat.
+    /// The number of flushers of the chat.
     pub flushers: usize,
-    /// Who hydrates the user.
+    /// The number of APIs or flushers that hydrate the user.
     pub hydrators: usize,
-    /// How often the user's node goes back to what was on its disk.
+    /// The number of times that the user's node goes back to what was on its disk.
     pub power_cuts: u8,
-    /// What is left out.
+    /// The guard that is left out.
     pub without: Option<Guard>,
 }
 
-/// The user in the chat, as of a tick; odd changes add them, even ones remove them.
+/// The membership of the user at a tick; odd changes add them, even ones remove them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Member {
     rev: u8,
@@ -54,7 +56,7 @@ struct HotChat {
     unlisted: u8,
 }
 
-/// The user's slot.
+/// The content of the user's slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct HotUser {
     /// The list's entry of the chat, while the user is resident.
@@ -67,7 +69,7 @@ enum Flusher {
     Idle,
     Snapshot(Member, bool),
     Committed(Member, bool),
-    Healed(Member, bool),
+    Propagated(Member, bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,23 +79,23 @@ enum Hydrator {
     Read(u8, Member),
 }
 
-/// One moment.
+/// A state of the whole model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     chat: Option<HotChat>,
     user: HotUser,
-    /// What the user's node has on its disk.
+    /// The content of the disk of the user's node.
     disk: Option<HotUser>,
     sql: Member,
     changes: u8,
-    /// What each API has yet to tell the list.
+    /// The change with which each API has yet to update the list.
     apis: Vec<Option<Member>>,
     flushers: Vec<Flusher>,
     hydrators: Vec<Hydrator>,
     cuts: u8,
 }
 
-/// One step.
+/// A step of one actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "their names are what they are")]
 pub enum Step {
@@ -108,7 +110,7 @@ pub enum Step {
     PowerCut,
     Snapshots(usize),
     Commits(usize),
-    Heals(usize),
+    Propagates(usize),
     Settles(usize),
     FlusherCrashes(usize),
     Begins(usize),
@@ -124,7 +126,9 @@ impl Membership {
 
     fn enlist(&self, user: &mut HotUser, member: Member) {
         match &mut user.list {
-            Some(known) if known.rev < member.rev || self.lacks(Guard::EnlistTakesTheLater) => *known = member,
+            Some(known) if known.rev < member.rev || self.lacks(Guard::EnlistTakesTheLater) => {
+                *known = member
+            }
             Some(_) => {}
             None if self.lacks(Guard::EnlistEndsHydration) => {}
             None => user.hydrating = 0,
@@ -136,8 +140,13 @@ impl Membership {
             Hydrator::Begun(nonce) | Hydrator::Read(nonce, _) => *nonce,
             Hydrator::Idle => 0,
         });
-        let used: Vec<u8> = hydrators.chain([state.user.hydrating]).chain(state.disk.iter().map(|disk| disk.hydrating)).collect();
-        (1..).find(|nonce| !used.contains(nonce)).expect("there is always another number")
+        let used: Vec<u8> = hydrators
+            .chain([state.user.hydrating])
+            .chain(state.disk.iter().map(|disk| disk.hydrating))
+            .collect();
+        (1..)
+            .find(|nonce| !used.contains(nonce))
+            .expect("there is always another number")
     }
 }
 
@@ -146,7 +155,10 @@ impl Model for Membership {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let user = HotUser { list: Some(Member::default()), hydrating: 0 };
+        let user = HotUser {
+            list: Some(Member::default()),
+            hydrating: 0,
+        };
         vec![State {
             chat: Some(HotChat::default()),
             disk: (self.power_cuts > 0).then(|| user.clone()),
@@ -163,7 +175,9 @@ impl Model for Membership {
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
         for (at, api) in state.apis.iter().enumerate() {
             match api {
-                None if state.chat.is_some() && state.changes < self.changes => steps.push(Step::Changes(at)),
+                None if state.chat.is_some() && state.changes < self.changes => {
+                    steps.push(Step::Changes(at))
+                }
                 None => {}
                 Some(_) => steps.extend([Step::Enlists(at), Step::ApiCrashes(at)]),
             }
@@ -184,21 +198,32 @@ impl Model for Membership {
         }
         for (at, flusher) in state.flushers.iter().enumerate() {
             match flusher {
-                Flusher::Idle if state.chat.as_ref().is_some_and(|chat| chat.dirty != 0 || chat.unlisted != 0) => {
+                Flusher::Idle
+                    if state
+                        .chat
+                        .as_ref()
+                        .is_some_and(|chat| chat.dirty != 0 || chat.unlisted != 0) =>
+                {
                     steps.push(Step::Snapshots(at));
                 }
                 Flusher::Idle => continue,
-                Flusher::Snapshot(..) if self.lacks(Guard::CommitBeforeHeal) => steps.push(Step::Heals(at)),
+                Flusher::Snapshot(..) if self.lacks(Guard::CommitBeforePropagate) => {
+                    steps.push(Step::Propagates(at))
+                }
                 Flusher::Snapshot(..) => steps.push(Step::Commits(at)),
-                Flusher::Committed(..) if self.lacks(Guard::CommitBeforeHeal) => steps.push(Step::Settles(at)),
+                Flusher::Committed(..) if self.lacks(Guard::CommitBeforePropagate) => {
+                    steps.push(Step::Settles(at))
+                }
                 Flusher::Committed(..) => {
-                    steps.push(Step::Heals(at));
-                    if self.lacks(Guard::HealBeforeSettle) {
+                    steps.push(Step::Propagates(at));
+                    if self.lacks(Guard::PropagateBeforeSettle) {
                         steps.push(Step::Settles(at));
                     }
                 }
-                Flusher::Healed(..) if self.lacks(Guard::CommitBeforeHeal) => steps.push(Step::Commits(at)),
-                Flusher::Healed(..) => steps.push(Step::Settles(at)),
+                Flusher::Propagated(..) if self.lacks(Guard::CommitBeforePropagate) => {
+                    steps.push(Step::Commits(at))
+                }
+                Flusher::Propagated(..) => steps.push(Step::Settles(at)),
             }
             if *flusher != Flusher::Idle {
                 steps.push(Step::FlusherCrashes(at));
@@ -206,7 +231,9 @@ impl Model for Membership {
         }
         for (at, hydrator) in state.hydrators.iter().enumerate() {
             match hydrator {
-                Hydrator::Idle if state.user.list.is_none() && state.user.hydrating == 0 => steps.push(Step::Begins(at)),
+                Hydrator::Idle if state.user.list.is_none() && state.user.hydrating == 0 => {
+                    steps.push(Step::Begins(at))
+                }
                 Hydrator::Idle => {}
                 Hydrator::Begun(_) => steps.extend([Step::Reads(at), Step::HydratorCrashes(at)]),
                 Hydrator::Read(..) => steps.extend([Step::Loads(at), Step::HydratorCrashes(at)]),
@@ -220,7 +247,10 @@ impl Model for Membership {
             Step::Changes(at) => {
                 let chat = state.chat.as_mut()?;
                 state.changes += 1;
-                chat.member = Member { rev: chat.member.rev + 1, is_in: !chat.member.is_in };
+                chat.member = Member {
+                    rev: chat.member.rev + 1,
+                    is_in: !chat.member.is_in,
+                };
                 (chat.dirty, chat.unlisted) = (chat.member.rev, chat.member.rev);
                 state.apis[at] = Some(chat.member);
             }
@@ -230,7 +260,13 @@ impl Model for Membership {
             }
             Step::ApiCrashes(at) => state.apis[at] = None,
             Step::ChatIsEvicted => state.chat = None,
-            Step::ChatIsLoaded => state.chat = Some(HotChat { member: state.sql, dirty: 0, unlisted: 0 }),
+            Step::ChatIsLoaded => {
+                state.chat = Some(HotChat {
+                    member: state.sql,
+                    dirty: 0,
+                    unlisted: 0,
+                })
+            }
             Step::UserIsEvicted => state.user = HotUser::default(),
             Step::LeaseEnds => state.user.hydrating = 0,
             Step::Fsync => state.disk = Some(state.user.clone()),
@@ -243,9 +279,13 @@ impl Model for Membership {
                 if state.cuts == 0 {
                     state.disk = None;
                 }
-                // Who waits for that node to be safe waits in vain, and begins anew.
-                for flusher in state.flushers.iter_mut().filter(|flusher| matches!(flusher, Flusher::Healed(..))) {
-                    if !self.lacks(Guard::HealIsDurable) {
+                // A flusher that waits for that node's disk waits in vain, and begins anew.
+                for flusher in state
+                    .flushers
+                    .iter_mut()
+                    .filter(|flusher| matches!(flusher, Flusher::Propagated(..)))
+                {
+                    if !self.lacks(Guard::PropagationIsDurable) {
                         *flusher = Flusher::Idle;
                     }
                 }
@@ -255,23 +295,35 @@ impl Model for Membership {
                 state.flushers[at] = Flusher::Snapshot(chat.member, chat.unlisted != 0);
             }
             Step::Commits(at) => {
-                let (Flusher::Snapshot(member, unlisted) | Flusher::Healed(member, unlisted)) = before.flushers[at] else { return None };
+                let (Flusher::Snapshot(member, unlisted) | Flusher::Propagated(member, unlisted)) =
+                    before.flushers[at]
+                else {
+                    return None;
+                };
                 if state.sql.rev < member.rev {
                     state.sql = member;
                 }
                 state.flushers[at] = Flusher::Committed(member, unlisted);
             }
-            Step::Heals(at) => {
-                let (Flusher::Snapshot(member, unlisted) | Flusher::Committed(member, unlisted)) = before.flushers[at] else { return None };
+            Step::Propagates(at) => {
+                let (Flusher::Snapshot(member, unlisted) | Flusher::Committed(member, unlisted)) =
+                    before.flushers[at]
+                else {
+                    return None;
+                };
                 if unlisted {
                     self.enlist(&mut state.user, member);
                 }
-                state.flushers[at] = Flusher::Healed(member, unlisted);
+                state.flushers[at] = Flusher::Propagated(member, unlisted);
             }
             Step::Settles(at) => {
-                let (Flusher::Healed(member, unlisted) | Flusher::Committed(member, unlisted)) = before.flushers[at] else { return None };
-                if state.disk.is_some() && !self.lacks(Guard::HealIsDurable) {
-                    state.disk = Some(state.user.clone()); // it waited for this fsync
+                let (Flusher::Propagated(member, unlisted) | Flusher::Committed(member, unlisted)) =
+                    before.flushers[at]
+                else {
+                    return None;
+                };
+                if state.disk.is_some() && !self.lacks(Guard::PropagationIsDurable) {
+                    state.disk = Some(state.user.clone()); // the wait ended with this fsync
                 }
                 if let Some(chat) = state.chat.as_mut() {
                     if chat.dirty == member.rev {
@@ -290,14 +342,23 @@ impl Model for Membership {
                 state.hydrators[at] = Hydrator::Begun(nonce);
             }
             Step::Reads(at) => {
-                let Hydrator::Begun(nonce) = state.hydrators[at] else { return None };
+                let Hydrator::Begun(nonce) = state.hydrators[at] else {
+                    return None;
+                };
                 state.hydrators[at] = Hydrator::Read(nonce, state.sql);
             }
             Step::Loads(at) => {
-                let Hydrator::Read(nonce, member) = state.hydrators[at] else { return None };
+                let Hydrator::Read(nonce, member) = state.hydrators[at] else {
+                    return None;
+                };
                 state.hydrators[at] = Hydrator::Idle;
-                if state.user.list.is_none() && (state.user.hydrating == nonce || self.lacks(Guard::HydrationFence)) {
-                    state.user = HotUser { list: Some(member), hydrating: 0 };
+                if state.user.list.is_none()
+                    && (state.user.hydrating == nonce || self.lacks(Guard::LoadNeedsNonce))
+                {
+                    state.user = HotUser {
+                        list: Some(member),
+                        hydrating: 0,
+                    };
                 }
             }
             Step::HydratorCrashes(at) => state.hydrators[at] = Hydrator::Idle,
@@ -307,16 +368,36 @@ impl Model for Membership {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("a list agrees with every membership that is clean", |_: &Self, state: &State| {
-                let (newest, unlisted) = state.chat.as_ref().map_or((state.sql, 0), |chat| (chat.member, chat.unlisted));
-                unlisted != 0 || state.user.list.is_none_or(|listed| listed == newest)
-            }),
-            Property::always("SQL has every membership that is clean", |_, state: &State| {
-                state.chat.as_ref().is_none_or(|chat| chat.dirty != 0 || chat.member == state.sql)
-            }),
-            Property::sometimes("a list is hydrated with a change that it was never told of", |model: &Self, state: &State| {
-                state.changes == model.changes && state.user.list.is_some_and(|listed| listed.rev == model.changes) && state.chat.is_none()
-            }),
+            Property::always(
+                "a list agrees with every membership that is clean",
+                |_: &Self, state: &State| {
+                    let (newest, unlisted) = state
+                        .chat
+                        .as_ref()
+                        .map_or((state.sql, 0), |chat| (chat.member, chat.unlisted));
+                    unlisted != 0 || state.user.list.is_none_or(|listed| listed == newest)
+                },
+            ),
+            Property::always(
+                "SQL has every membership that is clean",
+                |_, state: &State| {
+                    state
+                        .chat
+                        .as_ref()
+                        .is_none_or(|chat| chat.dirty != 0 || chat.member == state.sql)
+                },
+            ),
+            Property::sometimes(
+                "a list is hydrated with a change that no API or flusher brought to it",
+                |model: &Self, state: &State| {
+                    state.changes == model.changes
+                        && state
+                            .user
+                            .list
+                            .is_some_and(|listed| listed.rev == model.changes)
+                        && state.chat.is_none()
+                },
+            ),
         ]
     }
 }

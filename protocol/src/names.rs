@@ -1,11 +1,13 @@
-//! One name, and two who want it.
+//! A name, and two users who want it.
 //!
-//! A name is somebody's if their newest row has it. To use it, they note that they want it, claim it, look in SQL whether another has it, and
-//! change their row; the flush of that row releases the claim. Claims are in slots of their own, so on a cluster each may go back to its own last fsync.
+//! A name belongs to the user whose newest row has it. To take a name, an API notes that the user
+//! wants it, claims it, looks in SQL whether another user has it, and changes the row; the flush of
+//! that row releases the claim. Claims are in slots of their own, so on a cluster each claim may go
+//! back to its own last fsync.
 
 use stateright::{Model, Property};
 
-/// What makes it right.
+/// A rule that makes it right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guard {
     /// A claim in the way is respected.
@@ -14,10 +16,10 @@ pub enum Guard {
     SqlIsAsked,
     /// The row changes only while the name is wanted under the same nonce.
     RowNeedsWant,
-    /// A claim is taken over only from one who does not stand by it.
+    /// A claim is taken over only from a user who has abandoned it.
     OwnerIsAsked,
-    /// Who does not stand by a claim can no longer come to use it.
-    DisownTakesWant,
+    /// An owner who is found to have abandoned a claim can no longer use it.
+    AbandonmentTakesWant,
     /// A claim is released only by the nonce that was saved.
     ReleasedByOwnerOnly,
     /// A claim is released only after its owner's row is in SQL.
@@ -26,14 +28,14 @@ pub enum Guard {
     ClaimIsDurable,
 }
 
-/// How much of what happens.
+/// The bounds of the model: how much of each thing happens.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// How often somebody tries to take the name, in all.
+    /// The number of tries to take the name, in all.
     pub tries: u8,
-    /// How often the claim's node goes back to what was on its disk.
+    /// The number of times that the claim's node goes back to what was on its disk.
     pub power_cuts: u8,
-    /// What is left out.
+    /// The guard that is left out.
     pub without: Option<Guard>,
 }
 
@@ -52,7 +54,7 @@ struct Want {
     old: bool,
 }
 
-/// A user's row in Redis, while they are resident.
+/// A user's row in Redis, while the user is resident.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct HotUser {
     has: bool,
@@ -76,10 +78,10 @@ enum Taker {
     Wanted(u8),
     /// Another's old claim is in the way.
     InTheWay(u8, Claim),
-    /// It may be taken over.
+    /// The claim in the way may be taken over.
     Free(u8, Claim),
     Claimed(u8),
-    /// SQL said so of the other.
+    /// SQL says whether the other user has the name.
     Asked(u8, bool),
     Checked(u8),
 }
@@ -92,11 +94,11 @@ enum Flusher {
     Released(SqlUser, Vec<u8>),
 }
 
-/// One moment.
+/// A state of the whole model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     claim: Option<Claim>,
-    /// What the claim's node has on its disk.
+    /// The content of the disk of the claim's node.
     disk: Option<Option<Claim>>,
     cuts: u8,
     users: [Option<HotUser>; USERS],
@@ -107,7 +109,7 @@ pub struct State {
     had: [bool; USERS],
 }
 
-/// One step; the number is whose.
+/// A step; the number is the user's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "their names are what they are")]
 pub enum Step {
@@ -141,11 +143,16 @@ impl Names {
 
 impl State {
     fn has(&self, user: usize) -> bool {
-        self.users[user].as_ref().map_or(self.sql[user].has, |row| row.has)
+        self.users[user]
+            .as_ref()
+            .map_or(self.sql[user].has, |row| row.has)
     }
 
     fn release(&mut self, owner: usize, nonce: u8) {
-        if self.claim.is_some_and(|claim| claim.owner == owner && claim.nonce == nonce) {
+        if self
+            .claim
+            .is_some_and(|claim| claim.owner == owner && claim.nonce == nonce)
+        {
             self.claim = None;
         }
     }
@@ -156,12 +163,12 @@ impl Model for Names {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let nobody = || Some(HotUser::default());
+        let nameless = || Some(HotUser::default());
         vec![State {
             claim: None,
             disk: (self.power_cuts > 0).then_some(None),
             cuts: self.power_cuts,
-            users: [nobody(), nobody()],
+            users: [nameless(), nameless()],
             sql: Default::default(),
             takers: [Taker::Idle; USERS],
             flushers: [Flusher::Idle, Flusher::Idle],
@@ -174,7 +181,9 @@ impl Model for Names {
         for user in 0..USERS {
             let hot = state.users[user].as_ref();
             match state.takers[user] {
-                Taker::Idle if hot.is_some_and(|row| !row.has) && state.tries < self.tries => steps.push(Step::Wants(user)),
+                Taker::Idle if hot.is_some_and(|row| !row.has) && state.tries < self.tries => {
+                    steps.push(Step::Wants(user))
+                }
                 Taker::Idle => {}
                 Taker::Wanted(_) => steps.push(Step::Claims(user)),
                 Taker::InTheWay(..) => steps.push(Step::AsksOwner(user)),
@@ -190,13 +199,21 @@ impl Model for Names {
                 steps.push(Step::GivesUp(user));
             }
             match &state.flushers[user] {
-                Flusher::Idle if hot.is_some_and(|row| row.dirty) => steps.push(Step::Snapshots(user)),
+                Flusher::Idle if hot.is_some_and(|row| row.dirty) => {
+                    steps.push(Step::Snapshots(user))
+                }
                 Flusher::Idle => {}
-                Flusher::Snapshot(..) if self.lacks(Guard::CommitBeforeRelease) => steps.push(Step::Releases(user)),
+                Flusher::Snapshot(..) if self.lacks(Guard::CommitBeforeRelease) => {
+                    steps.push(Step::Releases(user))
+                }
                 Flusher::Snapshot(..) => steps.push(Step::Commits(user)),
-                Flusher::Committed(..) if self.lacks(Guard::CommitBeforeRelease) => steps.push(Step::Settles(user)),
+                Flusher::Committed(..) if self.lacks(Guard::CommitBeforeRelease) => {
+                    steps.push(Step::Settles(user))
+                }
                 Flusher::Committed(..) => steps.push(Step::Releases(user)),
-                Flusher::Released(..) if self.lacks(Guard::CommitBeforeRelease) => steps.push(Step::Commits(user)),
+                Flusher::Released(..) if self.lacks(Guard::CommitBeforeRelease) => {
+                    steps.push(Step::Commits(user))
+                }
                 Flusher::Released(..) => steps.push(Step::Settles(user)),
             }
             if state.flushers[user] != Flusher::Idle {
@@ -229,8 +246,14 @@ impl Model for Names {
                 state.takers[user] = Taker::Wanted(nonce);
             }
             Step::Claims(user) => {
-                let Taker::Wanted(nonce) = state.takers[user] else { return None };
-                let mine = Claim { owner: user, nonce, old: false };
+                let Taker::Wanted(nonce) = state.takers[user] else {
+                    return None;
+                };
+                let mine = Claim {
+                    owner: user,
+                    nonce,
+                    old: false,
+                };
                 state.takers[user] = match state.claim {
                     Some(found) if found.owner != user && !self.lacks(Guard::ClaimIsExclusive) => {
                         if found.old {
@@ -247,7 +270,9 @@ impl Model for Names {
                 };
             }
             Step::AsksOwner(user) => {
-                let Taker::InTheWay(nonce, found) = state.takers[user] else { return None };
+                let Taker::InTheWay(nonce, found) = state.takers[user] else {
+                    return None;
+                };
                 let stands = match state.users[found.owner].as_mut() {
                     _ if self.lacks(Guard::OwnerIsAsked) => false,
                     None => false,
@@ -255,7 +280,7 @@ impl Model for Names {
                     Some(row) => match row.want {
                         Some(want) if want.nonce == found.nonce && !want.old => true,
                         Some(want) if want.nonce == found.nonce => {
-                            if !self.lacks(Guard::DisownTakesWant) {
+                            if !self.lacks(Guard::AbandonmentTakesWant) {
                                 row.want = None;
                             }
                             false
@@ -263,29 +288,49 @@ impl Model for Names {
                         _ => false,
                     },
                 };
-                state.takers[user] = if stands { Taker::Idle } else { Taker::Free(nonce, found) };
+                state.takers[user] = if stands {
+                    Taker::Idle
+                } else {
+                    Taker::Free(nonce, found)
+                };
             }
             Step::TakesOver(user) => {
-                let Taker::Free(nonce, found) = state.takers[user] else { return None };
-                // Compare and set; age is not a part of a claim, only ours of it.
-                let same = state.claim.is_some_and(|claim| claim.owner == found.owner && claim.nonce == found.nonce);
+                let Taker::Free(nonce, found) = state.takers[user] else {
+                    return None;
+                };
+                // Compare and set. A claim's age is not a part of it, but an observation.
+                let same = state
+                    .claim
+                    .is_some_and(|claim| claim.owner == found.owner && claim.nonce == found.nonce);
                 state.takers[user] = if same {
-                    state.claim = Some(Claim { owner: user, nonce, old: false });
+                    state.claim = Some(Claim {
+                        owner: user,
+                        nonce,
+                        old: false,
+                    });
                     Taker::Claimed(nonce)
                 } else {
                     Taker::Wanted(nonce)
                 };
             }
             Step::AsksSql(user) => {
-                let Taker::Claimed(nonce) = state.takers[user] else { return None };
+                let Taker::Claimed(nonce) = state.takers[user] else {
+                    return None;
+                };
                 if state.disk.is_some() && !self.lacks(Guard::ClaimIsDurable) {
-                    state.disk = Some(state.claim); // it waits for this fsync
+                    state.disk = Some(state.claim); // the wait ends with this fsync
                 }
                 let asked = Taker::Asked(nonce, state.sql[1 - user].has);
-                state.takers[user] = if self.lacks(Guard::SqlIsAsked) { Taker::Checked(nonce) } else { asked };
+                state.takers[user] = if self.lacks(Guard::SqlIsAsked) {
+                    Taker::Checked(nonce)
+                } else {
+                    asked
+                };
             }
             Step::AsksOther(user) => {
-                let Taker::Asked(nonce, listed) = state.takers[user] else { return None };
+                let Taker::Asked(nonce, listed) = state.takers[user] else {
+                    return None;
+                };
                 state.takers[user] = if listed && state.has(1 - user) {
                     state.release(user, nonce);
                     Taker::Idle
@@ -294,10 +339,16 @@ impl Model for Names {
                 };
             }
             Step::ChangesRow(user) => {
-                let Taker::Checked(nonce) = state.takers[user] else { return None };
+                let Taker::Checked(nonce) = state.takers[user] else {
+                    return None;
+                };
                 state.takers[user] = Taker::Idle;
-                let Some(row) = state.users[user].as_mut() else { return Some(state) };
-                if row.want.is_none_or(|want| want.nonce != nonce) && !self.lacks(Guard::RowNeedsWant) {
+                let Some(row) = state.users[user].as_mut() else {
+                    return Some(state);
+                };
+                if row.want.is_none_or(|want| want.nonce != nonce)
+                    && !self.lacks(Guard::RowNeedsWant)
+                {
                     return Some(state);
                 }
                 (row.has, row.rev, row.dirty, row.want) = (true, row.rev + 1, true, None);
@@ -311,17 +362,31 @@ impl Model for Names {
             }
             Step::Snapshots(user) => {
                 let row = state.users[user].as_ref()?;
-                state.flushers[user] = Flusher::Snapshot(SqlUser { has: row.has, rev: row.rev }, row.claims.clone());
+                state.flushers[user] = Flusher::Snapshot(
+                    SqlUser {
+                        has: row.has,
+                        rev: row.rev,
+                    },
+                    row.claims.clone(),
+                );
             }
             Step::Commits(user) => {
-                let (Flusher::Snapshot(row, claims) | Flusher::Released(row, claims)) = before.flushers[user].clone() else { return None };
+                let (Flusher::Snapshot(row, claims) | Flusher::Released(row, claims)) =
+                    before.flushers[user].clone()
+                else {
+                    return None;
+                };
                 if state.sql[user].rev < row.rev {
                     state.sql[user] = row;
                 }
                 state.flushers[user] = Flusher::Committed(row, claims);
             }
             Step::Releases(user) => {
-                let (Flusher::Committed(row, claims) | Flusher::Snapshot(row, claims)) = before.flushers[user].clone() else { return None };
+                let (Flusher::Committed(row, claims) | Flusher::Snapshot(row, claims)) =
+                    before.flushers[user].clone()
+                else {
+                    return None;
+                };
                 for nonce in &claims {
                     if self.lacks(Guard::ReleasedByOwnerOnly) {
                         state.claim = None;
@@ -331,7 +396,11 @@ impl Model for Names {
                 state.flushers[user] = Flusher::Released(row, claims);
             }
             Step::Settles(user) => {
-                let (Flusher::Released(row, claims) | Flusher::Committed(row, claims)) = before.flushers[user].clone() else { return None };
+                let (Flusher::Released(row, claims) | Flusher::Committed(row, claims)) =
+                    before.flushers[user].clone()
+                else {
+                    return None;
+                };
                 state.flushers[user] = Flusher::Idle;
                 if let Some(hot) = state.users[user].as_mut() {
                     if hot.claims.starts_with(&claims) {
@@ -346,7 +415,11 @@ impl Model for Names {
             Step::Evicted(user) => state.users[user] = None,
             Step::Loaded(user) => {
                 let SqlUser { has, rev } = state.sql[user];
-                state.users[user] = Some(HotUser { has, rev, ..HotUser::default() });
+                state.users[user] = Some(HotUser {
+                    has,
+                    rev,
+                    ..HotUser::default()
+                });
             }
             Step::ClaimGetsOld => state.claim.as_mut()?.old = true,
             Step::WantGetsOld(user) => state.users[user].as_mut()?.want.as_mut()?.old = true,
@@ -357,8 +430,12 @@ impl Model for Names {
                 }
                 state.cuts -= 1;
                 state.claim = state.disk?;
-                // Whoever waited for the claim to be safe waited in vain.
-                for taker in state.takers.iter_mut().filter(|taker| matches!(taker, Taker::Claimed(_))) {
+                // An API that waited for the claim to be durable waited in vain.
+                for taker in state
+                    .takers
+                    .iter_mut()
+                    .filter(|taker| matches!(taker, Taker::Claimed(_)))
+                {
                     if !self.lacks(Guard::ClaimIsDurable) {
                         *taker = Taker::Idle;
                     }
@@ -373,10 +450,18 @@ impl Model for Names {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("a name is one user's at the most", |_: &Self, state: &State| !(state.has(0) && state.has(1))),
-            Property::sometimes("both have had it", |_, state: &State| state.had == [true; USERS]),
+            Property::always(
+                "a name is one user's at the most",
+                |_: &Self, state: &State| !(state.has(0) && state.has(1)),
+            ),
+            Property::sometimes("both have had it", |_, state: &State| {
+                state.had == [true; USERS]
+            }),
             Property::sometimes("an abandoned claim is taken over", |_, state: &State| {
-                state.had[1] && !state.had[0] && state.tries > 1 && state.claim.is_some_and(|claim| claim.owner == 1)
+                state.had[1]
+                    && !state.had[0]
+                    && state.tries > 1
+                    && state.claim.is_some_and(|claim| claim.owner == 1)
             }),
         ]
     }

@@ -11,7 +11,9 @@ use std::{
 
 use crate::eventually;
 
-/// Reads words from its standard input. Its end (we are gone, be it by kill -9, or the keeper was dropped) is the end of the child and its folder.
+/// The shell script that holds a child. It reads words from its standard input, whose end (this
+/// process is gone, be it by kill -9, or the keeper was dropped) is the end of the child and its
+/// folder.
 const WATCHDOG: &str = r#"
 dir=$1; shift; pid=
 while read -r word; do
@@ -26,7 +28,7 @@ mountpoint -q "$dir/disk" && umount -l "$dir/disk"
 rm -rf "$dir"
 "#;
 
-/// One child process in a folder of its own, and the watchdog that holds both.
+/// A child process in a folder of its own, and the watchdog that holds both.
 pub struct Keeper {
     name: String,
     folder: PathBuf,
@@ -40,9 +42,12 @@ struct Watchdog {
 }
 
 impl Keeper {
-    /// A new empty folder.
+    /// Makes a new empty folder.
     pub fn folder(name: &str) -> PathBuf {
-        let folder = tempfile::Builder::new().prefix(&format!("carrier-{name}-")).tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("carrier-{name}-"))
+            .tempdir()
+            .expect("a temporary folder");
         folder.keep() // its watchdog removes it
     }
 
@@ -60,10 +65,18 @@ impl Keeper {
             .spawn()
             .expect("sh starts");
         let answers = BufReader::new(shell.stdout.take().expect("it is piped"));
-        Self { name: name.to_owned(), folder, watchdog: Mutex::new(Watchdog { shell, answers, pid: None }) }
+        Self {
+            name: name.to_owned(),
+            folder,
+            watchdog: Mutex::new(Watchdog {
+                shell,
+                answers,
+                pid: None,
+            }),
+        }
     }
 
-    /// Starts the child, again if it was started before.
+    /// Starts the child, again if it was started before; panics when it runs already.
     pub fn start(&self) {
         let mut watchdog = self.lock();
         assert_eq!(watchdog.pid, None, "{} runs already", self.name);
@@ -85,50 +98,76 @@ impl Keeper {
         }
     }
 
-    /// Tells the child to stop and waits until it has; its exit code.
+    /// Sends SIGTERM and waits until the child has ended; returns its exit code.
     pub async fn stop(&self, patience: Duration) -> u32 {
         self.signal("TERM");
-        eventually(patience, &format!("{} has stopped; it said:\n{}", self.name, self.log()), async || !self.is_alive()).await;
+        eventually(
+            patience,
+            &format!("{} has stopped; it said:\n{}", self.name, self.log()),
+            async || !self.is_alive(),
+        )
+        .await;
         self.code()
     }
 
-    /// The exit code of a child that has ended by itself.
+    /// Returns the exit code of a child that has ended by itself.
     pub fn code(&self) -> u32 {
         let mut watchdog = self.lock();
         watchdog.pid = None;
         watchdog.ask("reap")
     }
 
-    /// Does it run?
+    /// Returns the id of the child's process.
+    ///
+    /// # Panics
+    /// A child that does not run panics.
+    pub fn pid(&self) -> u32 {
+        self.lock().pid.expect("it runs")
+    }
+
+    /// True while the child runs.
     pub fn is_alive(&self) -> bool {
-        let Some(pid) = self.lock().pid else { return false };
-        // After the name in brackets comes the state. Z: it has ended, and is not reaped yet.
+        let Some(pid) = self.lock().pid else {
+            return false;
+        };
+        // After the name in brackets comes the state. Z: the process has ended, and is not reaped
+        // yet.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
     }
 
-    /// All that the child has printed since it was started last.
+    /// Returns the output of the child since it was started last.
     pub fn log(&self) -> String {
-        std::fs::read(self.path("log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        std::fs::read(self.path("log"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
-    /// Waits until `ready`; panics with the child's own words when it ends before.
+    /// Waits until `ready`; panics with the child's own output when it ends before.
     pub async fn wait(&self, patience: Duration, mut ready: impl AsyncFnMut() -> bool) {
         eventually(patience, &format!("{} is ready", self.name), async || {
             let ready = ready().await;
-            assert!(ready || self.is_alive(), "{} has ended; it said:\n{}", self.name, self.log());
+            assert!(
+                ready || self.is_alive(),
+                "{} has ended; it said:\n{}",
+                self.name,
+                self.log()
+            );
             ready
         })
         .await;
     }
 
-    /// A path in its folder.
+    /// Returns a path in the child's folder.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.join(name)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Watchdog> {
-        self.watchdog.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.watchdog
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -137,8 +176,13 @@ impl Watchdog {
         let pipe = self.shell.stdin.as_mut().expect("it is piped");
         writeln!(pipe, "{word}").expect("the watchdog listens");
         let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("the watchdog answers");
-        answer.trim().parse().expect("the watchdog answers with a number")
+        self.answers
+            .read_line(&mut answer)
+            .expect("the watchdog answers");
+        answer
+            .trim()
+            .parse()
+            .expect("the watchdog answers with a number")
     }
 }
 
@@ -150,7 +194,31 @@ impl Drop for Keeper {
     }
 }
 
-/// A port on which nobody listens, below those that outgoing connections take.
+/// Returns the resident memory of a process in bytes; 0 where `/proc` does not tell.
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kib = status.lines().find_map(|line| {
+        line.strip_prefix("VmRSS:")?
+            .trim()
+            .strip_suffix(" kB")?
+            .parse()
+            .ok()
+    });
+    kib.unwrap_or(0_u64) << 10
+}
+
+/// Returns the time that a process has spent on processors; 0 where `/proc` does not tell.
+pub fn cpu_time(pid: u32) -> Duration {
+    /// A tick of `/proc`, which is the same for all machines (`USER_HZ`).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // After the name in brackets: the 12th and the 13th field are utime and stime.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = fields.split(' ').skip(11).take(2);
+    TICK * ticks.filter_map(|ticks| ticks.parse::<u32>().ok()).sum()
+}
+
+/// Returns a port on which no process listens, below those that outgoing connections take.
 pub fn free_port() -> u16 {
     loop {
         let random = uuid::Uuid::now_v7();

@@ -1,64 +1,95 @@
 //! Erasing an account.
 
-use hot::Own;
+use hot::Membership;
 use model::{ChatKind, Role, Session, Tick, UserId};
 
-use crate::{Envelope, Error, Result, Store, again::again, password::Check};
+use crate::{Error, Result, Store, notify::Notification, residency::retry};
 
 impl Store {
-    /// Erases an account, for good: their names are free, their groups are handed over, and their messages are those of a user who is no
-    /// more. Whatever of it a crash leaves undone, the flusher does.
+    /// Erases an account for good: the names become free, the groups are handed over, and the
+    /// messages become those of a user who is no more. The flusher finishes what a crash leaves
+    /// undone.
     ///
     /// # Errors
-    /// [`Error::WrongPassword`]
+    /// [`Error::WrongPassword`]; [`Error::NoUser`] when the account is gone already.
     pub async fn erase(&self, session: &Session, password: &str) -> Result<()> {
-        let user = self.user(session.user).await?.ok_or(Error::NoUser)?;
-        if self.passwords.check(password, Some(user.password)).await? == Check::Wrong {
-            return Err(Error::WrongPassword);
-        }
-        again(|| self.hot.announce(user.id)).await?; // or the directory would show them as SQL has them
+        let user = self.check_password(session, password).await?;
+        // Without this, the directory would go on to show the row that SQL has.
+        retry(|| self.hot.announce_rename(user.id)).await?;
+        self.forget_origins(&user).await;
         self.finish_erasure(user.id).await
     }
 
-    /// Takes away whatever is left of a user: all of it, or what a crash left.
+    /// Removes what is left of a user: the whole account, or the rest that a crash left.
+    ///
+    /// # Errors
+    /// [`Error::NoUser`] when neither store has the row. Other errors leave work for a retry.
     pub async fn finish_erasure(&self, user: UserId) -> Result<()> {
         let since = loop {
-            match again(|| self.hot.erase_user(user)).await? {
+            match retry(|| self.hot.erase_user(user)).await? {
                 Ok(since) => break since,
                 Err(_) if self.hydrate_user(user).await? => {}
                 Err(_) => return Err(Error::NoUser),
             }
         };
-        self.teller.user(user, Envelope::Ended { session: String::new() });
-        for listed in self.hot.chats_of(user).await? {
+        self.notifier.user(
+            user,
+            Notification::SessionEnded {
+                session: String::new(),
+            },
+        );
+        for listed in self.listed(user).await? {
             if !listed.left.happened() {
-                self.go_for_good(Own { chat: listed.chat, user }, since).await?;
+                self.leave_for_good(
+                    Membership {
+                        chat: listed.chat,
+                        user,
+                    },
+                    since,
+                )
+                .await?;
             }
         }
         Ok(())
     }
 
-    /// A group is left, and before that handed to the oldest admin, else member; with nobody else in it, it is deleted. In a direct chat nobody can
-    /// write any more.
-    async fn go_for_good(&self, own: Own, since: Tick) -> Result<()> {
+    /// Leaves a group, and before that hands it to its oldest admin, or else to its oldest member;
+    /// without other members it is deleted. A direct chat is closed to writes.
+    async fn leave_for_good(&self, membership: Membership, since: Tick) -> Result<()> {
         loop {
-            let view = match self.view_row(own).await {
-                Err(Error::NoChat) => return Ok(()), // they had left already
+            let view = match self.view_row(membership).await {
+                Err(Error::NoChat) => return Ok(()), // the user had left already
                 view => view?,
             };
-            let others = view.members.iter().filter(|(user, member)| **user != own.user && member.is_in());
-            let heir = others.min_by_key(|(user, member)| (!member.role.manages(), member.joined, **user)).map(|(user, _)| *user);
-            let owns = view.members.get(&own.user).is_some_and(|member| member.role == Role::Owner);
+            let others = view
+                .members
+                .iter()
+                .filter(|(user, member)| **user != membership.user && member.is_in());
+            let heir = others
+                .min_by_key(|(user, member)| (!member.role.manages(), member.joined, **user))
+                .map(|(user, _)| *user);
+            let owns = view
+                .members
+                .get(&membership.user)
+                .is_some_and(|member| member.role == Role::Owner);
             let gone = match (view.chat.kind, heir) {
-                (ChatKind::Direct, Some(other)) => return self.tell_block(own.user, other, since, true).await,
+                (ChatKind::Direct, Some(other)) => {
+                    return self
+                        .propagate_block(membership.user, other, since, true)
+                        .await;
+                }
                 (ChatKind::Direct, None) => return Ok(()),
-                (ChatKind::Group, None) => self.delete_chat(own).await,
-                (ChatKind::Group, Some(heir)) if owns => self.change_role(own, heir, Role::Owner).await.map(drop),
-                (ChatKind::Group, Some(_)) => self.remove_member(own, own.user).await,
+                (ChatKind::Group, None) => self.delete_chat(membership).await,
+                (ChatKind::Group, Some(heir)) if owns => self
+                    .change_role(membership, heir, Role::Owner)
+                    .await
+                    .map(drop),
+                (ChatKind::Group, Some(_)) => self.remove_member(membership, membership.user).await,
             };
             match gone {
-                // Somebody came or went while we looked, or the group was handed over: look again.
-                Ok(()) | Err(Error::NoMember | Error::LastOwner | Error::RoleTooLow | Error::NoChat) => {}
+                // Members changed since the row was read, or the group was handed over: look again.
+                Ok(())
+                | Err(Error::NoMember | Error::LastOwner | Error::RoleTooLow | Error::NoChat) => {}
                 Err(error) => return Err(error),
             }
         }

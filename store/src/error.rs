@@ -1,92 +1,128 @@
-//! Why a request cannot be granted, or not now.
+//! The reasons for which a request is refused, for now or for good.
 
-use model::NameKind;
+use model::{ChatKind, NameKind, UserId};
 
-/// What the API turns into a problem.
-#[derive(Debug, thiserror::Error)]
+/// A refusal or a failure; the API turns each into a problem.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Redis.
+    /// Redis failed; [`hot::Error`] tells whether to retry.
     #[error(transparent)]
     Hot(#[from] hot::Error),
-    /// SQL.
+    /// SQL failed. Retry later.
     #[error("SQL: {0}")]
     Cold(#[from] cold::DbErr),
-    /// The schema is not there.
+    /// SQL has no schema yet.
     #[error("the database has no schema yet ({0}); run `carrier migrate up`")]
     Unmigrated(String),
     /// Redis and SQL are of two systems, or one of them was restored from a backup.
     #[error(
-        "Redis belongs to the database with incarnation {redis}, this one has {sql}: is CARRIER_REDIS_URL or CARRIER_DATABASE_URL another's? \
-         After SQL was restored from a backup: stop all roles, and either restore it to what Redis belongs to, or give up what is only in Redis \
-         (FLUSHDB) and start again"
+        "Redis belongs to the database with incarnation {redis}, this one has {sql}: does \
+         CARRIER_REDIS_URL or CARRIER_DATABASE_URL point to another system? After SQL was restored \
+         from a backup: stop all roles, and either restore the database that Redis belongs to, or \
+         give up what is only in Redis (FLUSHDB) and start again"
     )]
-    Strangers {
-        /// What Redis mirrors.
+    Mismatched {
+        /// The incarnation of the database that Redis belongs to.
         redis: String,
-        /// What SQL has.
+        /// The incarnation of this database.
         sql: String,
     },
     /// Redis was written by another version.
-    #[error("the keys in Redis have format {0:?}, this version knows {expected:?}; run the version that wrote them until it is drained", expected = hot::FORMAT)]
+    #[error(
+        "the keys in Redis have format {0:?}, this version knows {expected:?}; run the version \
+         that wrote them until it is drained",
+        expected = hot::FORMAT
+    )]
     Format(String),
-    /// Redis cannot make writes as safe as they shall be.
+    /// SQL went back in time: it lacks a commit that Redis relies on.
+    #[error(
+        "SQL is older than Redis: Redis relies on commit {settled} of writer {writer}, and SQL has \
+         {saved}; if SQL was restored from a backup, stop all roles and run \
+         `carrier doctor --sql-was-restored`, which saves all that Redis has again"
+    )]
+    SqlWentBack {
+        /// A writer of whom it is known.
+        writer: String,
+        /// The number of the newest commit of the writer that SQL has.
+        saved: i64,
+        /// The number of one that SQL had before.
+        settled: i64,
+    },
+    /// Redis cannot make writes as durable as CARRIER_ACK asks for.
     #[error("CARRIER_ACK asks for more than this Redis can do; it needs {0}")]
     CannotAck(&'static str),
-    /// Redis could not make safe in time what the rest relies on; nothing was done.
+    /// Redis could not make a row durable in time that the rest relies on; nothing was done.
     #[error("Redis could not make it durable in time")]
-    NotSafe,
-    /// Redis is nearly full, or too much is not in SQL yet.
+    NotDurable,
+    /// Redis is nearly full, or too much is not in SQL yet. Retry later.
     #[error("there is no room now")]
     NoRoom,
-    /// No such chat, or not this user's.
+    /// The chat does not exist, or the user is not a member.
     #[error("no such chat")]
     NoChat,
-    /// No such user.
+    /// The user does not exist.
     #[error("no such user")]
     NoUser,
-    /// No such message in this chat, or no longer.
+    /// The message does not exist in this chat, or was deleted.
     #[error("no such message")]
     NoMessage,
-    /// No such member of this chat.
+    /// The user is not a member of this chat.
     #[error("no such member")]
     NoMember,
-    /// The name is another's.
+    /// The name belongs to another user.
     #[error("the {0} is taken")]
     Taken(NameKind),
-    /// These people are not known: their place in the request, and what it said.
+    /// Some of the people in the request are not known: each with the index and the text of its
+    /// entry.
     #[error("unknown members")]
     UnknownMembers(Vec<(usize, String)>),
-    /// No such login, or not its password.
+    /// The login does not exist, or the password is wrong.
     #[error("wrong login or password")]
+    WrongLogin {
+        /// The account of the login, if there is one: for the log alone.
+        account: Option<UserId>,
+    },
+    /// The password is not the present one of the account.
+    #[error("wrong password")]
     WrongPassword,
-    /// No such session, or no longer.
+    /// The session does not exist, or has ended.
     #[error("no such session")]
     NoSession,
-    /// The role does not allow it.
+    /// The user's role does not allow the change.
     #[error("the role is too low")]
     RoleTooLow,
-    /// The owner cannot leave while others are in.
+    /// The owner cannot leave while other members are in the group.
     #[error("the owner cannot leave the others")]
     LastOwner,
     /// The group has as many members as it may.
     #[error("the group is full")]
     GroupFull,
-    /// Not a group.
+    /// The chat is a direct chat, and the change is for groups only.
     #[error("a direct chat's members are fixed")]
     DirectChat,
-    /// The other of a direct chat blocks them.
+    /// The other member of the direct chat, or one who is to be put into a chat, blocks the user.
     #[error("they do not accept it")]
     NotAccepted,
+    /// The user may not mention all of such a chat.
+    #[error("they may not mention all")]
+    MentionsAll(ChatKind),
     /// The message has as many kinds of reaction as it may.
     #[error("too many kinds of reaction")]
     TooManyReactions,
-    /// A user has deleted as many messages of a chat for themselves as they may.
+    /// The user has deleted as many single messages of the chat for themselves as they may.
     #[error("too many messages are deleted one by one")]
     TooManyHidden,
-    /// The key was used for another message.
+    /// The user blocks as many others as they may.
+    #[error("too many blocks")]
+    TooManyBlocks,
+    /// The idempotency key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,
-    /// More passwords wait to be checked than may.
-    #[error("too many logins at once")]
+    /// As much as may already waits to be computed, for this account or address, or for all. Retry
+    /// later.
+    #[error("too much at once")]
     Busy,
+    /// What was to be computed failed: the process ends, or has a defect.
+    #[error("a computation failed")]
+    Failed,
 }

@@ -1,93 +1,62 @@
-//! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names. What both daemons share.
+//! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names.
+//!
+//! Both daemons share this crate. Its wings may use each other in one direction only:
+//! `error`, `config`, `flights`, `password` < `notify`, `safety` < `store` < `residency` < `people`
+//! < `chats` < `erase`, `audit`.
 
-mod ack;
-mod again;
-mod attachment;
-mod audit;
-mod boxes;
-mod chat;
-mod config;
-mod directory;
-mod edit;
-mod envelope;
-mod erase;
+/// The reasons for which a request is refused; used by all.
 mod error;
-mod health;
-mod hydrate;
-mod limit;
-mod list;
-mod member;
-mod message;
-mod mine;
-mod name;
+
+/// The settings that all roles share; uses `safety` for the value of one of them.
+mod config;
+
+/// What many ask for at once is done once; uses `error` alone.
+mod flights;
+
+/// Hashes and checks passwords off the async threads; uses `error` alone.
 mod password;
-mod presence;
-mod pressure;
-mod search;
-mod session;
-mod sync;
-mod tell;
-mod user;
 
-use std::sync::Arc;
+/// Notifications, and the tasks that publish them; reads both stores, writes neither.
+mod notify;
 
-pub use ack::{Ack, Began};
+/// Guards what is written: durability, room in Redis, progress of saving, stores in step.
+mod safety;
+
+/// [`Store`] itself: both stores, and the tasks and queues beside them.
+mod store;
+
+/// Residency in Redis: loads, early expiry, retries, and private rows wherever they are.
+mod residency;
+
+/// Accounts, names, sessions, blocks, presence; may use `residency`, `notify` and `safety`.
+mod people;
+
+/// Chats and what is in them; may use every wing above.
+mod chats;
+
+/// Erases an account out of all chats; may use every wing.
+mod erase;
+
+/// Compares both stores from outside; only reads, and uses no [`Store`].
+mod audit;
+
 pub use audit::{Auditor, Findings};
-pub use boxes::{BoxPlace, MessageBox};
-use cold::Cold;
-pub use config::Config;
-pub use directory::DirectoryPlace;
-pub use edit::Edit;
-pub use envelope::Envelope;
+pub use chats::{
+    CHANGE_MARGIN, ChatFilter, ChatPlace, MAX_MEMBERS, Mailbox, MailboxPlace, MessageEdit,
+    MessagePage, PreferenceChange, ResumePoint, SearchHit, SearchPage, SearchQuery, SendOutcome,
+    SyncCursor, SyncPage,
+};
+pub use config::{Accept, Config};
 pub use error::Error;
-use hot::Hot;
-pub use hot::{Deliveries, Delivery, Error as HotError, Inboxes, Own, Rate, TICKET_LIFE, UserChange, Verdict};
-pub use list::{Filter, Place};
-pub use message::{MessagePage, Sent};
-pub use mine::PreferenceChange;
-pub use search::{Hit, Search};
-pub use session::Entered;
-pub use sync::{Changes, Cursor, Within};
+pub use hot::{
+    Admission, Deliveries, Delivery, Error as HotError, Inboxes, Membership, Meter, NOTIFY_UP_TO,
+    Progress, Rate, RateVerdict, SessionState, TICKET_LIFE, UserChange, charge,
+    critical_task_ended, spawn_critical,
+};
+pub use notify::Notification;
+pub use people::{DirectoryPlace, IssuedToken};
+pub use safety::{AckLevel, Health, MAX_LAG, Standing, WriteToken, standing};
+pub use store::Store;
 
-/// What every call here returns.
+/// The result of every call to this crate.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// The largest group.
-pub const MAX_MEMBERS: usize = 1000;
-
-/// Both stores. Clones share their connections.
-#[derive(Clone)]
-pub struct Store {
-    /// Redis.
-    pub hot: Hot,
-    /// SQL, to read from.
-    pub cold: Cold,
-    safety: ack::Safety,
-    passwords: Arc<password::Passwords>,
-    teller: tell::Teller,
-    pressure: pressure::Pressure,
-}
-
-impl Store {
-    /// Both stores as one, if they belong together.
-    ///
-    /// # Errors
-    /// [`Error::Unmigrated`] before the first migration; [`Error::Strangers`] when Redis belongs to another database; [`Error::CannotAck`] when this
-    /// Redis cannot do what `ack` asks for.
-    pub async fn open(hot: Hot, cold: Cold, ack: Ack) -> Result<Self> {
-        let incarnation = cold.incarnation().await.map_err(|error| Error::Unmigrated(error.to_string()))?;
-        let incarnation = incarnation.ok_or_else(|| Error::Unmigrated("no incarnation".into()))?;
-        let mut belongs = hot.belongs(&incarnation).await?;
-        if belongs == hot::Belongs::ToNobody {
-            belongs = hot.adopt(&incarnation).await?;
-        }
-        match belongs {
-            hot::Belongs::Yes | hot::Belongs::ToNobody => {}
-            hot::Belongs::ToAnother(redis) => return Err(Error::Strangers { redis, sql: incarnation }),
-            hot::Belongs::Format(found) => return Err(Error::Format(found)),
-        }
-        let safety = ack::Safety::open(&hot, ack).await?;
-        let teller = tell::Teller::start(&hot, &cold);
-        Ok(Self { hot, cold, safety, passwords: Arc::default(), teller, pressure: Default::default() })
-    }
-}

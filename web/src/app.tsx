@@ -1,48 +1,56 @@
-/** Who is at the page decides what it shows. */
+/** The account at the page decides what it shows. */
 
 import { Center, Loader, Stack, Text } from "@mantine/core";
-import { Suspense, lazy } from "react";
+import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 
-import { Landing } from "./screens/landing";
-import { LogIn, SignUp } from "./screens/entrance";
-import { useWorld } from "./state/world";
+import { useNoSkeleton } from "./hooks/use-skeleton";
+import { useWorld } from "./hooks/use-world";
 
+const Landing = lazy(() => import("./screens/landing"));
+const LogIn = lazy(() => import("./screens/log-in"));
+const NotFound = lazy(() => import("./screens/not-found"));
 const Shell = lazy(() => import("./screens/shell"));
+const SignUp = lazy(() => import("./screens/sign-up"));
 
 export function App() {
   const isKnown = useWorld((world) => world.me !== undefined);
-  const isIn = useWorld((world) => world.me !== undefined && world.me !== null);
-  if (!isKnown) return <Waiting />;
-  if (isIn) {
+  const isLoggedIn = useWorld((world) => world.me != null);
+  useNoSkeleton(isKnown && !isLoggedIn);
+  if (!isKnown) return <PageLoader />;
+  if (isLoggedIn) {
     return (
-      <Suspense fallback={<Waiting />}>
+      <Suspense fallback={<PageLoader />}>
         <Switch>
           <Route path="/c/:chat?">{({ chat }) => <Shell chat={chat} />}</Route>
-          <Route>
+          <Route path={/^\/(login|signup)?$/}>
             <Redirect to="/c" replace />
           </Route>
+          <Route component={NotFound} />
         </Switch>
       </Suspense>
     );
   }
   return (
-    <Switch>
-      <Route path="/signup" component={SignUp} />
-      <Route path="/login" component={LogIn} />
-      <Route path="/c/:chat?" component={LogIn} />
-      <Route component={Landing} />
-    </Switch>
+    <Suspense fallback={<PageLoader />}>
+      <Switch>
+        <Route path="/signup" component={SignUp} />
+        <Route path="/login" component={LogIn} />
+        <Route path="/c/:chat?" component={LogIn} />
+        <Route path="/" component={Landing} />
+        <Route component={NotFound} />
+      </Switch>
+    </Suspense>
   );
 }
 
-function Waiting() {
+function PageLoader() {
   const isOffline = useWorld((world) => world.connection === "offline");
   return (
-    <Center mih="100dvh">
+    <Center mih="100dvh" className="page-loader">
       <Stack align="center">
         <Loader type="dots" aria-label="Loading" />
-        {isOffline && <Text c="dimmed">The server does not answer. Trying again …</Text>}
+        {isOffline && <Text c="dimmed">The server isn’t responding. Trying again…</Text>}
       </Stack>
     </Center>
   );

@@ -1,43 +1,50 @@
 import "@fontsource-variable/inter";
-import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
+import "./mantine.css";
 import "./page.css";
 
-import { MantineProvider } from "@mantine/core";
-import { ModalsProvider } from "@mantine/modals";
-import { Notifications } from "@mantine/notifications";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode } from "react";
+import { DirectionProvider, MantineProvider } from "@mantine/core";
+import { lazy, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ErrorBoundary } from "react-error-boundary";
+import { Router } from "wouter";
 
+import { resume } from "./actions/session";
 import { App } from "./app";
-import { Broken } from "./screens/broken";
-import { resume } from "./state/session";
+import { ignoreInputMethod } from "./hooks/input-method";
+import { aroundLayers } from "./hooks/use-back";
+import { LazyBoundary } from "./parts/lazy-boundary";
+import { Crash } from "./screens/crash";
+import { ofTab } from "./state/storage";
 import { theme, variables } from "./theme";
 
-const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, retry: 1 } } });
+const Notices = lazy(() => import("./parts/notices"));
 
-// The server has another page than this one, whose parts are gone: once, so that a missing file is no circle.
+// The server has a newer page, and the files of this one are gone. The page reloads once a minute
+// at most, so that a file that is missing does not make it reload for ever.
 addEventListener("vite:preloadError", () => {
-  const last = Number(sessionStorage.getItem("carrier.renewed"));
+  const last = Number(ofTab.getItem("carrier.renewed"));
   if (!navigator.onLine || Date.now() - last < 60_000) return;
-  sessionStorage.setItem("carrier.renewed", String(Date.now()));
+  ofTab.setItem("carrier.renewed", String(Date.now()));
   location.reload();
 });
 
+ignoreInputMethod();
 void resume();
-createRoot(document.getElementById("page")!).render(
+const page = document.getElementById("page");
+if (page === null) throw new Error("index.html has no #page");
+createRoot(page).render(
   <StrictMode>
-    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
-      <QueryClientProvider client={queries}>
-        <Notifications position="top-center" limit={3} />
-        <ModalsProvider modalProps={{ closeButtonProps: { "aria-label": "Close" } }}>
-          <ErrorBoundary FallbackComponent={Broken}>
+    <DirectionProvider>
+      <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+        <LazyBoundary isQuiet>
+          <Notices />
+        </LazyBoundary>
+        <ErrorBoundary FallbackComponent={Crash}>
+          <Router aroundNav={aroundLayers}>
             <App />
-          </ErrorBoundary>
-        </ModalsProvider>
-      </QueryClientProvider>
-    </MantineProvider>
+          </Router>
+        </ErrorBoundary>
+      </MantineProvider>
+    </DirectionProvider>
   </StrictMode>,
 );

@@ -1,106 +1,203 @@
-//! One connection, whatever it speaks: what to send next, and whether it may go on.
+//! A connection of either wire: the frames that it sends next, and when it ends.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use model::{Heartbeat, Hello, ServerEvent};
-use store::{Cursor, Error};
+use model::{Heartbeat, Hello, ServerEvent, Session};
+use store::{Error, SyncCursor};
 use tokio::time::Instant;
 
 use super::{
-    Live,
-    heal::replay,
+    Hub,
+    backfill::{MAX_REPLAYED, catch_up, replay},
     inbox::Inbox,
-    outbox::{End, Outbox},
+    send_queue::{EndReason, SendQueue},
 };
-use crate::sync;
+use crate::{operations::sync, request::auth, response::problem::Problem, state::State};
 
-/// How many changes are sent to one who comes back; with more, they page `/v1/sync`.
-const REPLAYED: usize = 1000;
-/// How many frames are written at a time.
+/// The most frames that are written at a time.
 const BATCH: usize = 64;
 
-/// Dropping it takes it out of all lists.
+/// An open connection. Dropping it takes it out of all lists.
 pub(crate) struct Connection {
-    live: Live,
+    hub: Hub,
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) queue: Arc<SendQueue>,
     next_beat: Instant,
 }
 
-/// What a connection sends next.
-pub(crate) enum Next {
+/// Frames that a connection sends next.
+pub(crate) enum Outgoing {
     Frames(Vec<Bytes>),
-    /// And look whether the other side lives.
-    Heartbeat(Told),
+    /// A heartbeat; the wire also checks that the other side is alive.
+    Heartbeat(CursorFrame),
 }
 
-/// A frame that tells how far everything was told.
-pub(crate) struct Told {
+/// The first frames of a connection.
+pub(crate) struct Greeting {
+    pub(crate) hello: CursorFrame,
+    /// The changes since the client's cursor.
+    pub(crate) changes: Vec<Bytes>,
+    /// A heartbeat with the cursor after the changes, when any were looked up.
+    pub(crate) heartbeat: Option<CursorFrame>,
+}
+
+/// A frame with the cursor up to which everything was sent.
+pub(crate) struct CursorFrame {
     pub(crate) cursor: String,
     pub(crate) frame: Bytes,
 }
 
 impl Connection {
-    pub(crate) fn new(live: Live, inbox: Arc<Inbox>, outbox: Arc<Outbox>) -> Self {
-        // Spread, so that not all who come back at once are at the same beat for ever.
-        let first = live.0.heartbeat.mul_f64((uuid::Uuid::now_v7().as_u128() % 1000) as f64 / 1000.0);
-        Self { next_beat: Instant::now() + first, live, inbox, outbox }
+    /// Returns a connection whose first heartbeat is at a random time.
+    pub(crate) fn new(hub: Hub, inbox: Arc<Inbox>, queue: Arc<SendQueue>) -> Self {
+        // Spread, so that clients that reconnect together do not beat together for ever.
+        let first = hub.0.heartbeat.mul_f64(fastrand::f64());
+        Self {
+            next_beat: Instant::now() + first,
+            hub,
+            inbox,
+            queue,
+        }
     }
 
-    pub(crate) fn live(&self) -> &Live {
-        &self.live
+    /// Returns the hub that the connection belongs to.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
     }
 
-    /// The first frames: hello; what changed since, and up to where that is.
-    pub(crate) async fn hello(&self, since: Option<Cursor>) -> store::Result<(Told, Vec<Bytes>, Option<Told>)> {
-        let store = &self.live.0.store;
-        let hello = |cursor: Cursor, resumed| {
-            let (cursor, heartbeat_ms) = (sync::write(cursor), self.live.0.heartbeat.as_millis() as u32);
-            let frame = ServerEvent::Hello(Hello { cursor: cursor.clone(), resumed, heartbeat_ms }).to_string().into();
-            Told { cursor, frame }
+    /// Returns the first frames: hello, and the changes since the client's cursor if it gave one.
+    async fn greeting(&self, since: Option<SyncCursor>) -> store::Result<Greeting> {
+        let (hub, store) = (&self.hub, &self.hub.0.store);
+        let Some(since) = since else {
+            let hello = hub.hello(store.current_cursor().await?, true, false);
+            return Ok(Greeting::without_changes(hello));
         };
-        let Some(since) = since else { return Ok((hello(store.sync_now().await?, true), Vec::new(), None)) };
-        Ok(match replay(store, self.inbox.user, since, REPLAYED).await? {
-            Some((changes, cursor)) => (hello(since, true), changes.into_iter().map(Bytes::from).collect(), Some(heartbeat(cursor))),
-            None => (hello(since, false), Vec::new(), None),
+        let found = replay(store, self.inbox.user, since, MAX_REPLAYED).await?;
+        if found.partial {
+            self.queue.miss(since.since);
+        }
+        let hello = hub.hello(since, found.frames.is_some(), found.partial);
+        Ok(match found.frames {
+            Some(changes) => Greeting {
+                hello,
+                changes,
+                heartbeat: Some(heartbeat(found.cursor, found.partial)),
+            },
+            None => Greeting::without_changes(hello),
         })
     }
 
-    /// Waits for what is to be sent next. Nothing is lost when it is dropped while it waits.
-    pub(crate) async fn next(&mut self) -> Result<Next, End> {
+    /// Waits for the next frames to send. Cancel safe: no frame is lost when it is dropped while it
+    /// waits.
+    pub(crate) async fn next(&mut self) -> Result<Outgoing, EndReason> {
         tokio::select! {
-            frames = self.outbox.next(BATCH) => frames.map(Next::Frames),
+            frames = self.queue.next(BATCH) => frames.map(Outgoing::Frames),
             () = tokio::time::sleep_until(self.next_beat) => Box::pin(self.beat()).await,
         }
     }
 
-    async fn beat(&mut self) -> Result<Next, End> {
-        let store = &self.live.0.store;
-        match store.check_session(self.inbox.user, &self.outbox.session).await {
-            Err(Error::NoSession | Error::NoUser) => return Err(End::Revoked),
+    /// Checks the session, and returns a heartbeat.
+    async fn beat(&mut self) -> Result<Outgoing, EndReason> {
+        let store = &self.hub.0.store;
+        match store
+            .check_session(self.inbox.user, &self.queue.session)
+            .await
+        {
+            Err(Error::NoSession | Error::NoUser) => return Err(EndReason::Revoked),
             // Redis may be away for a while; that is no reason to end thousands of connections.
-            Err(error) => tracing::debug!(%error, "a session is checked at the next beat"),
-            Ok(_) => self.live.pulse(self.inbox.user).await,
+            Err(error) => {
+                tracing::debug!(%error, "could not check a session; retrying at the next heartbeat")
+            }
+            Ok(_) => self.hub.pulse(self.inbox.user).await,
         }
-        self.next_beat = Instant::now() + self.live.0.heartbeat;
-        let horizon = self.inbox.cursor(self.live.horizon());
-        Ok(Next::Heartbeat(heartbeat(Cursor { since: horizon, within: None })))
+        self.next_beat = Instant::now() + self.hub.0.heartbeat;
+        let missing = self.queue.missing_since();
+        if missing.is_some() {
+            let (hub, queue) = (self.hub.clone(), Arc::clone(&self.queue));
+            tokio::spawn(catch_up(hub, self.inbox.user, queue));
+        }
+        let watermark = self.inbox.cursor(self.hub.watermark());
+        let cursor = SyncCursor {
+            since: missing.map_or(watermark, |missing| missing.min(watermark)),
+            resume: None,
+        };
+        Ok(Outgoing::Heartbeat(heartbeat(cursor, missing.is_some())))
     }
 
+    /// Returns the time between two heartbeats.
     pub(crate) fn heartbeat_every(&self) -> Duration {
-        self.live.0.heartbeat
+        self.hub.0.heartbeat
+    }
+}
+
+impl Greeting {
+    fn without_changes(hello: CursorFrame) -> Self {
+        Self {
+            hello,
+            changes: Vec::new(),
+            heartbeat: None,
+        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let (live, inbox, outbox) = (self.live.clone(), Arc::clone(&self.inbox), Arc::clone(&self.outbox));
-        tokio::spawn(async move { live.disconnect(inbox, outbox).await });
+        let (hub, inbox, queue) = (
+            self.hub.clone(),
+            Arc::clone(&self.inbox),
+            Arc::clone(&self.queue),
+        );
+        tokio::spawn(async move { hub.disconnect(inbox, queue).await });
     }
 }
 
-fn heartbeat(cursor: Cursor) -> Told {
+impl Hub {
+    /// Opens a connection, and returns its first frames. Changes are looked up in the account's
+    /// turns, as those of `/v1/sync` are.
+    ///
+    /// # Errors
+    /// 429 when the account has too many connections, or too many of its syncs wait.
+    pub(super) async fn open(
+        &self,
+        state: &State,
+        session: &Session,
+        since: Option<SyncCursor>,
+    ) -> Result<(Connection, Greeting), Problem> {
+        let connection = self.connect(session).await?;
+        let _turn = match since {
+            Some(_) => Some(auth::turn_to_sync(state, session.user).await?),
+            None => None,
+        };
+        let greeting = Box::pin(connection.greeting(since)).await?;
+        Ok((connection, greeting))
+    }
+
+    /// Returns the frame that tells a client from where on it is sent changes.
+    pub(super) fn hello(&self, cursor: SyncCursor, resumed: bool, partial: bool) -> CursorFrame {
+        let cursor = sync::write(cursor);
+        let hello = ServerEvent::Hello(Hello {
+            cursor: cursor.clone(),
+            resumed,
+            partial,
+            heartbeat_ms: self.0.heartbeat.as_millis() as u32,
+        });
+        CursorFrame {
+            frame: hello.to_string().into(),
+            cursor,
+        }
+    }
+}
+
+fn heartbeat(cursor: SyncCursor, partial: bool) -> CursorFrame {
     let cursor = sync::write(cursor);
-    Told { frame: ServerEvent::Heartbeat(Heartbeat { cursor: cursor.clone() }).to_string().into(), cursor }
+    CursorFrame {
+        frame: ServerEvent::Heartbeat(Heartbeat {
+            cursor: cursor.clone(),
+            partial,
+        })
+        .to_string()
+        .into(),
+        cursor,
+    }
 }

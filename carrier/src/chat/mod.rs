@@ -1,209 +1,283 @@
-//! `carrier chat`: a client for the terminal, and the example of how to use the protocol well.
+//! `carrier chat`: a client for the terminal, and an example of how to use the protocol well.
 //!
-//! [`remote`] asks, [`link`] listens and says, for as long as it takes, and [`book`] keeps what is known: rows are taken by their `rev`, so whatever comes
-//! twice, late or in another order does no harm.
+//! The HTTP calls are in [`api_client`], the WebSocket is in [`link`], and the chats that were
+//! received are in [`state`]: it takes rows by `rev`, so a row that comes twice, late or out of
+//! order does no harm.
 
-mod book;
+/// The calls of the HTTP API.
+mod api_client;
+/// The WebSocket, which reconnects by itself. Uses `api_client` for its address, and to catch up.
 mod link;
-mod remote;
+/// The chats, messages and people that were received. Pure: no I/O.
+mod state;
 
 use anyhow::{Context, Result, bail};
-use model::{ChatId, ServerEvent, UserId};
+use model::{ChatId, ServerEvent, UserId, names_all};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio_util::sync::CancellationToken;
 
-use book::Book;
-use link::{Link, Told};
-use remote::Remote;
+use api_client::ApiClient;
+use link::{Link, LinkEvent};
+use state::LocalState;
+
+use crate::terminal::one_line;
 
 const HELP: &str = "\
 /chats              list my chats
-/open N|NAME        go to a chat of the list, or to the direct chat with somebody
-/group NAME WHO...  make a group
-/more               older messages
-/search WORDS       in all my chats
-/who                who is here, and who is online
+/open N|NAME        open a chat of the list, or the direct chat with NAME
+/group NAME WHO...  create a group
+/more               show older messages
+/search WORDS       search all my chats
+/who                list the members, and who is online
 /quit               log out
-anything else is sent to the chat that is open";
+anything else is sent to the open chat; @all mentions all members, where you may";
 
-/// How many messages are shown at a time.
+/// The number of messages that are shown at a time.
 const PAGE: usize = 20;
 
 /// Settings of `carrier chat`.
 #[derive(clap::Args)]
 #[group(skip)]
 pub(crate) struct Settings {
-    /// Where the API is
+    /// URL of the API
     #[arg(long, env = "CARRIER_URL", default_value = "http://127.0.0.1:8080")]
     url: url::Url,
     /// Username or e-mail address
     #[arg(long, short, env = "CARRIER_LOGIN")]
     login: String,
-    /// Make the account first; its username is the login
+    /// Create the account first; its username is the login
     #[arg(long)]
     register: bool,
-    /// The password; asked for when it is not set
+    /// Password; asked for when it is not set
     #[arg(long, env = "CARRIER_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 }
 
+/// Runs the client until the user quits or `shutdown` is cancelled.
 pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
     files::install_tls();
     let password = match settings.password {
         Some(password) => password,
-        None => rpassword::prompt_password(format!("Password of {}: ", settings.login)).context("no password")?,
+        None => rpassword::prompt_password(format!("Password of {}: ", settings.login))
+            .context("could not read the password")?,
     };
-    let remote = Remote::enter(settings.url, &settings.login, &password, settings.register).await?;
-    // The cursor first: whatever happens while the chats are listed is told by what comes after it.
-    let cursor = remote.cursor().await?;
-    let mut book = Book::new(remote.me.id);
-    for chat in remote.chats().await? {
-        book.put(chat);
+    let api =
+        ApiClient::log_in(settings.url, &settings.login, &password, settings.register).await?;
+    // The cursor comes first, so that what happens while the chats are listed is after it.
+    let cursor = api.cursor().await?;
+    let mut state = LocalState::new(api.me.id);
+    for chat in api.chats().await? {
+        state.put_chat(chat);
     }
-    let everybody = book.everybody();
-    meet(&remote, &mut book, everybody).await;
-    println!("Hello {}. /help tells what can be done here.", remote.me.display_name);
-    println!("{}", book.list());
-    let (link, mut told) = Link::start(remote.clone(), cursor);
+    let members = state.all_members();
+    learn_names(&api, &mut state, members).await;
+    say!(
+        "Hello {}. /help lists the commands.",
+        one_line(&api.me.display_name)
+    );
+    say!("{}", state.chat_list());
+    let (link, mut events) = Link::start(api.clone(), cursor);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut open: Option<ChatId> = None;
     loop {
         tokio::select! {
-            told = told.recv() => match told.context("the connection is gone for good")? {
-                Told::Event(event) => {
+            event = events.recv() => match event.context("the connection was lost for good")? {
+                LinkEvent::Server(event) => {
                     if let ServerEvent::MessageCreated(created) = &*event {
-                        meet(&remote, &mut book, [created.message.sender_id]).await;
+                        learn_names(&api, &mut state, [created.message.sender_id]).await;
                     }
-                    show(&mut book, &event, open, &link);
+                    show(&mut state, &event, open, &link);
                 }
-                Told::Online => println!("-- connected"),
-                Told::Offline(why) => println!("-- not connected ({why}); what you write is sent when we are back"),
-                Told::LoggedOut => bail!("this session has ended; log in again"),
+                LinkEvent::Connected => say!("-- connected"),
+                LinkEvent::Disconnected(reason) => {
+                    let reason = one_line(&reason);
+                    say!("-- not connected ({reason}); what you write is sent later");
+                }
+                LinkEvent::LoggedOut => bail!("this session has ended; log in again"),
             },
             line = next(&mut lines) => {
                 let Some(line) = line? else { break };
-                let quits = line.trim() == "/quit";
-                if quits {
+                if line.trim() == "/quit" {
                     break;
                 }
-                if let Err(error) = obey(line.trim(), &remote, &mut book, &link, &mut open).await {
-                    println!("-- {error:#}");
+                let done = run_command(line.trim(), &api, &mut state, &link, &mut open).await;
+                if let Err(error) = done {
+                    say!("-- {}", one_line(&format!("{error:#}")));
                 }
             }
             () = shutdown.cancelled() => break,
         }
     }
     link.finish().await;
-    remote.leave().await
+    api.log_out().await
 }
 
 async fn next(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<String>> {
-    lines.next_line().await.context("the terminal is gone")
+    lines
+        .next_line()
+        .await
+        .context("could not read from the terminal")
 }
 
-/// Does what was typed.
-async fn obey(line: &str, remote: &Remote, book: &mut Book, link: &Link, open: &mut Option<ChatId>) -> Result<()> {
-    let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
+/// Runs a command, or sends a message, that the user typed.
+async fn run_command(
+    line: &str,
+    api: &ApiClient,
+    state: &mut LocalState,
+    link: &Link,
+    open: &mut Option<ChatId>,
+) -> Result<()> {
+    let (word, rest) = line
+        .split_once(' ')
+        .map_or((line, ""), |(word, rest)| (word, rest.trim()));
     match word {
         "" => {}
-        "/help" => println!("{HELP}"),
-        "/chats" => println!("{}", book.list()),
+        "/help" => say!("{HELP}"),
+        "/chats" => say!("{}", state.chat_list()),
         "/open" => {
-            let chat = match book.find(rest) {
+            let chat = match state.find(rest) {
                 Some(chat) => chat,
-                None => book.put(remote.create(&json!({ "kind": "direct", "members": [rest] })).await?),
+                None => state.put_chat(
+                    api.create(&json!({ "kind": "direct", "members": [rest] }))
+                        .await?,
+                ),
             };
             *open = Some(chat);
-            println!("-- {}", book.name(chat));
-            turn_page(remote, book, link, chat, None).await?;
-            link.watch(book.people(chat));
+            say!("-- {}", state.name(chat));
+            show_page(api, state, link, chat, None).await?;
+            link.watch(state.others(chat));
         }
         "/group" => {
             let mut words = rest.split_whitespace();
-            let (name, members) = (words.next().context("/group NAME WHO...")?, words.collect::<Vec<_>>());
-            let chat = book.put(remote.create(&json!({ "kind": "group", "name": name, "members": members })).await?);
+            let (name, members) = (
+                words.next().context("/group NAME WHO...")?,
+                words.collect::<Vec<_>>(),
+            );
+            let chat = state.put_chat(
+                api.create(&json!({ "kind": "group", "name": name, "members": members }))
+                    .await?,
+            );
             *open = Some(chat);
-            println!("-- {}", book.name(chat));
+            say!("-- {}", state.name(chat));
         }
         "/more" => {
             let chat = open.context("/open a chat first")?;
-            turn_page(remote, book, link, chat, book.oldest(chat)).await?;
+            show_page(api, state, link, chat, state.oldest(chat)).await?;
         }
         "/search" => {
-            for hit in remote.search(rest).await? {
-                println!("{}", book.line(&hit, true));
+            for hit in api.search(rest).await? {
+                say!("{}", state.line(&hit, true));
             }
         }
-        "/who" => println!("{}", book.who(open.context("/open a chat first")?)),
-        _ if word.starts_with('/') => bail!("there is no {word}; /help tells what there is"),
-        _ => link.send(open.context("/open a chat first")?, line),
+        "/who" => say!("{}", state.member_list(open.context("/open a chat first")?)),
+        _ if word.starts_with('/') => bail!("there is no command {word}; /help lists the commands"),
+        _ => {
+            let chat = open.context("/open a chat first")?;
+            let mentions_all = names_all(line) && state.may_mention_all(chat);
+            link.send(chat, line, mentions_all);
+        }
     }
     Ok(())
 }
 
-/// Shows a page of a chat, which is read then.
-async fn turn_page(remote: &Remote, book: &mut Book, link: &Link, chat: ChatId, before: Option<model::Tick>) -> Result<()> {
-    let page = remote.page(chat, before, PAGE).await?;
+/// Shows a page of a chat, and marks the chat as read if it is the newest page.
+async fn show_page(
+    api: &ApiClient,
+    state: &mut LocalState,
+    link: &Link,
+    chat: ChatId,
+    before: Option<model::Tick>,
+) -> Result<()> {
+    let page = api.page(chat, before, PAGE).await?;
     if page.is_empty() {
-        println!("-- there is nothing{}", if before.is_some() { " older" } else { " here yet" });
+        say!(
+            "-- no {}",
+            match before {
+                Some(_) => "older messages",
+                None => "messages here yet",
+            }
+        );
     }
-    meet(remote, book, page.iter().map(|message| message.sender_id)).await;
+    learn_names(api, state, page.iter().map(|message| message.sender_id)).await;
     for message in &page {
-        book.take(message);
-        println!("{}", book.line(message, false));
+        state.put_message(message);
+        say!("{}", state.line(message, false));
     }
     if let (Some(last), None) = (page.last(), before) {
         link.read(chat, last.id);
-        book.read(chat);
+        state.mark_read(chat);
     }
     Ok(())
 }
 
-/// Learns the names of these; without them it goes on too.
-async fn meet(remote: &Remote, book: &mut Book, users: impl IntoIterator<Item = UserId>) {
-    let strangers = book.strangers(users);
-    if !strangers.is_empty()
-        && let Ok(people) = remote.people(&strangers).await
+/// Looks up the names of users. The client can go on without them, so errors are ignored.
+async fn learn_names(
+    api: &ApiClient,
+    state: &mut LocalState,
+    users: impl IntoIterator<Item = UserId>,
+) {
+    let unknown = state.unknown(users);
+    if !unknown.is_empty()
+        && let Ok(people) = api.people(&unknown).await
     {
-        people.iter().for_each(|person| book.meet(person));
+        people.iter().for_each(|person| state.put_person(person));
     }
 }
 
-/// Tells what happened, if it is worth a line.
-fn show(book: &mut Book, event: &ServerEvent, open: Option<ChatId>, link: &Link) {
+/// Prints an event, if it is worth a line.
+fn show(state: &mut LocalState, event: &ServerEvent, open: Option<ChatId>, link: &Link) {
     match event {
-        ServerEvent::MessageCreated(created) if book.take(&created.message) => {
+        ServerEvent::MessageCreated(created) if state.put_message(&created.message) => {
             let here = open == Some(created.chat_id);
-            println!("{}", book.line(&created.message, !here));
+            say!("{}", state.line(&created.message, !here));
             if here {
                 link.read(created.chat_id, created.message.id);
-                book.read(created.chat_id);
+                state.mark_read(created.chat_id);
             }
         }
-        ServerEvent::MessageUpdated(updated) if book.take(&updated.message) && open == Some(updated.chat_id) => {
-            println!("{}", book.line(&updated.message, false));
+        ServerEvent::MessageUpdated(updated)
+            if state.put_message(&updated.message) && open == Some(updated.chat_id) =>
+        {
+            say!("{}", state.line(&updated.message, false));
         }
-        ServerEvent::Reaction(reaction) if book.take(&reaction.message) && open == Some(reaction.chat_id) && reaction.added => {
-            println!("   {} {} {}", book.person(reaction.user_id), reaction.emoji, book.line(&reaction.message, false));
+        ServerEvent::Reaction(reaction)
+            if state.put_message(&reaction.message)
+                && open == Some(reaction.chat_id)
+                && reaction.added =>
+        {
+            say!(
+                "   {} {} {}",
+                state.person(reaction.user_id),
+                one_line(&reaction.emoji),
+                state.line(&reaction.message, false)
+            );
         }
         ServerEvent::Typing(typing) if open == Some(typing.chat_id) && typing.expires_ms > 0 => {
-            println!("   {} is typing", book.person(typing.user_id));
+            say!("   {} is typing", state.person(typing.user_id));
         }
-        ServerEvent::Presence(presence) if book.is_online(presence.user_id, presence.online) => {
-            println!("   {} is {}", book.person(presence.user_id), if presence.online { "online" } else { "offline" });
+        ServerEvent::Presence(presence)
+            if state.put_presence(presence.user_id, presence.online) =>
+        {
+            say!(
+                "   {} is {}",
+                state.person(presence.user_id),
+                if presence.online { "online" } else { "offline" }
+            );
         }
         ServerEvent::ChatCreated(created) => {
-            book.put(created.chat.clone());
-            println!("-- you are in {}", book.name(created.chat_id));
+            state.put_chat(created.chat.clone());
+            say!("-- you are in {}", state.name(created.chat_id));
         }
-        ServerEvent::ChatUpdated(updated) => drop(book.put(updated.chat.clone())),
+        ServerEvent::ChatUpdated(updated) => drop(state.put_chat(updated.chat.clone())),
         ServerEvent::ChatRemoved(removed) => {
-            println!("-- you are no longer in {}", book.name(removed.chat_id));
-            book.forget(removed.chat_id);
+            say!("-- you are no longer in {}", state.name(removed.chat_id));
+            state.remove_chat(removed.chat_id);
         }
-        ServerEvent::UserUpdated(updated) => book.meet(&updated.user),
-        ServerEvent::Error(refused) => println!("-- refused: {}", refused.problem.detail),
+        ServerEvent::UserUpdated(updated) => state.put_person(&updated.user),
+        ServerEvent::Error(refused) => {
+            say!("-- refused: {}", one_line(&refused.problem.detail));
+        }
         _ => {}
     }
 }

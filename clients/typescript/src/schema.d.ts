@@ -15,7 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description With the username or the e-mail address. It takes as long whether or not there is such a user.
+         * @description With the username or the e-mail address. The answer takes as long for a user who does not
+         *     exist. An address or a browser that has logged in with the name before has a limit of its
+         *     own, so that guesses from elsewhere do not lock its owner out.
          */
         post: operations["login"];
         delete?: never;
@@ -54,8 +56,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make an account
-         * @description It also opens a session, and sets its cookie for pages of our own origin.
+         * Create an account
+         * @description A session is opened too, and its cookie is set for pages of the server's own origin.
          */
         post: operations["register"];
         delete?: never;
@@ -71,11 +73,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List my sessions */
+        /** List your sessions */
         get: operations["listSessions"];
         put?: never;
         post?: never;
-        /** End all my other sessions */
+        /** End all your other sessions */
         delete: operations["revokeOtherSessions"];
         options?: never;
         head?: never;
@@ -92,7 +94,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End one of my sessions */
+        /** End one of your sessions */
         delete: operations["revokeSession"];
         options?: never;
         head?: never;
@@ -107,14 +109,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My chats
-         * @description Pinned ones first, then by their newest activity. A short page is not the end, an absent `next` is.
+         * List your chats
+         * @description Pinned ones first, then by their newest activity. A short page is not the last one; a page
+         *     without `next` is.
          */
         get: operations["listChats"];
         put?: never;
         /**
          * Open a chat
-         * @description A direct chat with somebody is always the same one; a group is always new.
+         * @description The direct chat with a person is always the same one; a group is always new.
          */
         post: operations["createChat"];
         delete?: never;
@@ -130,20 +133,22 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One of my chats */
+        /** Get a chat */
         get: operations["getChat"];
         put?: never;
         post?: never;
         /**
          * Delete a group, or hide a direct chat
-         * @description A group, for its owner: it is gone for everyone, with all that was written there. A direct chat: it is in my list again with its next message.
+         * @description A group, for its owner: the group is gone for everyone, with all its messages. A direct
+         *     chat: it leaves your list, and is back with its next message.
          */
         delete: operations["deleteChat"];
         options?: never;
         head?: never;
         /**
          * Change a group
-         * @description A merge patch, for its owner and admins: what is absent stays. A new name is told by a system message.
+         * @description For its owner and admins. A merge patch: an absent field stays as it is. A system message
+         *     tells of a new name.
          */
         patch: operations["updateChat"];
         trace?: never;
@@ -159,7 +164,11 @@ export interface paths {
         put?: never;
         /**
          * Upload a file
-         * @description The body is the file, whatever it is. Put the answer into `attachments` of a message: nobody sees a file that no message has.
+         * @description The body is the file, of any type. What a camera wrote into a JPEG, PNG, WebP, GIF, HEIC or
+         *     AVIF, as where it was taken, is removed, unless the server keeps it. It stays in every other
+         *     file, as a TIFF, a raw photo or a video, and in a photo that is too damaged to be read. Put
+         *     the answer into `attachments` of a message: a file that no message has can be seen by no
+         *     other user.
          */
         post: operations["uploadAttachment"];
         delete?: never;
@@ -176,8 +185,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A file of a message
-         * @description For members, for as long as a message that they see has it. Takes `Range` and `If-None-Match`.
+         * Download a file of a message
+         * @description For members, as long as a message that they see has the file. Takes `Range` and
+         *     `If-None-Match`.
          */
         get: operations["getAttachment"];
         put?: never;
@@ -196,17 +206,20 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A group's picture
+         * Download the picture of a group
          * @description For its members. `avatar_url` of the chat leads here.
          */
         get: operations["getChatAvatar"];
         /**
-         * Set a group's picture
-         * @description For its owner and admins; as with one's own.
+         * Set the picture of a group
+         * @description For its owner and admins. The body is as that of your own picture.
          */
         put: operations["setChatAvatar"];
         post?: never;
-        /** Remove a group's picture */
+        /**
+         * Remove the picture of a group
+         * @description For its owner and admins.
+         */
         delete: operations["removeChatAvatar"];
         options?: never;
         head?: never;
@@ -220,7 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is in a chat */
+        /** List the members of a chat */
         get: operations["listMembers"];
         put?: never;
         post?: never;
@@ -239,21 +252,22 @@ export interface paths {
         };
         get?: never;
         /**
-         * Add somebody to a group
-         * @description For its owner and admins. Whoever is added may read what was written before.
+         * Add a user to a group
+         * @description For its owner and admins. A new member may read all earlier messages.
          */
         put: operations["addMember"];
         post?: never;
         /**
-         * Remove somebody from a group, or leave it
-         * @description The owner and admins may remove others; anybody may leave, but for the owner of others.
+         * Remove a member from a group, or leave it
+         * @description The owner and admins may remove others. Every member may leave, but the owner only as the
+         *     last one.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change a member's role
-         * @description For the owner. Whoever makes another the owner is an admin from then on.
+         * @description For the owner. An owner who makes another member the owner becomes an admin.
          */
         patch: operations["updateMember"];
         trace?: never;
@@ -266,19 +280,20 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page of messages
+         * List the messages of a chat
          * @description Oldest first; the newest page when none of `before`, `after` and `around` is given.
          */
         get: operations["listMessages"];
         put?: never;
         /**
          * Send a message
-         * @description Answered when it is safe as `durability` says. With a `client_id` it may be sent again until it is answered.
+         * @description The answer says in `durability` how durable the message is. With a `client_id`, a request
+         *     may be repeated until it is answered.
          */
         post: operations["sendMessage"];
         /**
          * Clear a chat
-         * @description All messages before `before` are deleted for me alone, and count as read.
+         * @description Messages before `before` are deleted for you alone, and count as read.
          */
         delete: operations["clearChat"];
         options?: never;
@@ -293,20 +308,22 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One message */
+        /** Get a message */
         get: operations["getMessage"];
         put?: never;
         post?: never;
         /**
          * Delete a message
-         * @description For everyone: its sender may, and a group's owner and admins; its body is gone from every store, and its place is left. Again is no error.
+         * @description For everyone: its sender may, and the owner and admins of a group; the body is gone from
+         *     every store, and the place of the message is left. A second deletion is no error.
          */
         delete: operations["deleteMessage"];
         options?: never;
         head?: never;
         /**
-         * Change a message of mine
-         * @description A merge patch: what is absent stays. `edited_at` tells everybody that it was changed.
+         * Change a message you sent
+         * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change.
+         *     Unread mentions are counted as the message mentions members now.
          */
         patch: operations["updateMessage"];
         trace?: never;
@@ -318,7 +335,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who reacted to a message */
+        /** List the reactions to a message */
         get: operations["listReactions"];
         put?: never;
         post?: never;
@@ -338,11 +355,11 @@ export interface paths {
         get?: never;
         /**
          * React to a message
-         * @description With one emoji, percent-encoded in the path. A message has at most 20 kinds.
+         * @description With one emoji, percent-encoded in the path. A message has at most 20 different ones.
          */
         put: operations["addReaction"];
         post?: never;
-        /** Take a reaction back */
+        /** Remove your reaction */
         delete: operations["removeReaction"];
         options?: never;
         head?: never;
@@ -363,8 +380,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Choose how I want a chat to be shown
-         * @description A merge patch: what is absent stays. It is mine alone.
+         * Choose how a chat is shown to you
+         * @description A merge patch: an absent field stays as it is. Other members are not affected.
          */
         patch: operations["updatePreferences"];
         trace?: never;
@@ -376,11 +393,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How far each member is */
+        /** List the receipts of the members */
         get: operations["listReceipts"];
         /**
-         * Tell how far I am
-         * @description Only ever forward; what is read is delivered too.
+         * Mark messages as read or delivered
+         * @description A mark moves only forward. A message that is read is delivered too.
          */
         put: operations["putReceipt"];
         post?: never;
@@ -398,9 +415,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Be told what happens, over SSE
-         * @description An endless stream of events, one JSON object each. The id of an event, where it has one, is a cursor: an `EventSource` that reconnects goes on from it by
-         *     itself.
+         * Receive events over SSE
+         * @description An endless stream of events, one JSON object each. The id of an event, where it has one, is
+         *     a cursor: an `EventSource` that reconnects resumes from it by itself.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -422,7 +439,8 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket
-         * @description It opens one connection, soon: for pages of other origins, whose `WebSocket` and `EventSource` cannot send a token.
+         * @description A ticket opens one connection, soon. Pages of other origins need it, because a browser's
+         *     `WebSocket` and `EventSource` cannot send a token.
          */
         post: operations["createTicket"];
         delete?: never;
@@ -439,8 +457,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * My messages over all chats
-         * @description Newest first. A short page is not the end, an absent `next` is.
+         * List your messages over all chats
+         * @description Newest first. A short page is not the last one; a page without `next` is.
          */
         get: operations["listMyMessages"];
         put?: never;
@@ -458,7 +476,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this server allows */
+        /** Get the bounds of a request */
         get: operations["getMeta"];
         put?: never;
         post?: never;
@@ -476,8 +494,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who is online
-         * @description Of those with whom I share a chat, and where neither of us blocks the other; the others are left out.
+         * See who is online
+         * @description Only users with whom I share a chat, and where neither of us blocks the other; the others
+         *     are left out.
          */
         get: operations["listPresence"];
         put?: never;
@@ -497,8 +516,9 @@ export interface paths {
         };
         get?: never;
         /**
-         * Tell how far I am in many chats
-         * @description Up to 100 at once. A chat that is not mine is a 404, after the ones before it were marked.
+         * Mark messages of many chats as read or delivered
+         * @description Up to 100 chats at once. A chat of which you are not a member is a 404, after the ones
+         *     before it were marked.
          */
         put: operations["putReceipts"];
         post?: never;
@@ -516,9 +536,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Search my messages
-         * @description In the whole history of my chats: bodies, subjects and names of files that have all the words, each as the beginning of a word, whatever their case and accents. In
-         *     Chinese, Japanese and other scripts without spaces any part of a text is found. A short page is not the end, an absent `next` is.
+         * Search your messages
+         * @description In the whole history of your chats: bodies, subjects and names of files that have all the
+         *     words, each as the beginning of a word, in any case, with or without the accents, strokes,
+         *     vowel points and other marks that people leave out. Words that signs join (`3.14`, `C++`,
+         *     `ann@example.org`) are found as they stand, and so is what stands in quotes. In Chinese,
+         *     Japanese and other scripts without spaces any part of a text is found. A short page is not
+         *     the last one; a page without `next` is.
          */
         get: operations["searchMessages"];
         put?: never;
@@ -537,9 +561,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Be told what happens, and say something, over a WebSocket
-         * @description Text frames, one JSON object each: a `ServerEvent` from us, a `ClientCommand` from you. What is wrong with the session is told after the upgrade, by a close
-         *     code: 4401 log in again; 4408 you read too slowly, resume; 4429 you have too many connections; 4503 we restart, come back after `after_ms` of `reconnect`.
+         * Receive events and send commands over a WebSocket
+         * @description Text frames, one JSON object each: a `ServerEvent` from us, a `ClientCommand` from you. A
+         *     problem with the session is reported after the upgrade, by a close code: 4401 log in again;
+         *     4408 you read too slowly, resume; 4429 you have too many connections; 4503 we restart,
+         *     reconnect after `after_ms` of `reconnect`.
          */
         get: operations["openSocket"];
         put?: never;
@@ -559,7 +585,8 @@ export interface paths {
         };
         /**
          * Catch up
-         * @description Everything that changed in my chats since a cursor, of whatever age. Without `since`: no changes, and the present cursor; take it before you list your chats.
+         * @description Returns the changes in your chats since a cursor of any age. Without `since`: no changes,
+         *     and the present cursor; take it before you list your chats.
          */
         get: operations["sync"];
         put?: never;
@@ -579,7 +606,9 @@ export interface paths {
         };
         /**
          * Find people
-         * @description By the beginning of their username or display name, whatever its case; or up to 100 by their ids; all when neither is given.
+         * @description By the beginning of the username or display name, in any case, with or without accents and
+         *     strokes; or up to 100 by their ids; all people when neither is given. A server with a closed
+         *     directory finds one person, by the whole username.
          */
         get: operations["listUsers"];
         put?: never;
@@ -597,7 +626,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My account */
+        /** Get your account */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -605,8 +634,10 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change my account
-         * @description A merge patch: what is absent stays. A new name holds at once; the id never changes.
+         * Change your account
+         * @description A merge patch: an absent field stays as it is. A new name holds at once; the id never
+         *     changes. A new username or e-mail address needs the password, and ends all sessions: the
+         *     answer opens another one.
          */
         patch: operations["updateMe"];
         trace?: never;
@@ -620,12 +651,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set my picture
-         * @description The bytes of a PNG, JPEG, WebP or GIF of up to 5 MiB. The square in its middle is kept, without what the camera wrote into it.
+         * Set your picture
+         * @description The body is a PNG, JPEG, WebP or GIF of up to 5 MiB. The square in its middle is kept,
+         *     without the metadata of the camera.
          */
         put: operations["setMyAvatar"];
         post?: never;
-        /** Remove my picture */
+        /** Remove your picture */
         delete: operations["removeMyAvatar"];
         options?: never;
         head?: never;
@@ -639,7 +671,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom I block */
+        /** List the users you block */
         get: operations["listBlocks"];
         put?: never;
         post?: never;
@@ -658,12 +690,13 @@ export interface paths {
         };
         get?: never;
         /**
-         * Block somebody
-         * @description They cannot open a direct chat with me, write in the one we have, or see when I am online. They are not told.
+         * Block a user
+         * @description The user cannot open a direct chat with you, write in the one you share, or see when you
+         *     are online, and is not notified of the block.
          */
         put: operations["blockUser"];
         post?: never;
-        /** Block somebody no longer */
+        /** Unblock a user */
         delete: operations["unblockUser"];
         options?: never;
         head?: never;
@@ -680,8 +713,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Erase my account
-         * @description For good: my data is gone, my names are free, my groups are handed over, and my messages are those of a user who is no more.
+         * Erase your account
+         * @description For good: your data is gone, your names are free, your groups are handed over, and your
+         *     messages are those of a deleted user. It counts as a login.
          */
         post: operations["eraseMe"];
         delete?: never;
@@ -698,9 +732,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Take along what is mine
-         * @description JSON lines: my account and whom I block, then each of my chats with what I wrote in it. With `chat_id`: that chat alone, with all that I see of it. `after` and
-         *     `before` are ids, or points in time in microseconds. The last line has the type `end`; without it, the export broke off.
+         * Export your account
+         * @description JSON lines: your account and the users you block, then each of your chats with
+         *     the messages that you wrote in it. With `chat_id`: that chat alone, with every
+         *     message that you see of it. `after` and `before` are ids of messages, or points
+         *     in time in microseconds. The last line has the type `end`; an export without it
+         *     is not whole.
          */
         get: operations["exportMe"];
         put?: never;
@@ -720,8 +757,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Change my password
-         * @description Every other session of mine ends.
+         * Change your password
+         * @description All sessions end, this one too: the answer opens another one. It counts as a login.
          */
         put: operations["changePassword"];
         post?: never;
@@ -738,7 +775,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Somebody's profile */
+        /** Get the profile of a user */
         get: operations["getUser"];
         put?: never;
         post?: never;
@@ -756,8 +793,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Somebody's picture
-         * @description A WebP, square. `avatar_url` of a profile leads here.
+         * Download the picture of a user
+         * @description A square WebP. `avatar_url` of a profile leads here.
          */
         get: operations["getUserAvatar"];
         put?: never;
@@ -774,53 +811,56 @@ export interface components {
     schemas: {
         /**
          * Account
-         * @description My own account.
+         * @description The caller's own account.
          * @example {
          *       "created_at": "2026-11-21T02:33:50.000Z",
          *       "display_name": "Ann",
          *       "email": "ann@example.org",
+         *       "found_by_email": false,
          *       "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
          *       "username": "ann"
          *     }
          */
         Account: {
-            /** @description Where my picture is; it changes with the picture. */
+            /** @description The path of the picture; it changes with the picture. Absent when there is none. */
             avatar_url?: string;
-            /** @description A few words about me. */
+            /** @description A few words about the caller; absent when there are none. */
             bio?: string;
-            /** @description RFC 3339 in UTC. */
+            /** @description The time at which the account was made: RFC 3339 in UTC. */
             created_at: string;
-            /** @description What others see. */
+            /** @description The name that others see. */
             display_name: string;
-            /** @description Unique whatever its case; shown to nobody else. */
+            /** @description The e-mail address, unique whatever its case; no other user sees it. */
             email: string;
+            /** @description True when other users may find this one by the e-mail address. */
+            found_by_email: boolean;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Never changes.
+             * @description The user's id, which never changes.
              */
             id: string;
-            /** @description Unique whatever its case. */
+            /** @description The username, unique whatever its case. */
             username: string;
         };
         /**
          * AccountLine
-         * @description My account.
+         * @description The account itself.
          */
         AccountLine: {
-            /** @description My account. */
+            /** @description The account. */
             account: components["schemas"]["Account"] & unknown;
-            /** @description My sessions. */
+            /** @description The open sessions of the account. */
             sessions: components["schemas"]["SessionView"][];
         };
         /**
          * Ack
-         * @description A command was carried out.
+         * @description The answer to a command that was carried out.
          */
         Ack: {
-            /** @description What was sent. */
+            /** @description The message, when the command sent one. */
             message?: components["schemas"]["SentMessage"] & unknown;
-            /** @description That of the command. */
+            /** @description The `ref` of the command. */
             ref?: string;
         };
         /**
@@ -836,39 +876,39 @@ export interface components {
          *     }
          */
         Attachment: {
-            /** @description From its first bytes. */
+            /** @description The MIME type, found from its first bytes. */
             content_type: string;
-            /** @description SHA-256 of its bytes, in hex: its name. */
+            /** @description The SHA-256 of its bytes, in hex, by which it is fetched. */
             hash: string;
             /**
              * Format: int64
-             * @description Of an image, in pixels.
+             * @description The height of an image, in pixels.
              */
             height?: number;
-            /** @description What its sender calls it. */
+            /** @description The file name that its sender gave. */
             name: string;
             /**
              * Format: int64
-             * @description In bytes.
+             * @description The size in bytes.
              */
             size: number;
             /**
              * Format: int64
-             * @description Of an image, in pixels.
+             * @description The width of an image, in pixels.
              */
             width?: number;
         };
         /**
          * BlockLine
-         * @description Somebody whom I block.
+         * @description A user whom the account blocks.
          */
         BlockLine: {
-            /** @description Whom. */
+            /** @description The user. */
             user: components["schemas"]["Profile"] & unknown;
         };
         /**
          * Blocked
-         * @description People, the latest first.
+         * @description Users who are blocked, the latest first.
          * @example {
          *       "items": [
          *         {
@@ -881,118 +921,164 @@ export interface components {
          *     }
          */
         Blocked: {
-            /** @description The latest first. */
+            /** @description Users, the latest blocked first. */
             items: components["schemas"]["Profile"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
         };
         /**
-         * @description Which of my messages.
+         * @description The name of a mailbox.
          * @enum {string}
          */
         BoxName: "received" | "sent";
         /**
+         * ChangedAccount
+         * @description The account as it is now.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:50.000Z",
+         *       "display_name": "Ann B.",
+         *       "email": "ann@example.org",
+         *       "found_by_email": true,
+         *       "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "username": "ann"
+         *     }
+         */
+        ChangedAccount: {
+            /** @description The path of the picture; it changes with the picture. Absent when there is none. */
+            avatar_url?: string;
+            /** @description A few words about the caller; absent when there are none. */
+            bio?: string;
+            /** @description The time at which the account was made: RFC 3339 in UTC. */
+            created_at: string;
+            /** @description The name that others see. */
+            display_name: string;
+            /** @description The e-mail address, unique whatever its case; no other user sees it. */
+            email: string;
+            /** @description True when other users may find this one by the e-mail address. */
+            found_by_email: boolean;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description The user's id, which never changes.
+             */
+            id: string;
+            /**
+             * @description The token of the session that took the place of all others, when the username or the e-mail
+             *     address was changed with a bearer token.
+             */
+            token?: string;
+            /** @description The username, unique whatever its case. */
+            username: string;
+        };
+        /**
          * ChatCreated
-         * @description I am in a chat that I was not in.
+         * @description A chat that the caller has become a member of.
          */
         ChatCreated: {
-            /** @description As I see it. */
+            /** @description The chat, as the caller sees it. */
             chat: components["schemas"]["ChatView"] & unknown;
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The chat's clock.
              */
             clock: number;
         };
         /**
-         * @description Two people, or a named group.
+         * @description The kind of a chat: two people, or a named group.
          * @enum {string}
          */
         ChatKind: "direct" | "group";
         /**
          * ChatLine
-         * @description One of my chats.
+         * @description A chat of the account.
          */
         ChatLine: {
-            /** @description As I see it. */
+            /** @description The chat as the account sees it. */
             chat: components["schemas"]["ChatView"] & unknown;
         };
         /**
          * ChatReceipt
-         * @description How far I am in a chat.
+         * @description A receipt of the caller in one of many chats.
          */
         ChatReceipt: {
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message that reached me.
+             * @description The id of the newest message that reached the caller.
              */
             delivered?: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message I have read.
+             * @description The id of the newest message that the caller has read.
              */
             read?: number;
         };
         /**
          * ChatRemoved
-         * @description I am no longer in a chat, it is gone, or I hid it: then its next message is told without it, and it is to be looked up.
+         * @description The end of a chat for the caller: they are no longer a member, it was deleted, or they hid it.
+         *     The next message in a hidden chat comes without a `chat.created`: look the chat up then.
          */
         ChatRemoved: {
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat's id.
              */
             chat_id: string;
         };
         /**
          * ChatSaved
-         * @description All changes of a chat up to here are stored for ever.
+         * @description The tick up to which all changes of a chat are in SQL, and so stored for ever.
          */
         ChatSaved: {
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description A message is stored if its `rev` is not higher.
+             * @description The tick; a message is in SQL when its `rev` is not higher.
              */
             clock: number;
         };
         /**
          * ChatUpdated
-         * @description A chat that I am in is not as it was: its row, its newest message, my counts or how I keep it.
+         * @description A change of one of the caller's chats: of its row, its newest message, the caller's counts or
+         *     settings.
          */
         ChatUpdated: {
-            /** @description As I see it. */
+            /** @description The chat, as the caller sees it. */
             chat: components["schemas"]["ChatView"] & unknown;
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The chat's clock.
              */
@@ -1053,59 +1139,66 @@ export interface components {
          *     }
          */
         ChatView: {
-            /** @description Where a group's picture is; it changes with the picture. */
+            /**
+             * @description The path of a group's picture; it changes with the picture, so that the answer may be cached
+             *     for ever.
+             */
             avatar_url?: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the chat's last change.
              */
             clock: number;
-            /** @description RFC 3339 in UTC. */
+            /** @description The time of its creation: RFC 3339 in UTC. */
             created_at: string;
-            /** @description What a group is about. */
+            /** @description The description of a group; absent when none was given. */
             description?: string;
             /**
              * A chat.
              * Format: uuid
-             * @description Which chat.
+             * @description The chat's id.
              */
             id: string;
-            /** @description Direct or group. */
+            /** @description The kind: direct or group. */
             kind: components["schemas"]["ChatKind"] & unknown;
-            /** @description The newest message. */
+            /** @description The newest message that the caller may see; absent when there is none. */
             last_message?: components["schemas"]["Message"] & unknown;
             /**
              * Format: int64
-             * @description How many are in.
+             * @description The number of members.
              */
             member_count: number;
-            /** @description The first five by the time they joined. */
+            /** @description The first five members, by the time they joined. */
             members: components["schemas"]["MemberView"][];
-            /** @description What is mine in it. */
+            /** @description The caller's own role and marks. */
             my: components["schemas"]["Own"] & unknown;
-            /** @description A group's name. */
+            /** @description The name of a group; absent for a direct chat. */
             name?: string;
-            /** @description How far all the others are. */
+            /** @description The marks that all other members have reached. */
             others: components["schemas"]["OtherMarks"] & unknown;
             /** @description The other person of a direct chat. */
             peer?: components["schemas"]["Profile"] & unknown;
-            /** @description How I keep it. */
+            /** @description The caller's own settings of the chat. */
             preferences: components["schemas"]["Preferences"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description All changes up to here are in SQL, too; `chat.saved` tells when it is further.
+             * @description The tick up to which all changes of the chat are in SQL, too; the event `chat.saved`
+             *     raises it.
              */
             saved: number;
             /**
              * Format: int64
-             * @description Texts of others that I have not read.
+             * @description The number of texts of others that the caller has not read.
              */
             unread_count: number;
             /**
              * Format: int64
-             * @description How many of them name me; 50 stands for 50 or more.
+             * @description The number of unread texts that mention the caller, by name or with all others; 50 stands
+             *     for 50 or more.
              */
             unread_mentions: number;
         };
@@ -1168,14 +1261,14 @@ export interface components {
          *     }
          */
         Chats: {
-            /** @description Newest activity first. */
+            /** @description Chats, those with the newest activity first. */
             items: components["schemas"]["ChatView"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
         };
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand: components["schemas"]["ClientCommand_PingCommand"] | components["schemas"]["ClientCommand_SendCommand"] | components["schemas"]["ClientCommand_ReceiptCommand"] | components["schemas"]["ClientCommand_TypingCommand"] | components["schemas"]["ClientCommand_WatchCommand"];
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand_PingCommand: {
             /**
              * @example ping
@@ -1183,7 +1276,7 @@ export interface components {
              */
             type: "ping";
         } & components["schemas"]["PingCommand"];
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand_ReceiptCommand: {
             /**
              * @example receipt
@@ -1191,7 +1284,7 @@ export interface components {
              */
             type: "receipt";
         } & components["schemas"]["ReceiptCommand"];
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand_SendCommand: {
             /**
              * @example send
@@ -1199,7 +1292,7 @@ export interface components {
              */
             type: "send";
         } & components["schemas"]["SendCommand"];
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand_TypingCommand: {
             /**
              * @example typing
@@ -1207,7 +1300,7 @@ export interface components {
              */
             type: "typing";
         } & components["schemas"]["TypingCommand"];
-        /** @description What a client may say. */
+        /** @description A command of a client. */
         ClientCommand_WatchCommand: {
             /**
              * @example watch
@@ -1216,35 +1309,35 @@ export interface components {
             type: "watch";
         } & components["schemas"]["WatchCommand"];
         /**
-         * @description For whom a message is deleted.
+         * @description The readers for whom a message is deleted.
          * @enum {string}
          */
         DeleteFor: "me" | "everyone";
         /**
-         * @description How sure it is that an acknowledged message outlives a failure.
+         * @description The failures that an acknowledged message outlives.
          * @enum {string}
          */
         Durability: "memory" | "fsync" | "replica";
         /**
          * EndLine
-         * @description The last line: without it, the export is not whole.
+         * @description The last line. An export without it is not whole.
          */
         EndLine: {
             /**
              * Format: int64
-             * @description How many messages there were.
+             * @description The number of messages in the export.
              */
             messages: number;
         };
         /**
          * Erase
-         * @description That it is really me.
+         * @description The proof that the account's owner wants it erased.
          * @example {
          *       "password": "tugboat-salad-7"
          *     }
          */
         Erase: {
-            /** @description My password. */
+            /** @description The password of the account. */
             password: string;
         };
         /** @description A line of an export. */
@@ -1294,35 +1387,67 @@ export interface components {
          * @description A field that breaks a rule.
          */
         FieldError: {
-            /** @description A stable word. */
-            code: string;
-            /** @description What is wrong, and what would be right. */
+            /** @description The rule that is broken, as a stable word. */
+            code: components["schemas"]["FieldErrorCode"] & unknown;
+            /** @description A sentence that says what is wrong, and what would be right. */
             detail: string;
-            /** @description Which field. */
+            /** @description The name of the field. */
             field: string;
         };
         /**
+         * @description A stable word for the rule that a field breaks.
+         *
+         *     - `length`: The text or the list is too short or too long.
+         *     - `characters`: The text has characters that are not allowed.
+         *     - `email`: The text is not an e-mail address.
+         *     - `emoji`: The text is not exactly one emoji.
+         *     - `range`: The number or the time is out of range.
+         *     - `required`: One of several fields must be given.
+         *     - `not_nullable`: The field can be changed, but not cleared.
+         *     - `not_allowed`: The field must be absent here.
+         *     - `reserved`: The name cannot be used.
+         *     - `common`: The password is easy to guess.
+         *     - `wrong`: The password is not that of the account.
+         *     - `self`: The field names the caller, where it must name another person.
+         *     - `unknown`: The thing that the field names is not in this chat.
+         *     - `unknown_member`: There is no user with this id, username or e-mail address.
+         *     - `empty`: The file is empty.
+         *     - `too_many_pixels`: The picture has too many pixels.
+         * @enum {string}
+         */
+        FieldErrorCode: "length" | "characters" | "email" | "emoji" | "range" | "required" | "not_nullable" | "not_allowed" | "reserved" | "common" | "wrong" | "self" | "unknown" | "unknown_member" | "empty" | "too_many_pixels";
+        /**
          * Heartbeat
-         * @description The connection lives.
+         * @description A sign that the connection is alive.
          */
         Heartbeat: {
-            /** @description All that changed up to here was sent: go on from it. */
+            /** @description The cursor to resume from: all changes up to it were sent. */
             cursor: string;
+            /** @description True while changes after the cursor are missing, since the database does not answer. */
+            partial: boolean;
         };
         /**
          * Hello
          * @description The first frame of a connection.
          */
         Hello: {
-            /** @description Where to go on from if the connection ends before the first heartbeat. */
+            /** @description The cursor to resume from if the connection ends before the first heartbeat. */
             cursor: string;
             /**
              * Format: uint32
-             * @description A heartbeat comes about as often; after twice that without any frame the connection is dead.
+             * @description The time between two heartbeats, in milliseconds; after twice that without any frame the
+             *     connection is dead.
              */
             heartbeat_ms: number;
             /**
-             * @description All that changed since yours comes next on this connection. If not, more than 1,000 changes wait: page `/v1/sync` from your cursor, then take those of
+             * @description True when the database does not answer, so that changes since the client's cursor are
+             *     missing. Once it answers they come, or another `hello` that is not `resumed`; until then
+             *     cursors stand still.
+             */
+            partial: boolean;
+            /**
+             * @description True when all changes since the client's cursor come next on this connection. Otherwise more
+             *     than 1,000 wait: page through `/v1/sync` from that cursor, then take the cursors of
              *     heartbeats.
              */
             resumed: boolean;
@@ -1332,11 +1457,14 @@ export interface components {
          * @description A message that was found.
          */
         Hit: {
-            /** @description As it is now. */
+            /** @description The message as it is now. */
             message: components["schemas"]["Message"] & unknown;
-            /** @description With what I reacted to it. */
+            /** @description Emoji with which the caller reacted to the message. */
             my_reactions?: string[];
-            /** @description Its body, or the part of it around the first hit, in pieces; plain text, no HTML. It has no hit when only the subject or a file's name has one. */
+            /**
+             * @description The body, or the part of it around the first hit, in pieces of plain text without HTML. None
+             *     is a hit when only the subject or the name of a file has one.
+             */
             segments: components["schemas"]["Segment"][];
         };
         /**
@@ -1367,20 +1495,46 @@ export interface components {
          *             }
          *           ]
          *         }
-         *       ]
+         *       ],
+         *       "partial": false
          *     }
          */
         Hits: {
-            /** @description Newest first. */
+            /** @description Hits, newest first. */
             items: components["schemas"]["Hit"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
+            /**
+             * @description True while the index of older messages is made anew after an upgrade: some of them may be
+             *     missing.
+             */
+            partial: boolean;
         };
         /**
          * Limits
-         * @description Bounds.
+         * @description The bounds of a request: the most of each, but for names that end with `_min`.
          */
         Limits: {
+            /**
+             * Format: uint64
+             * @description Bytes of one attached file.
+             */
+            attachment_bytes: number;
+            /**
+             * Format: uint64
+             * @description Files attached to one message.
+             */
+            attachments: number;
+            /**
+             * Format: uint64
+             * @description Bytes of a file that an avatar is made of.
+             */
+            avatar_bytes: number;
+            /**
+             * Format: uint64
+             * @description Characters of the text in which a user describes themselves.
+             */
+            bio: number;
             /**
              * Format: uint64
              * @description Characters of a message's body.
@@ -1388,14 +1542,109 @@ export interface components {
             body: number;
             /**
              * Format: uint64
+             * @description Characters of a group's description.
+             */
+            description: number;
+            /**
+             * Format: uint64
+             * @description Characters of a device's name.
+             */
+            device: number;
+            /**
+             * Format: uint64
+             * @description Characters of the name that others see.
+             */
+            display_name: number;
+            /**
+             * Format: uint64
+             * @description Bytes of an e-mail address.
+             */
+            email: number;
+            /**
+             * Format: uint64
+             * @description Characters of a file's name.
+             */
+            file_name: number;
+            /**
+             * Format: uint64
+             * @description Characters of a group's name.
+             */
+            group_name: number;
+            /**
+             * Format: uint64
+             * @description Ids in one request for profiles or presence.
+             */
+            ids: number;
+            /**
+             * Format: uint64
              * @description Members of a group.
              */
             members: number;
             /**
              * Format: uint64
+             * @description Members of a group in which each may mention all; in a larger one its owner and admins may.
+             */
+            mention_all: number;
+            /**
+             * Format: uint64
+             * @description Members that one message mentions.
+             */
+            mentions: number;
+            /**
+             * Format: uint64
+             * @description Characters of a password.
+             */
+            password: number;
+            /**
+             * Format: uint64
+             * @description The fewest characters of a password.
+             */
+            password_min: number;
+            /**
+             * Format: uint64
+             * @description Characters of the words to search people for.
+             */
+            people_search: number;
+            /**
+             * Format: uint64
+             * @description Different emoji that one message is reacted to with.
+             */
+            reactions: number;
+            /**
+             * Format: uint64
+             * @description Members of a chat whose receipts are sent to the others.
+             */
+            receipt_members: number;
+            /**
+             * Format: uint64
+             * @description Receipts in one request.
+             */
+            receipts: number;
+            /**
+             * Format: uint64
+             * @description Characters of the words to search messages for.
+             */
+            search: number;
+            /**
+             * Format: uint64
              * @description Characters of a message's subject.
              */
             subject: number;
+            /**
+             * Format: uint64
+             * @description Characters of a username.
+             */
+            username: number;
+            /**
+             * Format: uint64
+             * @description The fewest characters of a username.
+             */
+            username_min: number;
+            /**
+             * Format: uint64
+             * @description People whose presence one connection watches.
+             */
+            watched: number;
         };
         /**
          * Login
@@ -1406,7 +1655,7 @@ export interface components {
          *     }
          */
         Login: {
-            /** @description What to call this session in the list of sessions. */
+            /** @description The name of this session in the list of sessions, up to 100 characters. */
             device?: string;
             /** @description Username or e-mail address. */
             login: string;
@@ -1415,39 +1664,41 @@ export interface components {
         };
         /**
          * MeUpdated
-         * @description My account is not as it was.
+         * @description A change of the caller's own account.
          */
         MeUpdated: {
-            /** @description As it is now. */
+            /** @description The account as it is now. */
             account: components["schemas"]["Account"] & unknown;
         };
         /**
          * MemberReceipt
-         * @description How far a member is.
+         * @description The receipt of a member.
          */
         MemberReceipt: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message that reached one of their devices.
+             * @description The id of the newest message that reached a device of the member.
              */
             delivered: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message they have read.
+             * @description The id of the newest message that the member has read.
              */
             read: number;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The member.
              */
             user_id: string;
         };
         /**
          * MemberReceipts
-         * @description How far all members are.
+         * @description The receipts of all members.
          * @example {
          *       "items": [
          *         {
@@ -1459,44 +1710,47 @@ export interface components {
          *     }
          */
         MemberReceipts: {
-            /** @description By the time they joined. */
+            /** @description Receipts, by the time the members joined. */
             items: components["schemas"]["MemberReceipt"][];
         };
         /**
          * MemberUpdated
-         * @description Somebody came or went, got another role, or read on.
+         * @description A member who joined or left, got another role, or read on.
          */
         MemberUpdated: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the change.
              */
             clock: number;
-            /** @description As they are now; absent when they are no longer in. */
+            /** @description The member as they are now; absent when they are no longer in. */
             member?: components["schemas"]["MemberView"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             * @description On a live connection, the tick of the chat's previous change that the caller was notified
+             *     of. A client whose own clock of the chat is lower has missed changes; they are on their way.
              */
             prev?: number;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The user's id.
              */
             user_id: string;
         };
         /**
          * MemberView
-         * @description A member, as the others see them.
+         * @description A member, as the other members see them.
          * @example {
          *       "delivered": 1795228433991237,
          *       "joined_at": "2026-11-21T02:33:52.000Z",
@@ -1507,25 +1761,27 @@ export interface components {
          */
         MemberView: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The id of the newest message that reached one of their devices.
              */
             delivered: number;
-            /** @description RFC 3339 in UTC. */
+            /** @description The time when they last joined: RFC 3339 in UTC. */
             joined_at: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message they have read.
+             * @description The id of the newest message that they have read.
              */
             read: number;
-            /** @description What they may do. */
+            /** @description The member's role. */
             role: components["schemas"]["Role"] & unknown;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The member's user id.
              */
             user_id: string;
         };
@@ -1545,7 +1801,7 @@ export interface components {
          *     }
          */
         Members: {
-            /** @description By the time they joined. */
+            /** @description Members, by the time they joined. */
             items: components["schemas"]["MemberView"][];
         };
         /**
@@ -1564,40 +1820,45 @@ export interface components {
          *     }
          */
         Message: {
-            /** @description Files; absent when there are none. */
+            /** @description The attached files; absent when there are none. */
             attachments?: components["schemas"]["Attachment"][];
-            /** @description Plain text; empty in a system message and in one that was deleted. */
+            /** @description The body, in plain text; empty in a system message and in a deleted one. */
             body: string;
             /**
              * A chat.
              * Format: uuid
-             * @description Where it is.
+             * @description The chat that it is in.
              */
             chat_id: string;
-            /** @description The idempotency key it was sent with; Carrier makes one when the client gave none. */
+            /** @description The idempotency key that it was sent with; Carrier makes one when the client gave none. */
             client_id?: string;
-            /** @description RFC 3339 in UTC: its id as a time. */
+            /** @description The time of its creation, which is its id: RFC 3339 in UTC. */
             created_at: string;
-            /** @description True: it was deleted for everyone, and only its place is left. */
+            /** @description True when it was deleted for everyone, and only its place is left; absent otherwise. */
             deleted?: boolean;
-            /** @description When its sender changed it last. */
+            /** @description The time of its sender's last edit: RFC 3339 in UTC; absent when there was none. */
             edited_at?: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The tick that made it: order, paging cursor and identity in its chat, in microseconds.
+             * @description The tick that made it, in microseconds since 1970: order, paging cursor and identity in its
+             *     chat.
              */
             id: number;
-            /** @description Text or system. */
+            /** @description The kind: text or system. */
             kind: components["schemas"]["MessageKind"] & unknown;
-            /** @description Members whom it names; absent when there are none. */
+            /** @description The members who are mentioned; absent when there are none. */
             mentions?: string[];
-            /** @description Reactions, in the order in which each kind came up; absent when there are none. */
+            /** @description True when it mentions all members but its sender; absent otherwise. */
+            mentions_all?: boolean;
+            /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
-            /** @description What it answers. */
+            /** @description The message that it replies to; absent when there is none. */
             reply_to?: components["schemas"]["Reply"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of its last change.
              */
@@ -1605,32 +1866,33 @@ export interface components {
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who wrote it.
+             * @description The user who wrote it.
              */
             sender_id: string;
             /**
              * Format: int64
-             * @description Its ordinal in the chat: 1, 2, 3 ...
+             * @description The ordinal in its chat: 1, 2, 3 ...
              */
             seq: number;
-            /** @description A line above the body. */
+            /** @description A line above the body; absent when there is none. */
             subject?: string;
-            /** @description What a system message tells. */
+            /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
         };
         /**
          * MessageCreated
-         * @description A message is new.
+         * @description A new message.
          */
         MessageCreated: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the change.
              */
@@ -1638,68 +1900,74 @@ export interface components {
             /** @description The message. */
             message: components["schemas"]["Message"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             * @description On a live connection, the tick of the chat's previous change that the caller was notified
+             *     of. A client whose own clock of the chat is lower has missed changes; they are on their way.
              */
             prev?: number;
         };
         /**
-         * @description Written by a person, or by Carrier itself.
+         * @description The kind of a message: written by a person, or by Carrier itself.
          * @enum {string}
          */
         MessageKind: "text" | "system";
         /**
          * MessageLine
-         * @description A message: mine, or of the one chat that was asked for.
+         * @description A message: of the account, or of the one chat that was asked for.
          */
         MessageLine: {
-            /** @description As everybody sees it. */
+            /** @description The message as every member sees it. */
             message: components["schemas"]["Message"] & unknown;
         };
         /**
          * MessageRemoved
-         * @description What I deleted for myself in a chat, all of it so far.
+         * @description The messages that the caller deleted for themselves in a chat, all of them so far.
          */
         MessageRemoved: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
-            /** @description These messages. */
+            /** @description The ids of the messages that were deleted one by one. */
             message_ids: number[];
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description And all up to this one.
+             * @description The id up to which all messages are deleted, when the caller cleared the chat.
              */
             up_to?: number;
         };
         /**
          * MessageUpdated
-         * @description A message was edited, deleted for everyone, or reacted to.
+         * @description A message that was edited, deleted for everyone, or reacted to.
          */
         MessageUpdated: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the change.
              */
             clock: number;
-            /** @description As it is now; take it if its `rev` is higher than what you have. */
+            /** @description The message as it is now; it replaces a copy whose `rev` is lower. */
             message: components["schemas"]["Message"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description Live: the tick of the change before it that I was told of. If yours is lower, what comes between is on its way.
+             * @description On a live connection, the tick of the chat's previous change that the caller was notified
+             *     of. A client whose own clock of the chat is lower has missed changes; they are on their way.
              */
             prev?: number;
         };
@@ -1723,29 +1991,55 @@ export interface components {
          *     }
          */
         Messages: {
-            /** @description Newest first. */
+            /** @description Messages, newest first. */
             items: components["schemas"]["Message"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
         };
         /**
          * Meta
-         * @description What this server allows.
+         * @description The server, and the bounds of a request.
          * @example {
          *       "limits": {
+         *         "attachment_bytes": 26214400,
+         *         "attachments": 10,
+         *         "avatar_bytes": 5242880,
+         *         "bio": 1000,
          *         "body": 10000,
+         *         "description": 1000,
+         *         "device": 100,
+         *         "display_name": 64,
+         *         "email": 254,
+         *         "file_name": 255,
+         *         "group_name": 128,
+         *         "ids": 100,
          *         "members": 1000,
-         *         "subject": 200
+         *         "mention_all": 32,
+         *         "mentions": 50,
+         *         "password": 256,
+         *         "password_min": 8,
+         *         "people_search": 64,
+         *         "reactions": 20,
+         *         "receipt_members": 64,
+         *         "receipts": 100,
+         *         "search": 200,
+         *         "subject": 200,
+         *         "username": 32,
+         *         "username_min": 3,
+         *         "watched": 100
          *       },
          *       "registration": "open",
+         *       "session": true,
          *       "version": "0.1.0"
          *     }
          */
         Meta: {
-            /** @description The bounds of what can be sent. */
+            /** @description The bounds of a request. */
             limits: components["schemas"]["Limits"] & unknown;
-            /** @description `open`, or `closed`: nobody can register. */
+            /** @description `open`, or `closed` when no visitor may register. */
             registration: string;
+            /** @description True when this request came with a session, which may have ended since. */
+            session: boolean;
             /** @description The version of Carrier. */
             version: string;
         };
@@ -1754,25 +2048,27 @@ export interface components {
          * @description A file to attach: an upload's answer as it came, or its hash and a name.
          */
         NewAttachment: {
-            /** @description The same. */
+            /** @description As the upload answered; ignored, and looked up again. */
             content_type?: string;
             /** @description SHA-256 of its bytes, in hex. */
             hash: string;
             /**
              * Format: int64
-             * @description The same.
+             * @description As the upload answered; ignored, and looked up again.
              */
             height?: number;
-            /** @description What to call it, 1 to 255 characters; the hash when it is absent. */
+            /** @description As the upload answered; ignored. */
+            metadata_removed?: boolean;
+            /** @description A name, 1 to 255 characters; the hash when it is absent. */
             name?: string;
             /**
              * Format: int64
-             * @description What the upload told; it is looked up again.
+             * @description As the upload answered; ignored, and looked up again.
              */
             size?: number;
             /**
              * Format: int64
-             * @description The same.
+             * @description As the upload answered; ignored, and looked up again.
              */
             width?: number;
         };
@@ -1789,11 +2085,11 @@ export interface components {
          *     }
          */
         NewChat: {
-            /** @description Two people, or a named group. */
+            /** @description Direct: two people. Group: named, with up to 1000 members. */
             kind: components["schemas"]["ChatKind"] & unknown;
-            /** @description The others, each by id, username or e-mail address. */
+            /** @description Other members, each by id, username or e-mail address. */
             members: string[];
-            /** @description A group's name, 1 to 128 characters. */
+            /** @description The name of a group, 1 to 128 characters; absent for a direct chat. */
             name?: string;
         };
         /**
@@ -1811,24 +2107,34 @@ export interface components {
              */
             attachments?: components["schemas"]["NewAttachment"][];
             /**
-             * @description 1 to 10,000 characters of plain text; it may be absent when there are attachments.
+             * @description Plain text, 1 to 10,000 characters; may be absent when there are attachments.
              * @default
              */
             body?: string;
-            /** @description Your own id of this message, best a UUIDv7: sent again under it, a message is not sent twice. */
+            /**
+             * @description An id that the client chooses, best a UUIDv7. A message that is sent again with the same one
+             *     is stored once.
+             */
             client_id?: string;
             /**
-             * @description Members whom it names, up to 50.
+             * @description Members whom the message mentions, up to 50.
              * @default []
              */
             mentions?: string[];
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * @description True to mention all members of a group. Its owner and admins may; each member may in a group
+             *     of at most `limits.mention_all` members (`/v1/meta`).
+             * @default false
+             */
+            mentions_all?: boolean;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The id of the message that this one answers.
              */
             reply_to?: number;
-            /** @description A line above it, 1 to 200 characters. */
+            /** @description A line above the body, 1 to 200 characters. */
             subject?: string;
         };
         /**
@@ -1840,22 +2146,22 @@ export interface components {
          *     }
          */
         NewPassword: {
-            /** @description The one that holds now. */
+            /** @description The password until now. */
             current_password: string;
-            /** @description 8 to 256 characters, not among the commonest. */
+            /** @description A password of 8 to 256 characters that is not easy to guess. */
             new_password: string;
         };
         /**
          * OneReaction
-         * @description Somebody's reaction.
+         * @description The reaction of one user.
          */
         OneReaction: {
-            /** @description One emoji. */
+            /** @description The emoji. */
             emoji: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Whose.
+             * @description The user who reacted.
              */
             user_id: string;
         };
@@ -1869,55 +2175,60 @@ export interface components {
          *         "created_at": "2026-11-21T02:33:50.000Z",
          *         "display_name": "Ann",
          *         "email": "ann@example.org",
+         *         "found_by_email": false,
          *         "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
          *         "username": "ann"
          *       }
          *     }
          */
         Opened: {
-            /** @description RFC 3339 in UTC; slides with use. */
+            /** @description The end of the session, RFC 3339 in UTC; every use moves it on. */
             expires_at: string;
-            /** @description To be sent as `Authorization: Bearer`; shown only here. */
+            /** @description The token, to be sent as `Authorization: Bearer`; shown only here. */
             token: string;
-            /** @description Whose it is. */
+            /** @description The account of the session. */
             user: components["schemas"]["Account"] & unknown;
         };
         /**
          * OtherMarks
-         * @description Up to which message everybody else has come; zero in a chat with nobody else.
+         * @description The marks that every other member has reached; zero in a chat without other members.
          */
         OtherMarks: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description Up to here it reached a device of each.
+             * @description The id of the newest message that reached a device of each of the others.
              */
             delivered_min: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description All others have read up to here.
+             * @description The id of the newest message that all others have read.
              */
             read_min: number;
         };
         /**
          * Own
-         * @description My role and marks in a chat.
+         * @description The caller's own role and marks in a chat.
          */
         Own: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message that reached one of my devices.
+             * @description The id of the newest message that reached one of the caller's devices.
              */
             delivered: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message I have read.
+             * @description The id of the newest message that the caller has read.
              */
             read: number;
-            /** @description What I may do. */
+            /** @description The caller's role, which says what they may do. */
             role: components["schemas"]["Role"] & unknown;
         };
         /**
@@ -1941,105 +2252,121 @@ export interface components {
          *     }
          */
         Page: {
-            /** @description Oldest first. A short page is not the end; an absent `prev` or `next` is. */
+            /** @description The messages, oldest first. A short page is not the end; an absent `prev` or `next` is. */
             items: components["schemas"]["Message"][];
-            /** @description By the id of a message: with what I reacted to it. */
+            /** @description The caller's own reactions to these messages: emojis by the id of the message. */
             my_reactions?: {
                 [key: string]: string[];
             };
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description For `after`: newer messages follow.
+             * @description The value of `after` for the next newer page; absent when there is none.
              */
             next?: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description For `before`: older messages come before.
+             * @description The value of `before` for the next older page; absent when there is none.
              */
             prev?: number;
         };
         /**
          * PatchAccount
-         * @description What to change of my account; what is absent stays.
+         * @description Changes of the account; an absent field stays as it is.
          * @example {
          *       "bio": "I like boats.",
          *       "display_name": "Ann B."
          *     }
          */
         PatchAccount: {
-            /** @description Up to 1000 characters; null clears it. */
+            /** @description A text about the user, up to 1000 characters; null clears it. */
             bio?: string | null;
-            /** @description 1 to 64 characters. */
+            /** @description The password until now, which a new username or e-mail address needs. */
+            current_password?: string;
+            /** @description The name that others see, 1 to 64 characters. */
             display_name?: string | null;
-            /** @description Unique whatever its case. */
+            /** @description An address, unique in any case. */
             email?: string | null;
-            /** @description 3 to 32 of `a-z A-Z 0-9 _ . -`; unique whatever its case. */
+            /** @description True when others may find this account by its e-mail address. */
+            found_by_email?: boolean;
+            /** @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case. */
             username?: string | null;
         };
         /**
          * PatchChat
-         * @description What to change of a group; what is absent stays.
+         * @description Changes of a group; an absent field stays as it is.
          * @example {
          *       "description": "Of old",
          *       "name": "Best friends"
          *     }
          */
         PatchChat: {
-            /** @description Up to 1000 characters; null clears it. */
+            /** @description A description, up to 1000 characters; null clears it. */
             description?: string | null;
-            /** @description 1 to 128 characters. */
+            /** @description A name, 1 to 128 characters. */
             name?: string | null;
         };
         /**
          * PatchMember
-         * @description What to change of a member.
+         * @description Changes of a member.
          * @example {
          *       "role": "admin"
          *     }
          */
         PatchMember: {
-            /** @description What they may do from now on. */
+            /** @description The new role. */
             role: components["schemas"]["Role"] & unknown;
         };
         /**
          * PatchMessage
-         * @description What to change of a message of mine; what is absent stays.
+         * @description Changes of a message; an absent field stays as it is.
          * @example {
          *       "body": "Hello, Bob!"
          *     }
          */
         PatchMessage: {
-            /** @description 1 to 10,000 characters of plain text. */
+            /** @description Plain text, 1 to 10,000 characters; of a message with attachments it may be empty. */
             body?: string | null;
-            /** @description 1 to 200 characters; null takes it away. */
+            /**
+             * @description Members whom the message mentions from now on, up to 50. While it is absent, the mentions
+             *     follow the `@username`s that come into the body, and that go out of it.
+             */
+            mentions?: string[] | null;
+            /**
+             * @description Whether the message mentions all members from now on. While it is absent, that follows an
+             *     `@all` that comes into the body, where you may, and one that goes out of it.
+             */
+            mentions_all?: boolean | null;
+            /** @description A line above the body, 1 to 200 characters; null removes it. */
             subject?: string | null;
         };
         /**
          * PatchPreferences
-         * @description How I want a chat to be shown; what is absent stays.
+         * @description Changes of how a chat is shown to its reader; an absent field stays as it is.
          * @example {
          *       "muted_until": "2031-01-02T03:04:05Z",
          *       "pinned": true
          *     }
          */
         PatchPreferences: {
-            /** @description Put away. */
+            /** @description True to archive the chat. */
             archived?: boolean;
-            /** @description Marked as unread, until I read on. */
+            /** @description True to mark the chat as unread until its reader reads on. */
             marked_unread?: boolean;
             /**
              * Format: date-time
-             * @description No notifications until then; null lets them come again.
+             * @description The end of a time without notifications; null ends it now.
              */
             muted_until?: string | null;
-            /** @description Shown before the others. */
+            /** @description True to list the chat before those that are not pinned. */
             pinned?: boolean;
         };
         /**
          * Person
-         * @description Somebody, with what only those may know with whom they share a chat.
+         * @description A profile, with the presence of the user for those who share a chat with them.
          * @example {
          *       "created_at": "2026-11-21T02:33:51.000Z",
          *       "display_name": "Bob",
@@ -2050,38 +2377,41 @@ export interface components {
          *     }
          */
         Person: {
-            /** @description Where their picture is; it changes with the picture. */
+            /** @description The path of the picture; it changes with the picture. Absent when there is none. */
             avatar_url?: string;
-            /** @description A few words about them. */
+            /** @description A few words about the user; absent when there are none. */
             bio?: string;
-            /** @description RFC 3339 in UTC. */
+            /** @description The time at which the account was made: RFC 3339 in UTC. */
             created_at: string;
-            /** @description What to call them. */
+            /** @description The name to show. */
             display_name: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Never changes.
+             * @description The user's id, which never changes.
              */
             id: string;
-            /** @description When they last were, RFC 3339 in UTC; absent as well when it is not known any more. */
+            /** @description The time the user was last connected, RFC 3339 in UTC; absent also when it is forgotten. */
             last_seen_at?: string;
-            /** @description They are connected; absent for strangers, and where one of us blocks the other. */
+            /**
+             * @description True while the user is connected; absent for strangers, and where one of the two blocks the
+             *     other.
+             */
             online?: boolean;
-            /** @description Unique whatever its case. */
+            /** @description The username, unique whatever its case. */
             username: string;
         };
         /**
          * PingCommand
-         * @description Is the connection alive? Answered with `ack`.
+         * @description Checks that the connection is alive; `ack` answers.
          */
         PingCommand: {
-            /** @description The answer has the same. */
+            /** @description The answer has the same `ref`. */
             ref?: string;
         };
         /**
          * Preferences
-         * @description How I want a chat to be shown; nobody else sees it.
+         * @description The caller's own settings of a chat; no other member sees them.
          * @example {
          *       "archived": false,
          *       "marked_unread": false,
@@ -2090,34 +2420,37 @@ export interface components {
          *     }
          */
         Preferences: {
-            /** @description Put away. */
+            /** @description True when the chat is archived. */
             archived: boolean;
-            /** @description I marked it as unread, and have not read on since. */
+            /** @description True when the caller marked the chat as unread, and has not read on since. */
             marked_unread: boolean;
-            /** @description RFC 3339 in UTC: no notifications until then. */
+            /**
+             * @description The time until which the caller wants no notifications: RFC 3339 in UTC; absent when they
+             *     want them now.
+             */
             muted_until?: string;
-            /** @description Shown before the others. */
+            /** @description True when the chat is shown before the others. */
             pinned: boolean;
         };
         /**
          * PresenceUpdated
-         * @description Whether somebody whom I watch is online.
+         * @description A user whom the caller watches, and who came online or went offline.
          */
         PresenceUpdated: {
-            /** @description When they last were, RFC 3339 in UTC. */
+            /** @description The time when they were last connected: RFC 3339 in UTC. */
             last_seen_at?: string;
-            /** @description They are connected. */
+            /** @description True when they are connected. */
             online: boolean;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The user's id.
              */
             user_id: string;
         };
         /**
          * Presences
-         * @description Who is online.
+         * @description The presence of users.
          * @example {
          *       "items": [
          *         {
@@ -2129,7 +2462,7 @@ export interface components {
          *     }
          */
         Presences: {
-            /** @description Those of whom I may know it, in the order asked for. */
+            /** @description The users whose presence I may see, in the order asked for. */
             items: components["schemas"]["PresenceUpdated"][];
         };
         /**
@@ -2152,27 +2485,66 @@ export interface components {
          *     }
          */
         Problem: {
-            /** @description A stable word to branch on. */
-            code: string;
-            /** @description What went wrong, and what would be right. */
+            /** @description The kind of problem, as a stable word to branch on. */
+            code: components["schemas"]["ProblemCode"] & unknown;
+            /** @description A sentence that says what went wrong, and what would be right. */
             detail: string;
-            /** @description The fields that break a rule. */
+            /** @description The fields that break a rule; absent unless the request is invalid. */
             errors?: components["schemas"]["FieldError"][];
             /** @description The `X-Request-Id` of this answer. */
             request_id: string;
             /**
              * Format: uint16
-             * @description The status.
+             * @description The HTTP status.
              */
             status: number;
-            /** @description The status in words. */
+            /** @description The HTTP status in words. */
             title: string;
             /** @description A URI for the kind of problem. */
             type: string;
         };
         /**
+         * @description A stable word for the kind of a problem.
+         *
+         *     - `malformed` (400): The request cannot be understood.
+         *     - `unauthorized` (401): The request has no session, or one that has ended.
+         *     - `wrong_login` (401): The username, the e-mail address or the password is wrong.
+         *     - `registration_closed` (403): The server lets nobody register.
+         *     - `origin_not_allowed` (403): Pages of this origin may not use the server.
+         *     - `role_too_low` (403): The caller's role in the group does not allow this.
+         *     - `not_accepted` (403): The other person takes no messages from the caller.
+         *     - `mentions_all_not_allowed` (403): The caller may not mention all members of this chat.
+         *     - `not_found` (404): The thing does not exist, or the caller may not see it.
+         *     - `method_not_allowed` (405): The path does not have this method.
+         *     - `username_taken` (409): Another account has this username.
+         *     - `email_taken` (409): Another account has this e-mail address.
+         *     - `last_owner` (409): The owner cannot leave a group that has other members.
+         *     - `group_full` (409): The group has as many members as a group can have.
+         *     - `direct_chat` (409): A direct chat does not allow this.
+         *     - `too_many_reactions` (409): The message has as many kinds of reaction as it can.
+         *     - `too_many_hidden` (409): The chat has as many hidden messages as it can.
+         *     - `too_many_blocks` (409): The caller blocks as many others as they can.
+         *     - `client_id_reused` (409): The caller sent another message under this `client_id`.
+         *     - `too_large` (413): The body or the file is too large.
+         *     - `unsupported_media_type` (415): The body is not of the expected type.
+         *     - `range_not_satisfiable` (416): The file has nothing of the range asked for.
+         *     - `invalid` (422): Fields break rules; `errors` lists them.
+         *     - `rate_limited` (429): The limit is used up; retry after `Retry-After` seconds.
+         *     - `internal` (500): The server made an error; its log has the id of the request.
+         *     - `not_durable` (503): The write was made, but could be lost; repeat it.
+         *     - `store_unavailable` (503): Redis does not answer as it should.
+         *     - `store_behind` (503): Redis or SQL went back in time, or is being compared with the other.
+         *     - `store_full` (503): Redis is full, or too much is not in SQL yet.
+         *     - `history_unavailable` (503): SQL does not answer, and the request needs it.
+         *     - `files_unavailable` (503): Files cannot be stored or read now.
+         *     - `clock_skew` (503): The clock of Redis is wrong.
+         *     - `busy` (503): Too much of this is under way already.
+         * @enum {string}
+         */
+        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "clock_skew" | "busy";
+        /**
          * Profile
-         * @description What anybody who is logged in may see of a user.
+         * @description A user, as any logged-in user may see them.
          * @example {
          *       "created_at": "2026-11-21T02:33:51.000Z",
          *       "display_name": "Bob",
@@ -2181,26 +2553,26 @@ export interface components {
          *     }
          */
         Profile: {
-            /** @description Where their picture is; it changes with the picture. */
+            /** @description The path of the picture; it changes with the picture. Absent when there is none. */
             avatar_url?: string;
-            /** @description A few words about them. */
+            /** @description A few words about the user; absent when there are none. */
             bio?: string;
-            /** @description RFC 3339 in UTC. */
+            /** @description The time at which the account was made: RFC 3339 in UTC. */
             created_at: string;
-            /** @description What to call them. */
+            /** @description The name to show. */
             display_name: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Never changes.
+             * @description The user's id, which never changes.
              */
             id: string;
-            /** @description Unique whatever its case. */
+            /** @description The username, unique whatever its case. */
             username: string;
         };
         /**
          * Profiles
-         * @description People.
+         * @description A page of people.
          * @example {
          *       "items": [
          *         {
@@ -2213,9 +2585,12 @@ export interface components {
          *     }
          */
         Profiles: {
-            /** @description In the order of their usernames; those asked for by id in the order of the ids, without those who do not exist. */
+            /**
+             * @description People by their usernames; when they are asked for by id, those who exist, in the order of
+             *     the ids.
+             */
             items: components["schemas"]["Profile"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
         };
         /**
@@ -2225,53 +2600,55 @@ export interface components {
         Reaction: {
             /**
              * Format: int64
-             * @description How many reacted with it.
+             * @description The number of users who reacted with it.
              */
             count: number;
-            /** @description One emoji. */
+            /** @description The emoji. */
             emoji: string;
-            /** @description The first 20 of them. */
+            /** @description The first of the users, at most 20. */
             user_ids: string[];
         };
         /**
          * ReactionChanged
-         * @description Somebody reacted to a message, or took it back.
+         * @description A reaction that was added to a message, or taken back.
          */
         ReactionChanged: {
-            /** @description False: they took it back. */
+            /** @description True when the reaction was added, false when it was taken back. */
             added: boolean;
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the change.
              */
             clock: number;
-            /** @description With what. */
+            /** @description The emoji of the reaction. */
             emoji: string;
-            /** @description The message as it is now; take it if its `rev` is higher than what you have. */
+            /** @description The message as it is now; it replaces a copy whose `rev` is lower. */
             message: components["schemas"]["Message"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The tick of the change before it that I was told of.
+             * @description The tick of the chat's previous change that the caller was notified of.
              */
             prev?: number;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The user's id.
              */
             user_id: string;
         };
         /**
          * Reactions
-         * @description Reactions, by the first of each kind.
+         * @description A page of reactions.
          * @example {
          *       "items": [
          *         {
@@ -2282,108 +2659,119 @@ export interface components {
          *     }
          */
         Reactions: {
-            /** @description By the first of each kind, and then by time. */
+            /** @description Reactions, grouped by emoji in the order of their first use; of each the first 20 by time. */
             items: components["schemas"]["OneReaction"][];
-            /** @description For `cursor`: more follow. */
+            /** @description The `cursor` of the next page; absent on the last one. */
             next?: string;
         };
         /**
          * Receipt
-         * @description How far I am.
+         * @description A receipt of the caller.
          * @example {
          *       "read": 1795228433991237
          *     }
          */
         Receipt: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message that reached me.
+             * @description The id of the newest message that reached the caller.
              */
             delivered?: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message I have read.
+             * @description The id of the newest message that the caller has read.
              */
             read?: number;
         };
         /**
          * ReceiptCommand
-         * @description Tell how far I am, as `PUT /v1/chats/{chat_id}/receipts` does.
+         * @description Marks how far I have read, as `PUT /v1/chats/{chat_id}/receipts` does.
          */
         ReceiptCommand: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat of the messages.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The id of the newest message that reached me.
              */
             delivered?: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The id of the newest message I have read.
              */
             read?: number;
-            /** @description The answer has the same. */
+            /** @description The answer has the same `ref`. */
             ref?: string;
         };
         /**
          * ReceiptUpdated
-         * @description Somebody has read on, or received more. Nobody is told in chats of more than 64.
+         * @description A member who has read on, or received more. In chats of more than 64 members only the caller's
+         *     own marks are sent.
          */
         ReceiptUpdated: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of the change.
              */
             clock: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message that reached one of their devices.
+             * @description The id of the newest message that reached one of the user's devices.
              */
             delivered: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The tick of the change before it that I was told of; absent in larger chats, where only I am told of mine.
+             * @description The tick of the chat's previous change that the caller was notified of; absent in larger
+             *     chats, where only the caller's own marks are sent.
              */
             prev?: number;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The id of the newest message they have read.
+             * @description The id of the newest message that the user has read.
              */
             read: number;
             /**
              * Format: int64
-             * @description It is mine: how many texts of others I have not read now.
+             * @description The number of texts of others that the caller has not read now; absent unless the marks are
+             *     the caller's own.
              */
             unread_count?: number;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The user's id.
              */
             user_id: string;
         };
         /**
          * Receipts
-         * @description How far I am in many chats.
+         * @description Receipts of the caller in many chats.
          * @example {
          *       "items": [
          *         {
@@ -2394,28 +2782,30 @@ export interface components {
          *     }
          */
         Receipts: {
-            /** @description 1 to 100. */
+            /** @description Receipts, 1 to 100. */
             items: components["schemas"]["ChatReceipt"][];
         };
         /**
          * Reconnect
-         * @description This server restarts; the connection closes. Come back after a while, to any other.
+         * @description A notice that this server is restarting; the connection closes. Reconnect, to any server, after
+         *     the time given.
          */
         Reconnect: {
             /**
              * Format: uint32
-             * @description When; it is spread over all who are told.
+             * @description The time to wait, in milliseconds; clients get different times, so that they do not return
+             *     at once.
              */
             after_ms: number;
         };
         /**
          * Refused
-         * @description A command was refused.
+         * @description The answer to a command that was refused.
          */
         Refused: {
-            /** @description Why, as the REST call of the same name would answer. */
+            /** @description The problem, as the REST call of the same name would answer. */
             problem: components["schemas"]["Problem"] & unknown;
-            /** @description That of the command. */
+            /** @description The `ref` of the command. */
             ref?: string;
         };
         /**
@@ -2430,66 +2820,70 @@ export interface components {
          *     }
          */
         Register: {
-            /** @description What to call this session in the list of sessions. */
+            /** @description The name of this session in the list of sessions, up to 100 characters. */
             device?: string;
-            /** @description What others see, 1 to 64 characters; the username when it is absent. */
+            /** @description The name that others see, 1 to 64 characters; the username when it is absent. */
             display_name?: string;
-            /** @description Unique whatever its case. */
+            /** @description An address, unique in any case. */
             email: string;
-            /** @description 8 to 256 characters, not among the commonest. */
+            /** @description A password of 8 to 256 characters that is not easy to guess. */
             password: string;
-            /** @description 3 to 32 of `a-z A-Z 0-9 _ . -`; unique whatever its case. */
+            /** @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case. */
             username: string;
         };
         /**
          * Reply
-         * @description What a message answers.
+         * @description The message that another replies to.
          */
         Reply: {
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The message that is answered.
+             * @description The id of the message that is replied to.
              */
             id: number;
-            /** @description How it began, when it was answered: at most 100 characters. */
+            /**
+             * @description The first 100 characters that it has now, or the name of its first file; empty when it was
+             *     deleted. It is never stored, but made by each read.
+             */
             preview: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who wrote it.
+             * @description The user who wrote it.
              */
             sender_id: string;
         };
         /**
-         * @description What a member may do.
+         * @description The role of a member, which says what they may do.
          * @enum {string}
          */
         Role: "owner" | "admin" | "member";
         /**
          * Segment
-         * @description A piece of a text, and whether it is what was looked for.
+         * @description A piece of a text that was found.
          */
         Segment: {
-            /** @description It was looked for. */
+            /** @description True when the piece is what was looked for, false when it stands around it. */
             hit: boolean;
-            /** @description Plain text. */
+            /** @description The piece, in plain text. */
             text: string;
         };
         /**
          * SendCommand
-         * @description Send a message, as `POST /v1/chats/{chat_id}/messages` does. `ack` has the message.
+         * @description Sends a message, as `POST /v1/chats/{chat_id}/messages` does. `ack` has the message.
          */
         SendCommand: {
             /**
              * A chat.
              * Format: uuid
-             * @description To which chat.
+             * @description The chat to send to.
              */
             chat_id: string;
-            /** @description With a `client_id` it may be sent again until it is answered. */
+            /** @description The message; with a `client_id` it may be sent again until it is answered. */
             message: components["schemas"]["NewMessage"] & unknown;
-            /** @description The answer has the same. */
+            /** @description The answer has the same `ref`. */
             ref?: string;
         };
         /**
@@ -2497,42 +2891,50 @@ export interface components {
          * @description The answer to a send: the message, and how durable it is.
          */
         SentMessage: {
-            /** @description Files; absent when there are none. */
+            /** @description The attached files; absent when there are none. */
             attachments?: components["schemas"]["Attachment"][];
-            /** @description Plain text; empty in a system message and in one that was deleted. */
+            /** @description The body, in plain text; empty in a system message and in a deleted one. */
             body: string;
             /**
              * A chat.
              * Format: uuid
-             * @description Where it is.
+             * @description The chat that it is in.
              */
             chat_id: string;
-            /** @description The idempotency key it was sent with; Carrier makes one when the client gave none. */
+            /** @description The idempotency key that it was sent with; Carrier makes one when the client gave none. */
             client_id?: string;
-            /** @description RFC 3339 in UTC: its id as a time. */
+            /** @description The time of its creation, which is its id: RFC 3339 in UTC. */
             created_at: string;
-            /** @description True: it was deleted for everyone, and only its place is left. */
+            /** @description True when it was deleted for everyone, and only its place is left; absent otherwise. */
             deleted?: boolean;
-            /** @description `replica`: a replica of Redis has it; `fsync`: it is on disk; `memory`: outlives any process, but the last second may go with the machine. */
+            /**
+             * @description The durability of the message now. `replica`: a replica of Redis has it; `fsync`: it is on
+             *     disk; `memory`: it outlives any process, but the last second may be lost with the machine.
+             */
             durability: components["schemas"]["Durability"] & unknown;
-            /** @description When its sender changed it last. */
+            /** @description The time of its sender's last edit: RFC 3339 in UTC; absent when there was none. */
             edited_at?: string;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
-             * @description The tick that made it: order, paging cursor and identity in its chat, in microseconds.
+             * @description The tick that made it, in microseconds since 1970: order, paging cursor and identity in its
+             *     chat.
              */
             id: number;
-            /** @description Text or system. */
+            /** @description The kind: text or system. */
             kind: components["schemas"]["MessageKind"] & unknown;
-            /** @description Members whom it names; absent when there are none. */
+            /** @description The members who are mentioned; absent when there are none. */
             mentions?: string[];
-            /** @description Reactions, in the order in which each kind came up; absent when there are none. */
+            /** @description True when it mentions all members but its sender; absent otherwise. */
+            mentions_all?: boolean;
+            /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
-            /** @description What it answers. */
+            /** @description The message that it replies to; absent when there is none. */
             reply_to?: components["schemas"]["Reply"] & unknown;
             /**
-             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its chat.
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
              * Format: int64
              * @description The tick of its last change.
              */
@@ -2540,22 +2942,22 @@ export interface components {
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who wrote it.
+             * @description The user who wrote it.
              */
             sender_id: string;
             /**
              * Format: int64
-             * @description Its ordinal in the chat: 1, 2, 3 ...
+             * @description The ordinal in its chat: 1, 2, 3 ...
              */
             seq: number;
-            /** @description A line above the body. */
+            /** @description A line above the body; absent when there is none. */
             subject?: string;
-            /** @description What a system message tells. */
+            /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
         };
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Ack: {
             /**
              * @example ack
@@ -2563,7 +2965,7 @@ export interface components {
              */
             type: "ack";
         } & components["schemas"]["Ack"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ChatCreated: {
             /**
              * @example chat.created
@@ -2571,7 +2973,7 @@ export interface components {
              */
             type: "chat.created";
         } & components["schemas"]["ChatCreated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ChatRemoved: {
             /**
              * @example chat.removed
@@ -2579,7 +2981,7 @@ export interface components {
              */
             type: "chat.removed";
         } & components["schemas"]["ChatRemoved"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ChatSaved: {
             /**
              * @example chat.saved
@@ -2587,7 +2989,7 @@ export interface components {
              */
             type: "chat.saved";
         } & components["schemas"]["ChatSaved"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ChatUpdated: {
             /**
              * @example chat.updated
@@ -2595,7 +2997,7 @@ export interface components {
              */
             type: "chat.updated";
         } & components["schemas"]["ChatUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Heartbeat: {
             /**
              * @example heartbeat
@@ -2603,7 +3005,7 @@ export interface components {
              */
             type: "heartbeat";
         } & components["schemas"]["Heartbeat"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Hello: {
             /**
              * @example hello
@@ -2611,7 +3013,7 @@ export interface components {
              */
             type: "hello";
         } & components["schemas"]["Hello"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_MeUpdated: {
             /**
              * @example me.updated
@@ -2619,7 +3021,7 @@ export interface components {
              */
             type: "me.updated";
         } & components["schemas"]["MeUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_MemberUpdated: {
             /**
              * @example member.updated
@@ -2627,7 +3029,7 @@ export interface components {
              */
             type: "member.updated";
         } & components["schemas"]["MemberUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_MessageCreated: {
             /**
              * @example message.created
@@ -2635,7 +3037,7 @@ export interface components {
              */
             type: "message.created";
         } & components["schemas"]["MessageCreated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_MessageRemoved: {
             /**
              * @example message.removed
@@ -2643,7 +3045,7 @@ export interface components {
              */
             type: "message.removed";
         } & components["schemas"]["MessageRemoved"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_MessageUpdated: {
             /**
              * @example message.updated
@@ -2651,7 +3053,7 @@ export interface components {
              */
             type: "message.updated";
         } & components["schemas"]["MessageUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_PresenceUpdated: {
             /**
              * @example presence
@@ -2659,7 +3061,7 @@ export interface components {
              */
             type: "presence";
         } & components["schemas"]["PresenceUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ReactionChanged: {
             /**
              * @example reaction
@@ -2667,7 +3069,7 @@ export interface components {
              */
             type: "reaction";
         } & components["schemas"]["ReactionChanged"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_ReceiptUpdated: {
             /**
              * @example receipt.updated
@@ -2675,7 +3077,7 @@ export interface components {
              */
             type: "receipt.updated";
         } & components["schemas"]["ReceiptUpdated"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Reconnect: {
             /**
              * @example reconnect
@@ -2683,7 +3085,7 @@ export interface components {
              */
             type: "reconnect";
         } & components["schemas"]["Reconnect"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Refused: {
             /**
              * @example error
@@ -2691,7 +3093,7 @@ export interface components {
              */
             type: "error";
         } & components["schemas"]["Refused"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_SessionRevoked: {
             /**
              * @example session.revoked
@@ -2699,7 +3101,7 @@ export interface components {
              */
             type: "session.revoked";
         } & components["schemas"]["SessionRevoked"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_Typing: {
             /**
              * @example typing
@@ -2707,7 +3109,7 @@ export interface components {
              */
             type: "typing";
         } & components["schemas"]["Typing"];
-        /** @description Something changed. */
+        /** @description An event. The field `type` says which. */
         ServerEvent_UserUpdated: {
             /**
              * @example user.updated
@@ -2717,10 +3119,10 @@ export interface components {
         } & components["schemas"]["UserUpdated"];
         /**
          * SessionRevoked
-         * @description My session has ended; log in again. The connection closes.
+         * @description The end of the caller's session; log in again. The connection closes.
          */
         SessionRevoked: {
-            /** @description What to do, in a sentence. */
+            /** @description A sentence that says what to do. */
             detail: string;
         };
         /**
@@ -2728,21 +3130,22 @@ export interface components {
          * @description A session, as its owner sees it.
          */
         SessionView: {
-            /** @description RFC 3339 in UTC. */
+            /** @description The time of the login: RFC 3339 in UTC. */
             created_at: string;
-            /** @description True for the session that asks. */
+            /** @description True for the session of the request. */
             current: boolean;
-            /** @description What the client called itself at login. */
+            /** @description The name that the client gave itself at login; absent when it gave none. */
             device?: string;
-            /** @description RFC 3339 in UTC; slides with use. */
+            /** @description The time at which it ends unless it is used before: RFC 3339 in UTC. */
             expires_at: string;
             /**
-             * A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash need be kept.
+             * A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash
+             *     need be kept.
              * Format: uuid
-             * @description For `DELETE /v1/auth/sessions/{id}`.
+             * @description The id, for `DELETE /v1/auth/sessions/{id}`.
              */
             id: string;
-            /** @description RFC 3339 in UTC, to within a minute. */
+            /** @description The time of its last use, to within a minute: RFC 3339 in UTC. */
             last_seen_at: string;
         };
         /**
@@ -2762,12 +3165,12 @@ export interface components {
          *     }
          */
         Sessions: {
-            /** @description The oldest first. */
+            /** @description Sessions, the oldest first. */
             items: components["schemas"]["SessionView"][];
         };
         /**
          * Sync
-         * @description What changed.
+         * @description A page of changes.
          * @example {
          *       "changes": [
          *         {
@@ -2791,20 +3194,30 @@ export interface components {
          *         "15c46b80-9038-8dc1-9eda-a7dddb1472d7": 1795228433991237
          *       },
          *       "cursor": "MTc5NTIyODM3Mzk5MTIzNw",
-         *       "more": false
+         *       "more": false,
+         *       "partial": false
          *     }
          */
         Sync: {
-            /** @description Chat by chat, in each by the tick of the change. What you have already may be among them: take a row if its `rev` is higher than yours. */
+            /**
+             * @description Changes chat by chat, in each by the tick of the change. Some of them may be known already:
+             *     take a row if its `rev` is higher than that of the row you have.
+             */
             changes: components["schemas"]["ServerEvent"][];
-            /** @description The clock of each chat that is told to its end. */
+            /** @description The clock of each chat of which no change is left. */
             clocks: {
                 [key: string]: number;
             };
-            /** @description For `since`, the next time. */
+            /** @description The `since` of the next request. */
             cursor: string;
-            /** @description There is more already: ask again at once. */
+            /** @description True when more changes wait: ask again at once. */
             more: boolean;
+            /**
+             * @description True when the database does not answer, so that changes are missing: those here are the ones
+             *     that are kept in memory. The last `cursor` of the pages is then the one that you began with:
+             *     ask again from it, some seconds later.
+             */
+            partial: boolean;
         };
         /**
          * System
@@ -2814,30 +3227,30 @@ export interface components {
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who did it.
+             * @description The user who made the change.
              */
             actor_id: string;
-            /** @description What happened. */
+            /** @description The change. */
             event: components["schemas"]["SystemEvent"] & unknown;
-            /** @description What it is. */
+            /** @description The new value, when a value changed. */
             new?: string;
-            /** @description What it was. */
+            /** @description The old value, when a value changed. */
             old?: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description To whom.
+             * @description The user whom the change is about, when there is one.
              */
             user_id?: string;
         };
         /**
-         * @description What a system message tells of.
+         * @description The change that a system message reports.
          * @enum {string}
          */
         SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed";
         /**
          * Ticket
-         * @description A ticket.
+         * @description A ticket for one connection.
          * @example {
          *       "expires_in": 30,
          *       "ticket": "8e0318711b92bb67c53343962890b2a69ea3cf78aa8f4f837d3067d38fa1818e52"
@@ -2846,67 +3259,112 @@ export interface components {
         Ticket: {
             /**
              * Format: uint64
-             * @description How many seconds it is good for.
+             * @description The seconds for which the ticket is valid.
              */
             expires_in: number;
-            /** @description For `ticket` of one connection. */
+            /** @description The value for the parameter `ticket` of one connection. */
             ticket: string;
         };
         /**
          * Typing
-         * @description Somebody is writing in a chat.
+         * @description A member who is typing in a chat, or has stopped.
          */
         Typing: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat's id.
              */
             chat_id: string;
             /**
              * Format: uint32
-             * @description For how long that holds; 0: they stopped.
+             * @description The time for which it holds, in milliseconds; 0 when they stopped.
              */
             expires_ms: number;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
-             * @description Who.
+             * @description The user's id.
              */
             user_id: string;
         };
         /**
          * TypingCommand
-         * @description I am typing. Say it again every few seconds; it ends by itself.
+         * @description Shows to the other members that I am typing. Repeat it every few seconds; it ends by itself.
          */
         TypingCommand: {
             /**
              * A chat.
              * Format: uuid
-             * @description In which chat.
+             * @description The chat that I am typing in.
              */
             chat_id: string;
-            /** @description The answer has the same. */
+            /** @description The answer has the same `ref`. */
             ref?: string;
-            /** @description False: I have stopped. True when it is absent. */
+            /** @description False when I have stopped. True when it is absent. */
             typing?: boolean;
         };
         /**
+         * UploadedFile
+         * @description A file that was uploaded.
+         * @example {
+         *       "content_type": "image/png",
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "height": 480,
+         *       "metadata_removed": true,
+         *       "name": "boat.png",
+         *       "size": 48213,
+         *       "width": 640
+         *     }
+         */
+        UploadedFile: {
+            /** @description The MIME type, found from its first bytes. */
+            content_type: string;
+            /** @description The SHA-256 of its bytes, in hex, by which it is fetched. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description The height of an image, in pixels.
+             */
+            height?: number;
+            /**
+             * @description True when what a camera had written into the photo, as the place and the time, was removed:
+             *     size and hash are those of the rest.
+             */
+            metadata_removed: boolean;
+            /** @description The file name that its sender gave. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The size in bytes.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description The width of an image, in pixels.
+             */
+            width?: number;
+        };
+        /**
          * UserUpdated
-         * @description Somebody with whom I share a chat is not as they were.
+         * @description A change of a user with whom the caller shares a chat.
          */
         UserUpdated: {
-            /** @description As they are now. */
+            /** @description The user as they are now. */
             user: components["schemas"]["Profile"] & unknown;
         };
         /**
          * WatchCommand
-         * @description Tell me whether these are online, now and when it changes: the people on screen. It takes the place of those before.
+         * @description Watches who is online, now and whenever it changes, among these users: those on screen. The new
+         *     list takes the place of the list before.
          */
         WatchCommand: {
-            /** @description The answer has the same. */
+            /** @description The answer has the same `ref`. */
             ref?: string;
-            /** @description Up to 100; of those with whom I share a chat I am told. */
+            /**
+             * @description Up to 100 users, and 1,000 over all connections of an account; only the presence of those
+             *     with whom I share a chat is sent.
+             */
             user_ids: string[];
         };
     };
@@ -2931,7 +3389,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session is open. */
+            /** @description The session is open. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     "SET-COOKIE": string;
@@ -2950,7 +3408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2959,7 +3417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2968,7 +3426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2977,7 +3435,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3013,7 +3471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3022,7 +3480,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3042,9 +3500,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session has ended. */
+            /** @description The session has ended. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
+                    "CLEAR-SITE-DATA": string;
                     "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
@@ -3059,7 +3518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3068,7 +3527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3077,7 +3536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3086,7 +3545,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3122,7 +3581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3131,7 +3590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3155,7 +3614,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account is made and its first session open. */
+            /** @description The account exists, and its first session is open. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             201: {
                 headers: {
                     "SET-COOKIE": string;
@@ -3174,7 +3633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3183,7 +3642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3192,7 +3651,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3201,7 +3660,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3237,7 +3696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3246,7 +3705,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3283,7 +3742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3292,7 +3751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3301,7 +3760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3310,7 +3769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3346,7 +3805,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3355,7 +3814,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3375,7 +3834,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3391,7 +3850,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3400,7 +3859,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3409,7 +3868,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3418,7 +3877,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3454,7 +3913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3463,7 +3922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3485,7 +3944,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3501,7 +3960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3510,7 +3969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3519,7 +3978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3528,7 +3987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3564,7 +4023,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3573,7 +4032,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3587,11 +4046,11 @@ export interface operations {
     listChats: {
         parameters: {
             query?: {
-                /** @description Only those put away, or only the others; both when absent. */
+                /** @description True for archived chats alone, false for the others alone; both when it is absent. */
                 archived?: boolean;
-                /** @description Only those with something unread, or only the others; both when absent. */
+                /** @description True for unread chats alone, false for the others alone; both when it is absent. */
                 unread?: boolean;
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -3619,7 +4078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3628,7 +4087,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +4096,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3646,7 +4105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3682,7 +4141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3691,7 +4150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3715,7 +4174,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The direct chat that you two have. */
+            /** @description The direct chat of these two people exists already. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3724,7 +4183,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["ChatView"];
                 };
             };
-            /** @description The chat is new. */
+            /** @description The chat is new. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3742,7 +4201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3751,7 +4210,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3760,7 +4219,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3769,7 +4228,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3805,7 +4264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3814,7 +4273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3853,7 +4312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3862,7 +4321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3871,7 +4330,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3880,7 +4339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3916,7 +4375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3925,7 +4384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3947,7 +4406,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3963,7 +4422,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3972,7 +4431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3981,7 +4440,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3990,7 +4449,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4026,7 +4485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4035,7 +4494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4061,6 +4520,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4078,7 +4538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4087,7 +4547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4096,7 +4556,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4105,7 +4565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4141,7 +4601,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4150,7 +4610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4164,7 +4624,7 @@ export interface operations {
     uploadAttachment: {
         parameters: {
             query: {
-                /** @description What to call it, 1 to 255 characters. */
+                /** @description The name of the file, 1 to 255 characters. */
                 name: string;
             };
             header?: never;
@@ -4179,13 +4639,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is stored, to be attached to a message of this chat within a day. */
+            /** @description The file is stored, and must be attached to a message of this chat within a day. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json; charset=utf-8": components["schemas"]["Attachment"];
+                    "application/json; charset=utf-8": components["schemas"]["UploadedFile"];
                 };
             };
             /** @description The request cannot be understood. */
@@ -4197,7 +4657,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4206,7 +4666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4215,7 +4675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4224,7 +4684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4260,7 +4720,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4269,7 +4729,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4283,7 +4743,10 @@ export interface operations {
     getAttachment: {
         parameters: {
             query?: {
-                /** @description A smaller picture instead, a WebP of up to 128 or up to 512 pixels; only of images. */
+                /**
+                 * @description The number of pixels wanted of an image, which comes as a WebP of up to 128 or up to 512
+                 *     pixels. Without it, the file comes as it is.
+                 */
                 size?: number;
             };
             header?: never;
@@ -4304,7 +4767,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description The part of it that `Range` asked for. */
+            /** @description The part of the file that `Range` asked for. */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -4313,7 +4776,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description It is what `If-None-Match` says you have. */
+            /** @description The file is the one that `If-None-Match` names. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -4329,7 +4792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4338,7 +4801,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4347,7 +4810,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4356,7 +4819,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4383,7 +4846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has nothing of what `Range` asked for. */
+            /** @description The file has nothing of the range that `Range` asked for. */
             416: {
                 headers: {
                     [name: string]: unknown;
@@ -4401,7 +4864,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4410,7 +4873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4424,9 +4887,9 @@ export interface operations {
     getChatAvatar: {
         parameters: {
             query?: {
-                /** @description How many pixels are wanted: up to 128, or up to 512, which it is when absent. */
+                /** @description The number of pixels wanted: up to 128, or up to 512; 512 when it is absent. */
                 size?: number;
-                /** @description Which picture; it makes the address another when the picture is. */
+                /** @description The version of the picture, so that another picture has another address. */
                 v?: string;
             };
             header?: never;
@@ -4446,7 +4909,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description The part of it that `Range` asked for. */
+            /** @description The part of the file that `Range` asked for. */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -4455,7 +4918,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description It is what `If-None-Match` says you have. */
+            /** @description The file is the one that `If-None-Match` names. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -4471,7 +4934,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4480,7 +4943,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4489,7 +4952,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4498,7 +4961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4525,7 +4988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has nothing of what `Range` asked for. */
+            /** @description The file has nothing of the range that `Range` asked for. */
             416: {
                 headers: {
                     [name: string]: unknown;
@@ -4543,7 +5006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,7 +5015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4578,6 +5041,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4595,7 +5059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4604,7 +5068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4613,7 +5077,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4622,7 +5086,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4658,7 +5122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4667,7 +5131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4689,6 +5153,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Sent once the write is as durable as Redis can make it. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4706,7 +5171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4715,7 +5180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4724,7 +5189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4733,7 +5198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4769,7 +5234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4778,7 +5243,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4817,7 +5282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4826,7 +5291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4835,7 +5300,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4844,7 +5309,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4880,7 +5345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4889,7 +5354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4912,7 +5377,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They were one already. */
+            /** @description The user was a member already. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4921,7 +5386,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["MemberView"];
                 };
             };
-            /** @description They are a member now. */
+            /** @description The user is a member now. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -4939,7 +5404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4948,7 +5413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4957,7 +5422,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4966,7 +5431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5002,7 +5467,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5011,7 +5476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5034,7 +5499,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5050,7 +5515,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5059,7 +5524,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5068,7 +5533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5077,7 +5542,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5113,7 +5578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5122,7 +5587,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5149,6 +5614,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5166,7 +5632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5175,7 +5641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5184,7 +5650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5193,7 +5659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5229,7 +5695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5238,7 +5704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5252,11 +5718,11 @@ export interface operations {
     listMessages: {
         parameters: {
             query?: {
-                /** @description The page that ends before this id, or point in time in microseconds. */
+                /** @description The page ends before this id, or point in time in microseconds. */
                 before?: number;
-                /** @description The page that begins after it. */
+                /** @description The page begins after this id, or point in time in microseconds. */
                 after?: number;
-                /** @description The page around it, which is in it. */
+                /** @description The page lies around this id, or point in time in microseconds, and has its message. */
                 around?: number;
                 /** @description 1 to 200; 50 when absent. */
                 limit?: number;
@@ -5286,7 +5752,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5295,7 +5761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5304,7 +5770,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5313,7 +5779,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5349,7 +5815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5358,7 +5824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5384,7 +5850,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description You sent it before under this `client_id`: this is that one. */
+            /** @description The message was sent before under this `client_id`; the answer is that message. */
             200: {
                 headers: {
                     "IDEMPOTENCY-REPLAYED": boolean;
@@ -5394,7 +5860,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["SentMessage"];
                 };
             };
-            /** @description It is in the chat. */
+            /** @description The message is in the chat. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5412,7 +5878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5421,7 +5887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5430,7 +5896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5439,7 +5905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5475,7 +5941,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5484,7 +5950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5509,7 +5975,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5525,7 +5991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5534,7 +6000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5543,7 +6009,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5552,7 +6018,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5588,7 +6054,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5597,7 +6063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5637,7 +6103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5646,7 +6112,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5655,7 +6121,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5664,7 +6130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5700,7 +6166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5709,7 +6175,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5723,7 +6189,7 @@ export interface operations {
     deleteMessage: {
         parameters: {
             query: {
-                /** @description For whom. */
+                /** @description The readers for whom it is deleted. */
                 for: components["schemas"]["DeleteFor"];
             };
             header?: never;
@@ -5735,7 +6201,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5751,7 +6217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5760,7 +6226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5769,7 +6235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5778,7 +6244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5814,7 +6280,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5823,7 +6289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5850,6 +6316,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5867,7 +6334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5876,7 +6343,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5885,7 +6352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5894,7 +6361,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5930,7 +6397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5939,7 +6406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5953,9 +6420,9 @@ export interface operations {
     listReactions: {
         parameters: {
             query?: {
-                /** @description Only those with this one. */
+                /** @description The only emoji to list. */
                 emoji?: string;
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -5986,7 +6453,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5995,7 +6462,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6004,7 +6471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6013,7 +6480,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6049,7 +6516,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6058,7 +6525,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6082,7 +6549,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6098,7 +6565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6107,7 +6574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6116,7 +6583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6125,7 +6592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6161,7 +6628,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6170,7 +6637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6194,7 +6661,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6210,7 +6677,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6219,7 +6686,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6228,7 +6695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6237,7 +6704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6273,7 +6740,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6282,7 +6749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6308,6 +6775,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6325,7 +6793,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6334,7 +6802,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6343,7 +6811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6352,7 +6820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6388,7 +6856,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6397,7 +6865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6436,7 +6904,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6445,7 +6913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6454,7 +6922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6463,7 +6931,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6499,7 +6967,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6508,7 +6976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6534,7 +7002,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6550,7 +7018,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6559,7 +7027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6568,7 +7036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6577,7 +7045,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6613,7 +7081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6622,7 +7090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6636,13 +7104,13 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
-                /** @description Where to go on: a cursor of `/v1/sync` or of an earlier connection. */
+                /** @description The cursor to resume from, of `/v1/sync` or of an earlier connection. */
                 since?: string;
-                /** @description Of `POST /v1/events/tickets`, instead of a token. */
+                /** @description A ticket of `POST /v1/events/tickets`, instead of a token. */
                 ticket?: string;
             };
             header?: {
-                /** @description The same, as an `EventSource` sends it when it reconnects. */
+                /** @description The cursor to resume from, as an `EventSource` sends it when it reconnects. */
                 "Last-Event-ID"?: string;
             };
             path?: never;
@@ -6650,7 +7118,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events, until either side ends it. */
+            /** @description Events, until either side ends the stream. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6668,7 +7136,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6677,7 +7145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6686,7 +7154,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6695,7 +7163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6731,7 +7199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6740,7 +7208,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6760,7 +7228,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It stands for this session, once. */
+            /** @description The ticket stands for this session, once. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -6778,7 +7246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6787,7 +7255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6796,7 +7264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6805,7 +7273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6841,7 +7309,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6850,7 +7318,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6864,9 +7332,9 @@ export interface operations {
     listMyMessages: {
         parameters: {
             query: {
-                /** @description Texts of others, or my own. */
+                /** @description Texts of others, or your own. */
                 box: components["schemas"]["BoxName"];
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -6894,7 +7362,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6903,7 +7371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6912,7 +7380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6921,7 +7389,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6957,7 +7425,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6966,7 +7434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7003,7 +7471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7012,7 +7480,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7021,7 +7489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7030,7 +7498,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7066,7 +7534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7075,7 +7543,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7115,7 +7583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7124,7 +7592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7133,7 +7601,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7142,7 +7610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7178,7 +7646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7187,7 +7655,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7211,7 +7679,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7227,7 +7695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7236,7 +7704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7245,7 +7713,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7254,7 +7722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7290,7 +7758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7299,7 +7767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7313,17 +7781,20 @@ export interface operations {
     searchMessages: {
         parameters: {
             query: {
-                /** @description What to look for, 1 to 200 characters with a letter or a digit among them. */
+                /**
+                 * @description The words to look for, at most 10; 1 to 200 characters with a letter or a digit among
+                 *     them.
+                 */
                 q: string;
-                /** @description Only in this chat. */
+                /** @description The only chat to search. */
                 chat_id?: string;
-                /** @description Only what this user wrote. */
+                /** @description The only sender to search. */
                 from?: string;
-                /** @description Only what is later than this id, or point in time in microseconds. */
+                /** @description Hits are later than this id, or point in time in microseconds. */
                 after?: number;
-                /** @description Only what is earlier. */
+                /** @description Hits are earlier than this id, or point in time in microseconds. */
                 before?: number;
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -7351,7 +7822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7360,7 +7831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7369,7 +7840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7378,7 +7849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7414,7 +7885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7423,7 +7894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7437,9 +7908,12 @@ export interface operations {
     openSocket: {
         parameters: {
             query?: {
-                /** @description Where to go on: a cursor of `/v1/sync` or of an earlier connection. */
+                /** @description The cursor to resume from, of `/v1/sync` or of an earlier connection. */
                 since?: string;
-                /** @description Of `POST /v1/events/tickets`, instead of a token; it may also come as the subprotocol `ticket.` and it, beside `carrier`. */
+                /**
+                 * @description A ticket of `POST /v1/events/tickets`, instead of a token. It may also come as a
+                 *     subprotocol, `ticket.` followed by the ticket, beside `carrier`.
+                 */
                 ticket?: string;
             };
             header?: never;
@@ -7448,7 +7922,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is a WebSocket from here on: `ServerEvent`s from us, `ClientCommand`s from you. */
+            /** @description The connection is a WebSocket from here on: `ServerEvent`s from us, `ClientCommand`s from you. */
             101: {
                 headers: {
                     [name: string]: unknown;
@@ -7464,7 +7938,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7473,7 +7947,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7482,7 +7956,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7491,7 +7965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7527,7 +8001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7536,7 +8010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7550,9 +8024,9 @@ export interface operations {
     sync: {
         parameters: {
             query?: {
-                /** @description `cursor` of the answer before. */
+                /** @description The `cursor` of the previous answer. */
                 since?: string;
-                /** @description Only this chat. */
+                /** @description The only chat to catch up with. */
                 chat_id?: string;
             };
             header?: never;
@@ -7578,7 +8052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7587,7 +8061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7596,7 +8070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7605,7 +8079,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7641,7 +8115,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7650,7 +8124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7664,11 +8138,11 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description How the name begins, up to 64 characters. */
+                /** @description The beginning of the name, up to 64 characters. */
                 query?: string;
                 /** @description Up to 100 ids, with commas between them. */
                 ids?: string;
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -7696,7 +8170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7705,7 +8179,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7714,7 +8188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7723,7 +8197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7759,7 +8233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7768,7 +8242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7805,7 +8279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7814,7 +8288,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7823,7 +8297,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7832,7 +8306,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7868,7 +8342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7877,7 +8351,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7901,12 +8375,17 @@ export interface operations {
             };
         };
         responses: {
+            /**
+             * @description The account is changed. A new username or e-mail address ends all sessions and opens
+             *     another one, which a page has as its cookie. Sent once the write is as durable as Redis can make it.
+             */
             200: {
                 headers: {
+                    "SET-COOKIE"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json; charset=utf-8": components["schemas"]["Account"];
+                    "application/json; charset=utf-8": components["schemas"]["ChangedAccount"];
                 };
             };
             /** @description The request cannot be understood. */
@@ -7918,7 +8397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7927,7 +8406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7936,7 +8415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -7945,7 +8424,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7981,7 +8460,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7990,7 +8469,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8014,6 +8493,7 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8031,7 +8511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8040,7 +8520,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8049,7 +8529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8058,7 +8538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8094,7 +8574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8103,7 +8583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8123,6 +8603,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Sent once the write is as durable as Redis can make it. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8140,7 +8621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8149,7 +8630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8158,7 +8639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8167,7 +8648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8203,7 +8684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8212,7 +8693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8226,7 +8707,7 @@ export interface operations {
     listBlocks: {
         parameters: {
             query?: {
-                /** @description `next` of the page before. */
+                /** @description The `next` of the previous page. */
                 cursor?: string;
                 /** @description 1 to 100; 50 when absent. */
                 limit?: number;
@@ -8254,7 +8735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8263,7 +8744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8272,7 +8753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8281,7 +8762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8317,7 +8798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8326,7 +8807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8348,7 +8829,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8364,7 +8845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8373,7 +8854,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8382,7 +8863,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8391,7 +8872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8427,7 +8908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8436,7 +8917,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8458,7 +8939,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8474,7 +8955,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8483,7 +8964,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8492,7 +8973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8501,7 +8982,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8537,7 +9018,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8546,7 +9027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8570,9 +9051,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session has ended. */
+            /** @description The session has ended. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
+                    "CLEAR-SITE-DATA": string;
                     "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
@@ -8587,7 +9069,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8596,7 +9078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8605,7 +9087,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8614,7 +9096,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8650,7 +9132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8659,7 +9141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8673,11 +9155,11 @@ export interface operations {
     exportMe: {
         parameters: {
             query?: {
-                /** @description Only this chat. */
+                /** @description The only chat to export. */
                 chat_id?: string;
-                /** @description Only what is later. */
+                /** @description Messages are later than this id, or point in time in microseconds. */
                 after?: number;
-                /** @description Only what is earlier. */
+                /** @description Messages are earlier than this id, or point in time in microseconds. */
                 before?: number;
             };
             header?: never;
@@ -8704,7 +9186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8713,7 +9195,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8722,7 +9204,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8731,7 +9213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8767,7 +9249,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8776,7 +9258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8800,9 +9282,23 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /**
+             * @description The password is changed, and this is the session that took the place of all others. Answers
+             *     a request with a bearer token. Sent once the write is as durable as Redis can make it.
+             */
+            200: {
+                headers: {
+                    "SET-COOKIE": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Opened"];
+                };
+            };
+            /** @description The same, for a page: the session that took the place of all others is its cookie. Sent once the write is as durable as Redis can make it. */
             204: {
                 headers: {
+                    "SET-COOKIE": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8816,7 +9312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8825,7 +9321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8834,7 +9330,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8843,7 +9339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8879,7 +9375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8888,7 +9384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8927,7 +9423,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8936,7 +9432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8945,7 +9441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -8954,7 +9450,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8990,7 +9486,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8999,7 +9495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9013,9 +9509,9 @@ export interface operations {
     getUserAvatar: {
         parameters: {
             query?: {
-                /** @description How many pixels are wanted: up to 128, or up to 512, which it is when absent. */
+                /** @description The number of pixels wanted: up to 128, or up to 512; 512 when it is absent. */
                 size?: number;
-                /** @description Which picture; it makes the address another when the picture is. */
+                /** @description The version of the picture, so that another picture has another address. */
                 v?: string;
             };
             header?: never;
@@ -9035,7 +9531,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description The part of it that `Range` asked for. */
+            /** @description The part of the file that `Range` asked for. */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -9044,7 +9540,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description It is what `If-None-Match` says you have. */
+            /** @description The file is the one that `If-None-Match` names. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -9060,7 +9556,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No session, or one that has ended. */
+            /** @description There is no session, or it has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9069,7 +9565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The role is too low. */
+            /** @description The caller may not do this. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9078,7 +9574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Absent, or not yours. */
+            /** @description There is no such thing, or the caller may not see it. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9087,7 +9583,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Taken, or in conflict with what is there. */
+            /** @description The request is in conflict with the present state. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9114,7 +9610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has nothing of what `Range` asked for. */
+            /** @description The file has nothing of the range that `Range` asked for. */
             416: {
                 headers: {
                     [name: string]: unknown;
@@ -9132,7 +9628,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too often; try again after `Retry-After` seconds. */
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9141,7 +9637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not now; try again after `Retry-After` seconds. */
+            /** @description Not available now; try again after `Retry-After` seconds. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,12 +1,15 @@
 //! Loading from SQL: many at once, too late, twice; and what happens to a user meanwhile.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use e2e::{Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both};
+use cold::Cold;
+use e2e::{
+    Fault, Ledger, Options, PASSWORD, Proxy, Sql, Stack, audit, audit_sql, eventually, on_both,
+};
 use futures_util::future::join_all;
-use hot::{Begun, ChatRows, Loaded, Verb};
-use model::{Chat, ChatId, ChatKind, Member, Role, Tick, UserId};
-use store::{Error, Store};
+use hot::{ChatRows, HydrationStart, LoadOutcome, Verb};
+use model::{Chat, ChatId, ChatKind, Member, Role, ServerEvent, Tick, UserId};
+use store::{Error, Membership, Store, SyncCursor};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -21,21 +24,43 @@ async fn cold_chat(stack: &Stack) -> Ledger {
 }
 
 async fn in_list(stack: &Stack, chat: ChatId) -> String {
-    stack.redis.cli(&["LLEN", &format!("chat:{{c{}}}:{chat}:messages", chat.partition())]).await
+    stack
+        .redis
+        .cli(&[
+            "LLEN",
+            &format!("chat:{{c{}}}:{chat}:messages", chat.partition()),
+        ])
+        .await
 }
 
 /// A chat as a hydrator reads it from SQL.
-async fn read(store: &Store, chat: ChatId) -> ChatRows {
-    let found = store.cold.chat(chat).await.expect("SQL answers").expect("it is saved");
-    let messages = store.cold.messages_before(chat, Tick(i64::MAX), 50).await.expect("SQL answers");
-    let messages = messages.iter().map(model::Stored::record).collect();
-    ChatRows { chat: found.chat, members: found.members, messages, sent: Vec::new(), new: false }
+async fn read(cold: &Cold, chat: ChatId) -> ChatRows {
+    let found = cold
+        .chat(chat)
+        .await
+        .expect("SQL answers")
+        .expect("it is saved");
+    let messages = cold
+        .messages_before(chat, Tick(i64::MAX), 50)
+        .await
+        .expect("SQL answers");
+    ChatRows {
+        chat: found.chat,
+        members: found.members,
+        gone: found.gone,
+        messages,
+        sent: Vec::new(),
+        new: false,
+    }
 }
 
 on_both!(a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once);
 async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql) {
     let counted = Options::default().altered(|verb, source| match verb {
-        Verb::Begin => source.replace("return { 'BEGUN'", "redis.call('INCR', 'e2e:begun:' .. KEYS[1])\nreturn { 'BEGUN'"),
+        Verb::Begin => source.replace(
+            "return then_sql({ 'BEGUN'",
+            "redis.call('INCR', 'e2e:begun:' .. KEYS[1])\nreturn then_sql({ 'BEGUN'",
+        ),
         _ => source,
     });
     let stack = Stack::with(sql, counted).await;
@@ -44,10 +69,24 @@ async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql)
     let begun = stack.redis.keys(&format!("e2e:begun:chat:*{chat}")).await;
     stack.redis.cli(&["DEL", &begun[0]]).await;
 
-    let stores = join_all((0..4).map(|_| async { stack.open_store(&stack.redis.url()).await })).await;
-    let all = stores.iter().cycle().take(20).map(|store| store.hydrate_chat(chat));
-    assert!(join_all(all).await.into_iter().all(|found| found.expect("loaded")));
-    assert_eq!(stack.redis.cli(&["GET", &begun[0]]).await, "1", "one of them reads SQL, the others wait");
+    let stores =
+        join_all((0..4).map(|_| async { stack.open_store(&stack.redis.url()).await })).await;
+    let all = stores
+        .iter()
+        .cycle()
+        .take(20)
+        .map(|store| store.hydrate_chat(chat));
+    assert!(
+        join_all(all)
+            .await
+            .into_iter()
+            .all(|found| found.expect("loaded"))
+    );
+    assert_eq!(
+        stack.redis.cli(&["GET", &begun[0]]).await,
+        "1",
+        "one of them reads SQL, the others wait"
+    );
     assert_eq!(in_list(&stack, chat).await, "50");
     audit(&stack, &ledgers).await;
 
@@ -55,16 +94,46 @@ async fn a_chat_that_many_hydrate_at_once_is_read_once_and_loaded_once(sql: Sql)
     for store in &stores {
         assert!(store.hydrate_chat(chat).await.expect("it is there"));
     }
-    assert_eq!(in_list(&stack, chat).await, "55", "what is resident is not loaded again");
+    assert_eq!(
+        in_list(&stack, chat).await,
+        "55",
+        "what is resident is not loaded again"
+    );
     audit(&stack, &ledgers).await;
     stack.leave(chat).await;
     audit_sql(&stack, &ledgers).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_who_wait_for_one_chat_ask_redis_as_one_and_seldom() {
+    let options = Options {
+        hydrate_lease: SECOND,
+        ..Options::default()
+    };
+    let stack = Stack::with(Sql::Sqlite, options.counting(&[Verb::Begin])).await;
+    let chat = cold_chat(&stack).await.chat;
+    // Another process is at it, and dies.
+    let begun = stack.hot.begin_chat(chat, "another").await.expect("begun");
+    assert!(matches!(begun, HydrationStart::Started(_)));
+    let before = stack.looks(chat).await;
+    let all = join_all((0..200).map(|_| stack.store.hydrate_chat(chat))).await;
+    assert!(all.into_iter().all(|found| found.expect("loaded")));
+    let looks = stack.looks(chat).await - before;
+    assert!(looks < 50, "they looked {looks} times in a second");
+}
+
 on_both!(a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old);
 async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_old(sql: Sql) {
-    let stack =
-        Stack::with(sql, Options { hydrate_lease: SECOND, command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
+    let stack = Stack::with(
+        sql,
+        Options {
+            hydrate_lease: SECOND,
+            command_timeout: 60 * SECOND,
+            ..Options::default()
+        }
+        .on_one_redis(),
+    )
+    .await;
     let mut ledgers = [cold_chat(&stack).await];
     let chat = ledgers[0].chat;
     let proxy = Proxy::before(stack.redis.address()).await;
@@ -76,7 +145,13 @@ async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_o
     ledgers[0].talk(&stack, 10).await; // loaded by another, once the sleeper's time is up
     stack.leave(chat).await;
     load.release();
-    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    assert!(
+        tokio::time::timeout(30 * SECOND, sleeping)
+            .await
+            .expect("in time")
+            .expect("no panic")
+            .expect("loaded")
+    );
     audit(&stack, &ledgers).await;
     ledgers[0].talk(&stack, 10).await;
     audit(&stack, &ledgers).await;
@@ -86,26 +161,62 @@ async fn a_hydrator_that_sleeps_until_its_chat_has_come_and_gone_loads_nothing_o
 
 on_both!(only_the_hydrator_whose_turn_it_is_loads_and_only_once);
 async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
-    let stack = Stack::with(sql, Options { hydrate_lease: 300 * Duration::from_millis(1), ..Options::default() }).await;
+    let stack = Stack::with(
+        sql,
+        Options {
+            hydrate_lease: 300 * Duration::from_millis(1),
+            ..Options::default()
+        },
+    )
+    .await;
     let mut ledgers = [cold_chat(&stack).await];
     let chat = ledgers[0].chat;
-    let old = read(&stack.store, chat).await;
-    let hot = &stack.store.hot;
+    let old = read(&stack.cold, chat).await;
+    let hot = &stack.hot;
 
-    assert!(matches!(hot.begin_chat(chat, "first").await.expect("Redis answers"), Begun::Begun(_)));
-    assert_eq!(hot.begin_chat(chat, "second").await.expect("Redis answers"), Begun::Taken);
-    let second = async || matches!(hot.begin_chat(chat, "second").await.expect("Redis answers"), Begun::Begun(_));
-    eventually(10 * SECOND, "the first one's time is up", second).await;
-    assert_eq!(hot.load_chat("first", &old).await.expect("Redis answers"), Loaded::Fenced);
-    assert!(stack.redis.keys(&format!("chat:*{chat}")).await.is_empty(), "nothing of it is written");
-    // The first one begins again, and ends what the second began no more than its own late load did.
-    hot.abandon_chat(chat, "first").await.expect("Redis answers");
-    assert_eq!(hot.load_chat("second", &old).await.expect("Redis answers"), Loaded::Done);
+    assert!(matches!(
+        hot.begin_chat(chat, "first").await.expect("Redis answers"),
+        HydrationStart::Started(_)
+    ));
+    assert_eq!(
+        hot.begin_chat(chat, "second").await.expect("Redis answers"),
+        HydrationStart::Taken
+    );
+    let second = async || {
+        matches!(
+            hot.begin_chat(chat, "second").await.expect("Redis answers"),
+            HydrationStart::Started(_)
+        )
+    };
+    eventually(60 * SECOND, "the first one's time is up", second).await;
+    assert_eq!(
+        hot.load_chat("first", &old).await.expect("Redis answers"),
+        LoadOutcome::Fenced
+    );
+    assert!(
+        stack.redis.keys(&format!("chat:*{chat}")).await.is_empty(),
+        "nothing of it is written"
+    );
+    // The first one begins again, and ends what the second began no more than its own late load
+    // did.
+    hot.abandon_chat(chat, "first")
+        .await
+        .expect("Redis answers");
+    assert_eq!(
+        hot.load_chat("second", &old).await.expect("Redis answers"),
+        LoadOutcome::Done
+    );
 
     ledgers[0].talk(&stack, 3).await;
     for nonce in ["first", "second"] {
-        assert_eq!(hot.load_chat(nonce, &old).await.expect("Redis answers"), Loaded::Resident);
-        assert_eq!(hot.begin_chat(chat, nonce).await.expect("Redis answers"), Begun::Resident);
+        assert_eq!(
+            hot.load_chat(nonce, &old).await.expect("Redis answers"),
+            LoadOutcome::Resident
+        );
+        assert_eq!(
+            hot.begin_chat(chat, nonce).await.expect("Redis answers"),
+            HydrationStart::Resident
+        );
     }
     assert_eq!(in_list(&stack, chat).await, "53");
     audit(&stack, &ledgers).await;
@@ -113,42 +224,91 @@ async fn only_the_hydrator_whose_turn_it_is_loads_and_only_once(sql: Sql) {
     audit_sql(&stack, &ledgers).await;
 }
 
-on_both!(somebody_whose_registration_sleeps_for_longer_than_its_lease_is_registered);
-async fn somebody_whose_registration_sleeps_for_longer_than_its_lease_is_registered(sql: Sql) {
-    let options = Options { hydrate_lease: SECOND / 10, command_timeout: 60 * SECOND, ..Options::default() };
+on_both!(a_user_whose_registration_sleeps_for_longer_than_its_lease_is_registered);
+async fn a_user_whose_registration_sleeps_for_longer_than_its_lease_is_registered(sql: Sql) {
+    let options = Options {
+        hydrate_lease: SECOND / 10,
+        command_timeout: 60 * SECOND,
+        ..Options::default()
+    };
     let stack = Stack::with(sql, options.on_one_redis()).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let sleeper = stack.open_store(&proxy.url()).await;
     let load = proxy.rule_for(stack.sha(Verb::LoadUser), Fault::Stall, 0, 1);
-    let sleeping = tokio::spawn(async move { sleeper.register("ann", "ann@example.org", "Ann", PASSWORD, "e2e").await });
+    let sleeping = tokio::spawn(async move {
+        sleeper
+            .register("ann", "ann@example.org", "Ann", PASSWORD, "e2e", "e2e")
+            .await
+    });
     load.wait_fired(1).await;
     let over = async || stack.redis.keys("*:hydrating").await.is_empty();
     eventually(30 * SECOND, "its lease is over", over).await;
     load.release();
-    let entered = tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("registered");
-    assert_eq!(stack.store.login("ann", PASSWORD, "e2e").await.expect("logged in").user.id, entered.user.id);
+    let entered = tokio::time::timeout(30 * SECOND, sleeping)
+        .await
+        .expect("in time")
+        .expect("no panic")
+        .expect("registered");
+    assert_eq!(
+        stack
+            .store
+            .login("ann", PASSWORD, "e2e", "e2e")
+            .await
+            .expect("logged in")
+            .user
+            .id,
+        entered.user.id
+    );
 }
 
 /// Ann, who is here, and Bob, who is saved and no longer in Redis.
 async fn ann_and_cold_bob(stack: &Stack) -> (UserId, UserId) {
     let ann = stack.person("ann").await;
-    let bob = stack.store.register("bob", "bob@example.org", "bob", PASSWORD, "e2e").await.expect("registered");
-    stack.store.logout(bob.user.id, &bob.token.hash()).await.expect("logged out");
+    let bob = stack
+        .store
+        .register("bob", "bob@example.org", "bob", PASSWORD, "e2e", "e2e")
+        .await
+        .expect("registered");
+    stack
+        .store
+        .logout(bob.user.id, &bob.token.hash())
+        .await
+        .expect("logged out");
     let flusher = stack.start_flusher().await;
-    let gone = async || stack.redis.keys(&format!("user:*{}*", bob.user.id)).await.is_empty();
+    let gone = async || {
+        stack
+            .redis
+            .keys(&format!("user:*{}*", bob.user.id))
+            .await
+            .is_empty()
+    };
     eventually(30 * SECOND, "Bob has left Redis", gone).await;
     flusher.stop().await;
     (ann, bob.user.id)
 }
 
 async fn is_listed_once(store: &Store, user: UserId, chat: ChatId) {
-    let (listed, _) = store.list(user, store::Filter::default(), None, 100).await.expect("a list");
-    assert_eq!(listed.iter().map(|view| view.id).collect::<Vec<_>>(), [chat]);
+    let (listed, _) = store
+        .list(user, store::ChatFilter::default(), None, 100)
+        .await
+        .expect("a list");
+    assert_eq!(
+        listed.iter().map(|view| view.id).collect::<Vec<_>>(),
+        [chat]
+    );
 }
 
 on_both!(a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list);
 async fn a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list(sql: Sql) {
-    let stack = Stack::with(sql, Options { command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
+    let stack = Stack::with(
+        sql,
+        Options {
+            command_timeout: 60 * SECOND,
+            ..Options::default()
+        }
+        .on_one_redis(),
+    )
+    .await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let sleeper = stack.open_store(&proxy.url()).await;
@@ -159,15 +319,29 @@ async fn a_chat_that_is_opened_while_its_peer_is_being_hydrated_is_in_their_list
     let (chat, new) = stack.store.open_direct(ann, bob).await.expect("opened");
     assert!(new);
     load.release();
-    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    assert!(
+        tokio::time::timeout(30 * SECOND, sleeping)
+            .await
+            .expect("in time")
+            .expect("no panic")
+            .expect("loaded")
+    );
     is_listed_once(&stack.store, bob, chat).await;
     is_listed_once(&stack.store, ann, chat).await;
 }
 
 on_both!(a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list);
 async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their_list(sql: Sql) {
-    let stack =
-        Stack::with(sql, Options { hydrate_lease: 60 * SECOND, command_timeout: 60 * SECOND, ..Options::default() }.on_one_redis()).await;
+    let stack = Stack::with(
+        sql,
+        Options {
+            hydrate_lease: 60 * SECOND,
+            command_timeout: 60 * SECOND,
+            ..Options::default()
+        }
+        .on_one_redis(),
+    )
+    .await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;
     let proxy = Proxy::before(stack.redis.address()).await;
     let sleeper = stack.open_store(&proxy.url()).await;
@@ -176,8 +350,14 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
     load.wait_fired(1).await; // it has read Bob's list, in which the chat is not
 
     // All that a creator did who died before anybody was told of the chat.
-    let (chat, hot) = (ChatId::direct(ann, bob), &stack.store.hot);
-    let Begun::Begun(tick) = hot.begin_chat(chat, "creator").await.expect("Redis answers") else { panic!("nobody else creates it") };
+    let (chat, hot) = (ChatId::direct(ann, bob), &stack.hot);
+    let HydrationStart::Started(tick) = hot
+        .begin_chat(chat, "creator")
+        .await
+        .expect("Redis answers")
+    else {
+        panic!("nobody else creates it")
+    };
     let rows = ChatRows {
         chat: Chat {
             id: chat,
@@ -185,8 +365,9 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             name: String::new(),
             description: String::new(),
             avatar: String::new(),
-            blocks: String::new(),
+            blocks: model::Blocks::default(),
             deleted: Tick::NEVER,
+            mentions_all: model::MentionsOfAll::default(),
             creator: ann,
             created: tick,
             last: tick,
@@ -194,57 +375,166 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             texts: 0,
             rev: tick,
         },
-        members: [ann, bob].map(|user| (user, Member::joining(Role::Member, tick, 0))).into(),
+        members: [ann, bob]
+            .map(|user| (user, Member::joining(Role::Member, tick, 0)))
+            .into(),
+        gone: Tick::NEVER,
         messages: Vec::new(),
         sent: Vec::new(),
         new: true,
     };
-    assert_eq!(hot.load_chat("creator", &rows).await.expect("Redis answers"), Loaded::Done);
+    assert_eq!(
+        hot.load_chat("creator", &rows)
+            .await
+            .expect("Redis answers"),
+        LoadOutcome::Done
+    );
 
     let flusher = stack.start_flusher().await;
     stack.saved(chat).await;
     load.release();
-    assert!(tokio::time::timeout(30 * SECOND, sleeping).await.expect("in time").expect("no panic").expect("loaded"));
+    assert!(
+        tokio::time::timeout(30 * SECOND, sleeping)
+            .await
+            .expect("in time")
+            .expect("no panic")
+            .expect("loaded")
+    );
     is_listed_once(&stack.store, bob, chat).await;
     is_listed_once(&stack.store, ann, chat).await;
     flusher.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_who_is_only_looked_up_leaves_again() {
-    let stack = Stack::with(Sql::Sqlite, Options { chat_ttl: SECOND, ..Options::default() }).await;
+async fn a_user_who_is_only_looked_up_leaves_again() {
+    let stack = Stack::with(
+        Sql::Sqlite,
+        Options {
+            chat_ttl: SECOND,
+            ..Options::default()
+        },
+    )
+    .await;
     let (_, bob) = ann_and_cold_bob(&stack).await;
     assert!(stack.store.user(bob).await.expect("both answer").is_some());
     let keys = async || stack.redis.keys(&format!("user:*{bob}*")).await;
     assert!(!keys().await.is_empty(), "he is back");
     let flusher = stack.start_flusher().await;
-    eventually(30 * SECOND, "Bob has left Redis", async || keys().await.is_empty()).await;
+    eventually(30 * SECOND, "Bob has left Redis", async || {
+        keys().await.is_empty()
+    })
+    .await;
     flusher.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_somebody_who_is_cold_nothing_is_left_in_redis_by_what_they_are_told() {
+async fn notifying_a_user_who_is_cold_leaves_nothing_in_redis() {
     let stack = Stack::start(Sql::Sqlite).await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;
-    let listed = hot::Listed { chat: ChatId::new(), rev: Tick::now(), left: Tick::NEVER };
-    assert!(stack.store.hot.enlist(ann, listed).await.is_ok());
-    assert!(!stack.redis.keys(&format!("user:*{ann}:chats")).await.is_empty(), "Ann is there, and was told");
-    assert!(stack.store.hot.enlist(bob, listed).await.is_ok());
+    let listed = hot::ListedChat {
+        chat: ChatId::new(),
+        rev: Tick::now(),
+        left: Tick::NEVER,
+    };
+    assert!(
+        stack
+            .hot
+            .enlist(ann, listed, Default::default())
+            .await
+            .is_ok()
+    );
+    assert!(
+        !stack
+            .redis
+            .keys(&format!("user:*{ann}:chats"))
+            .await
+            .is_empty(),
+        "Ann is there, and was told"
+    );
+    assert!(
+        stack
+            .hot
+            .enlist(bob, listed, Default::default())
+            .await
+            .is_ok()
+    );
     // Whatever were there would never leave: nobody is due who is not resident.
-    assert_eq!(stack.redis.keys(&format!("user:*{bob}*")).await, Vec::<String>::new());
+    assert_eq!(
+        stack.redis.keys(&format!("user:*{bob}*")).await,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_who_is_saved_can_still_end_their_sessions() {
+async fn a_user_who_is_saved_can_still_end_their_sessions() {
     let stack = Stack::start(Sql::Sqlite).await;
     let ann = stack.person("ann").await;
-    let here = stack.store.login("ann", PASSWORD, "here").await.expect("she is in").token;
-    let there = stack.store.login("ann", PASSWORD, "there").await.expect("she is in").token;
+    let here = stack
+        .store
+        .login("ann", PASSWORD, "here", "e2e")
+        .await
+        .expect("she is in")
+        .token;
+    let there = stack
+        .store
+        .login("ann", PASSWORD, "there", "e2e")
+        .await
+        .expect("she is in")
+        .token;
     let flusher = stack.start_flusher().await;
-    eventually(30 * SECOND, "she is saved", async || stack.redis.keys("user:*:dirty").await.is_empty()).await;
+    eventually(30 * SECOND, "she is saved", async || {
+        stack.redis.keys("user:*:dirty").await.is_empty()
+    })
+    .await;
     flusher.stop().await; // it ends what it was at first
-    assert_eq!(stack.store.sessions(ann, &here.hash()).await.expect("Redis answers").len(), 3);
-    stack.store.revoke_others(ann, &here.hash()).await.expect("revoked");
-    assert!(matches!(stack.store.authenticate(&there).await, Err(Error::NoSession)));
+    assert_eq!(
+        stack
+            .store
+            .sessions(ann, &here.hash())
+            .await
+            .expect("Redis answers")
+            .len(),
+        3
+    );
+    stack
+        .store
+        .revoke_others(ann, &here.hash())
+        .await
+        .expect("revoked");
+    assert!(matches!(
+        stack.store.authenticate(&there).await,
+        Err(Error::NoSession)
+    ));
     stack.store.authenticate(&here).await.expect("she is in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_left_a_group_is_not_loaded_with_it_and_still_told_of() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (cleo, chat, store) = (stack.person("cleo").await, ChatId::new(), &stack.store);
+    let created = store.create_group(chat, ann, "Friends", &[bob, cleo]).await;
+    created.expect("created");
+    let own = Membership { chat, user: ann };
+    store.remove_member(own, bob).await.expect("removed");
+    let between = stack.hot.now().await.expect("Redis answers");
+    store.remove_member(own, cleo).await.expect("removed");
+    stack.leave(chat).await;
+    assert!(store.hydrate_chat(chat).await.expect("loaded"));
+    let members = format!("chat:{{c{}}}:{chat}:members", chat.partition());
+    assert_eq!(stack.redis.cli(&["HLEN", &members]).await, "1");
+    let told_since = async |since| {
+        let cursor = SyncCursor {
+            since,
+            resume: None,
+        };
+        let page = store.sync(ann, cursor, Some(chat)).await.expect("changes");
+        let gone = page.changes.into_iter().filter_map(|change| match change {
+            ServerEvent::MemberUpdated(event) if event.member.is_none() => Some(event.user_id),
+            _ => None,
+        });
+        gone.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(told_since(Tick(1)).await, BTreeSet::from([bob, cleo]));
+    assert_eq!(told_since(between).await, BTreeSet::from([cleo]));
 }

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Api, Client, Ledger, MariaDb, Options, Sql, Stack, audit, audit_sql, eventually, on_both, say};
+use e2e::{
+    Api, Client, Ledger, MariaDb, Options, Sql, Stack, audit, audit_sql, eventually, on_both, say,
+};
 use futures_util::future::join_all;
 use hot::Verb;
 use model::{ChatId, Tick, UserId};
@@ -24,7 +26,12 @@ const OUTAGE: Duration = Duration::from_secs(11);
 /// A chat is hardly warm at all, and counts how often it leaves and comes back.
 fn restless() -> Options {
     let brief = Duration::from_millis(30);
-    let options = Options { chat_ttl: brief, flush_after: Duration::from_millis(5), sweep: Duration::from_millis(5), ..Options::default() };
+    let options = Options {
+        chat_ttl: brief,
+        flush_after: Duration::from_millis(5),
+        sweep: Duration::from_millis(5),
+        ..Options::default()
+    };
     options.altered(|verb, source| {
         let (answer, counter) = match verb {
             Verb::SettleChat => ("return { 'EVICTED' }", "e2e:evicted"),
@@ -32,33 +39,64 @@ fn restless() -> Options {
             _ => return source,
         };
         assert!(source.contains(answer));
-        source.replace(answer, &format!("redis.call('INCR', '{counter}:' .. KEYS[1])\n{answer}"))
+        source.replace(
+            answer,
+            &format!("redis.call('INCR', '{counter}:' .. KEYS[1])\n{answer}"),
+        )
     })
 }
 
-/// How often it happened to the only chat. A counter is where its script may write, in the slot of its keys.
+/// Returns how often it happened to the only chat. A counter is where its script may write, in the
+/// slot of its keys.
 async fn count(stack: &Stack, counter: &str) -> usize {
-    let Some(key) = stack.redis.keys(&format!("{counter}:*")).await.pop() else { return 0 };
-    stack.redis.cli(&["GET", &key]).await.parse().expect("a number")
+    let Some(key) = stack.redis.keys(&format!("{counter}:*")).await.pop() else {
+        return 0;
+    };
+    stack
+        .redis
+        .cli(&["GET", &key])
+        .await
+        .parse()
+        .expect("a number")
 }
 
 on_both!(what_is_sent_while_a_long_backlog_is_saved_evicted_and_loaded_again_is_there_once);
-async fn what_is_sent_while_a_long_backlog_is_saved_evicted_and_loaded_again_is_there_once(sql: Sql) {
+async fn what_is_sent_while_a_long_backlog_is_saved_evicted_and_loaded_again_is_there_once(
+    sql: Sql,
+) {
     let stack = Stack::with(sql, restless()).await;
     let people = join_all(["ann", "bob", "carl", "dora"].map(|name| stack.person(name))).await;
     let chat = ChatId::new();
-    assert!(stack.store.create_group(chat, people[0], "Friends", &people[1..]).await.expect("created"));
+    assert!(
+        stack
+            .store
+            .create_group(chat, people[0], "Friends", &people[1..])
+            .await
+            .expect("created")
+    );
     let mut ledger = Ledger::new(chat, people[0]);
     let backlog = (0..BACKLOG).map(async |at| {
         let body = format!("backlog {at}");
-        (say(&stack.store, chat, people[at % WRITERS], &body, None).await.expect("sent"), body)
+        (
+            say(&stack.store, chat, people[at % WRITERS], &body, None)
+                .await
+                .expect("sent"),
+            body,
+        )
     });
     ledger.sent = join_all(backlog).await;
-    assert_eq!(count(&stack, "e2e:evicted").await, 0, "nobody can have saved it yet");
+    assert_eq!(
+        count(&stack, "e2e:evicted").await,
+        0,
+        "nobody can have saved it yet"
+    );
 
     let flushers = [stack.start_flusher().await, stack.start_flusher().await];
     let evicted = watch::Sender::new(0);
-    let writers = people.iter().enumerate().map(|(turn, person)| write(&stack, chat, *person, turn, evicted.subscribe()));
+    let writers = people
+        .iter()
+        .enumerate()
+        .map(|(turn, person)| write(&stack, chat, *person, turn, evicted.subscribe()));
     let watching = async {
         loop {
             evicted.send_replace(count(&stack, "e2e:evicted").await);
@@ -69,11 +107,20 @@ async fn what_is_sent_while_a_long_backlog_is_saved_evicted_and_loaded_again_is_
         () = watching => unreachable!("it watches for ever"),
     };
     for sent in written {
-        assert!(sent.is_sorted_by(|one, next| one.0 < next.0), "what one person says is in the order in which they say it");
+        assert!(
+            sent.is_sorted_by(|one, next| one.0 < next.0),
+            "what one person says is in the order in which they say it"
+        );
         ledger.sent.extend(sent);
     }
-    let (evicted, loaded) = (count(&stack, "e2e:evicted").await, count(&stack, "e2e:loaded").await);
-    assert!(evicted >= ROUNDS / 2 && loaded >= ROUNDS / 2, "the chat left {evicted} times and was loaded {loaded} times");
+    let (evicted, loaded) = (
+        count(&stack, "e2e:evicted").await,
+        count(&stack, "e2e:loaded").await,
+    );
+    assert!(
+        evicted >= ROUNDS / 2 && loaded >= ROUNDS / 2,
+        "the chat left {evicted} times and was loaded {loaded} times"
+    );
 
     assert_eq!(ledger.sent.len(), BACKLOG + WRITERS * ROUNDS * BURST);
     let ledgers = [ledger];
@@ -84,8 +131,15 @@ async fn what_is_sent_while_a_long_backlog_is_saved_evicted_and_loaded_again_is_
     }
 }
 
-/// Writes as soon as what was last written is in SQL, so between a commit and what follows it; and, in turn, as soon as the chat has left.
-async fn write(stack: &Stack, chat: ChatId, me: UserId, turn: usize, mut evicted: watch::Receiver<usize>) -> Vec<(Tick, String)> {
+/// Writes as soon as what was last written is in SQL, so between a commit and what follows it; and,
+/// in turn, as soon as the chat has left.
+async fn write(
+    stack: &Stack,
+    chat: ChatId,
+    me: UserId,
+    turn: usize,
+    mut evicted: watch::Receiver<usize>,
+) -> Vec<(Tick, String)> {
     let store: Store = stack.open_store(&stack.redis.url()).await;
     let mut sent = Vec::new();
     for round in 0..ROUNDS {
@@ -97,10 +151,20 @@ async fn write(stack: &Stack, chat: ChatId, me: UserId, turn: usize, mut evicted
             sent.push((last, body));
         }
         if (round + turn).is_multiple_of(2) {
-            let saved = async || store.cold.message(chat, last).await.expect("SQL answers").is_some();
+            let saved = async || {
+                stack
+                    .cold
+                    .message(chat, last)
+                    .await
+                    .expect("SQL answers")
+                    .is_some()
+            };
             eventually(30 * SECOND, "what was written is in SQL", saved).await;
         } else {
-            timeout(30 * SECOND, evicted.wait_for(|count| *count > seen)).await.expect("the chat leaves").expect("somebody counts");
+            timeout(30 * SECOND, evicted.wait_for(|count| *count > seen))
+                .await
+                .expect("the chat leaves")
+                .expect("a counter");
         }
     }
     sent
@@ -117,14 +181,25 @@ struct Talk {
 impl Talk {
     async fn start(api: &Api) -> Self {
         let clients = join_all(["ann", "bob"].map(|name| api.register(name))).await;
-        let chat = clients[0].create_direct("bob").await.expect(201)["id"].as_str().expect("an id").to_owned();
-        Self { clients, chat, acknowledged: AtomicUsize::new(0), done: watch::Sender::new(false) }
+        let chat = clients[0].create_direct("bob").await.expect(201)["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        Self {
+            clients,
+            chat,
+            acknowledged: AtomicUsize::new(0),
+            done: watch::Sender::new(false),
+        }
     }
 
-    /// All they said: each send was acknowledged, or this panics.
+    /// Returns all they sent; panics when a send was not acknowledged.
     async fn go_on(&self) -> Ledger {
         let id = |text: &str| text.parse().expect("an id");
-        let mut ledger = Ledger::new(self.chat.parse().expect("an id"), UserId(id(&self.clients[1].id)));
+        let mut ledger = Ledger::new(
+            self.chat.parse().expect("an id"),
+            UserId(id(&self.clients[1].id)),
+        );
         for sent in join_all(self.clients.iter().map(|client| self.talk(client))).await {
             ledger.sent.extend(sent);
         }
@@ -145,7 +220,10 @@ impl Talk {
     /// Waits until as many more are acknowledged.
     async fn wait_for(&self, more: usize) {
         let end = self.acknowledged.load(SeqCst) + more;
-        eventually(30 * SECOND, "sends are acknowledged", async || self.acknowledged.load(SeqCst) >= end).await;
+        eventually(30 * SECOND, "sends are acknowledged", async || {
+            self.acknowledged.load(SeqCst) >= end
+        })
+        .await;
     }
 
     async fn stop(&self) {
@@ -154,8 +232,13 @@ impl Talk {
     }
 }
 
-/// They write before, during and after `SQL` is away; `degraded`: what readiness says meanwhile.
-async fn sql_is_away(stack: &Stack, leave: impl AsyncFnOnce(), come_back: impl AsyncFnOnce(), degraded: bool) {
+/// Has them write before, while and after SQL is away; `degraded` is what readiness says meanwhile.
+async fn sql_is_away(
+    stack: &Stack,
+    leave: impl AsyncFnOnce(),
+    come_back: impl AsyncFnOnce(),
+    degraded: bool,
+) {
     let api = stack.start_api().await;
     let flusher = stack.start_flusher().await;
     let talk = Talk::start(&api).await;
@@ -163,22 +246,52 @@ async fn sql_is_away(stack: &Stack, leave: impl AsyncFnOnce(), come_back: impl A
     let outage = async {
         talk.wait_for(20).await;
         // Saving is in full swing, and nothing but the chat is left to save.
-        eventually(10 * SECOND, "the people are saved", async || stack.redis.keys("user:*:dirty").await.is_empty()).await;
+        eventually(60 * SECOND, "the people are saved", async || {
+            stack.redis.keys("user:*:dirty").await.is_empty()
+        })
+        .await;
         let chat = talk.chat.parse().expect("an id");
-        eventually(10 * SECOND, "the chat is saved", async || stack.store.cold.chat(chat).await.expect("SQL answers").is_some()).await;
+        eventually(60 * SECOND, "the chat is saved", async || {
+            stack.cold.chat(chat).await.expect("SQL answers").is_some()
+        })
+        .await;
         leave().await;
         let since = Instant::now();
         if degraded {
-            eventually(5 * SECOND, "readiness says so", async || readiness().await.json["status"] == "degraded").await;
+            eventually(60 * SECOND, "readiness says so", async || {
+                readiness().await.json["status"] == "degraded"
+            })
+            .await;
         }
         let before = talk.acknowledged.load(SeqCst);
-        eventually(2 * OUTAGE, "SQL has been away for long", async || since.elapsed() >= OUTAGE).await;
-        assert!(talk.acknowledged.load(SeqCst) > before + 50, "sends go on without SQL");
+        eventually(2 * OUTAGE, "SQL has been away for long", async || {
+            since.elapsed() >= OUTAGE
+        })
+        .await;
+        assert!(
+            talk.acknowledged.load(SeqCst) > before + 50,
+            "sends go on without SQL"
+        );
         let now = readiness().await;
-        assert_eq!((now.status, &now.json["status"]), (200, &(if degraded { "degraded" } else { "ok" }).into()), "{}", now.text);
-        assert!(!stack.redis.keys(&format!("chat:*{}:dirty", talk.chat)).await.is_empty(), "what was sent meanwhile is unsaved");
+        assert_eq!(
+            (now.status, &now.json["status"]),
+            (200, &(if degraded { "degraded" } else { "ok" }).into()),
+            "{}",
+            now.text
+        );
+        assert!(
+            !stack
+                .redis
+                .keys(&format!("chat:*{}:dirty", talk.chat))
+                .await
+                .is_empty(),
+            "what was sent meanwhile is unsaved"
+        );
         come_back().await;
-        eventually(10 * SECOND, "all is ready again", async || readiness().await.json["status"] == "ok").await;
+        eventually(60 * SECOND, "all is ready again", async || {
+            readiness().await.json["status"] == "ok"
+        })
+        .await;
         talk.stop().await;
     };
     let (ledger, ()) = tokio::join!(talk.go_on(), outage);
@@ -195,20 +308,45 @@ async fn sql_is_away(stack: &Stack, leave: impl AsyncFnOnce(), come_back: impl A
 async fn sends_go_on_while_mariadb_is_killed_and_started_again() {
     let server = MariaDb::start().await;
     let stack = Stack::on_database(server.fresh_database().await, Options::default()).await;
-    Box::pin(sql_is_away(&stack, async || server.kill9(), async || server.restart().await, true)).await;
+    Box::pin(sql_is_away(
+        &stack,
+        async || server.kill9(),
+        async || server.restart().await,
+        true,
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_go_on_while_mariadb_hangs() {
     let server = MariaDb::start().await;
     let stack = Stack::on_database(server.fresh_database().await, Options::default()).await;
-    Box::pin(sql_is_away(&stack, async || server.freeze(), async || server.thaw(), true)).await;
+    Box::pin(sql_is_away(
+        &stack,
+        async || server.freeze(),
+        async || server.thaw(),
+        true,
+    ))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_go_on_while_another_holds_the_lock_of_sqlite() {
     let stack = Stack::start(Sql::Sqlite).await;
-    let other = cold::connect(&stack.sql_url, 1).await.expect("SQLite opens");
-    let run = async |statement: &str| assert!(other.execute_unprepared(statement).await.is_ok(), "SQLite obeys");
-    Box::pin(sql_is_away(&stack, async || run("BEGIN EXCLUSIVE").await, async || run("COMMIT").await, false)).await;
+    let other = cold::connect(&stack.sql_url, 1)
+        .await
+        .expect("SQLite opens");
+    let run = async |statement: &str| {
+        assert!(
+            other.execute_unprepared(statement).await.is_ok(),
+            "SQLite obeys"
+        )
+    };
+    Box::pin(sql_is_away(
+        &stack,
+        async || run("BEGIN EXCLUSIVE").await,
+        async || run("COMMIT").await,
+        false,
+    ))
+    .await;
 }

@@ -1,20 +1,26 @@
-//! Every test that needs a server. `cargo test -p e2e`; `RUST_LOG=flusher=debug` shows what happens.
+//! Every test that needs a server. `cargo test --workspace --test it` runs them; with
+//! `RUST_LOG=flusher=debug` one that fails prints what happened.
 #![recursion_limit = "256"] // the types of nested futures
 
 mod access;
+mod accounts;
 mod ack;
-mod arrows;
+mod alone;
 mod authorization;
 mod bounds;
+mod browser;
+mod budget;
 mod calls;
 mod chat;
 mod clock;
 mod cluster;
 mod directory;
 mod drill;
+mod edge;
 mod edit;
 mod erase;
 mod expiry;
+mod failover;
 mod files;
 mod flush_stops;
 mod flushers;
@@ -23,24 +29,33 @@ mod fuzz;
 mod gaps;
 mod group;
 mod harness;
+mod health;
 mod history;
 mod hydrate;
 mod kill;
+mod lagging;
 mod limits;
 mod live;
 mod load;
-mod mine;
+mod long;
+mod mention_all;
 mod names;
-mod page;
 mod password;
 mod poison;
+mod private_rows;
+mod quote;
 mod react;
 mod retry;
 mod rolling;
+mod scripts;
 mod search;
+mod silence;
+mod sql_away;
 mod start;
 mod stops;
 mod storm;
 mod sync;
 mod typescript;
+mod unread;
 mod verify;
+mod went_back;

@@ -1,9 +1,27 @@
-//! A message that is sent again under its key is the first one, however long ago that was and wherever it is by now.
+//! A message that is sent again under its key is the first one, however long ago that was and
+//! wherever it is by now.
+
+use std::time::Duration;
 
 use e2e::{Ledger, Options, Sql, Stack, audit, audit_sql, on_both, say};
-use model::{ChatId, Tick, UserId};
+use hot::{AppendOutcome, CommitMark, MissedKey, NewMessage, Verb};
+use model::{ChatId, Draft, MessageKind, Tick, UserId};
 use store::Error;
 use uuid::{NoContext, Timestamp, Uuid};
+
+/// Makes a key of two hours ago.
+fn old_key() -> String {
+    let (seconds, _) = Uuid::now_v7().get_timestamp().expect("a time").to_unix();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds - 7200, 0)).to_string()
+}
+
+/// Options under which Redis takes every key for one of more than an hour ago.
+fn all_keys_are_old() -> Options {
+    Options::default().altered(|verb, source| match verb {
+        Verb::SettleChat => source.replace("now - sent_age", "now + sent_age"),
+        _ => source,
+    })
+}
 
 /// Ann's, said under this key before anything else.
 struct First {
@@ -18,17 +36,30 @@ impl First {
     async fn new(stack: &Stack, key: &str) -> Self {
         let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
         let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
-        let id = say(&stack.store, chat, ann, "the first", Some(key)).await.expect("sent");
+        let id = say(&stack.store, chat, ann, "the first", Some(key))
+            .await
+            .expect("sent");
         let mut ledger = Ledger::new(chat, bob);
         ledger.sent.push((id, "the first".to_owned()));
-        Self { chat, ann, key: key.to_owned(), id, ledger }
+        Self {
+            chat,
+            ann,
+            key: key.to_owned(),
+            id,
+            ledger,
+        }
     }
 
     /// Sixty others follow.
     async fn push_back(&mut self, stack: &Stack) {
         for at in 0..60 {
             let body = format!("text {at}");
-            self.ledger.sent.push((say(&stack.store, self.chat, self.ann, &body, None).await.expect("sent"), body));
+            self.ledger.sent.push((
+                say(&stack.store, self.chat, self.ann, &body, None)
+                    .await
+                    .expect("sent"),
+                body,
+            ));
         }
     }
 
@@ -38,10 +69,28 @@ impl First {
     }
 
     async fn is_not_said_twice(&self, stack: &Stack) {
-        let again = say(&stack.store, self.chat, self.ann, "the first", Some(&self.key)).await.expect("acknowledged");
+        let again = say(
+            &stack.store,
+            self.chat,
+            self.ann,
+            "the first",
+            Some(&self.key),
+        )
+        .await
+        .expect("acknowledged");
         assert_eq!(again, self.id, "it is another message");
-        let other = say(&stack.store, self.chat, self.ann, "another", Some(&self.key)).await;
-        assert!(matches!(other, Err(Error::KeyReused)), "the key now names another text: {other:?}");
+        let other = say(
+            &stack.store,
+            self.chat,
+            self.ann,
+            "another",
+            Some(&self.key),
+        )
+        .await;
+        assert!(
+            matches!(other, Err(Error::KeyReused)),
+            "the key now names another text: {other:?}"
+        );
         audit(stack, std::slice::from_ref(&self.ledger)).await;
     }
 
@@ -66,13 +115,26 @@ async fn after_sixty_newer_messages_while_all_are_unsaved(sql: Sql) {
 
 on_both!(after_sixty_newer_messages_when_redis_keeps_ten);
 async fn after_sixty_newer_messages_when_redis_keeps_ten(sql: Sql) {
-    let stack = Stack::with(sql, Options { hot_messages: 10, ..Options::default() }).await;
+    let stack = Stack::with(
+        sql,
+        Options {
+            hot_messages: 10,
+            ..Options::default()
+        },
+    )
+    .await;
     let mut first = First::new(&stack, "key-1").await;
     first.push_back(&stack).await;
     let flusher = stack.start_flusher().await;
     stack.saved(first.chat).await;
     flusher.stop().await;
-    assert_eq!(stack.redis.cli(&["LLEN", &first.key_in_redis("messages")]).await, "10");
+    assert_eq!(
+        stack
+            .redis
+            .cli(&["LLEN", &first.key_in_redis("messages")])
+            .await,
+        "10"
+    );
     first.is_not_said_twice(&stack).await;
     first.ends_well(&stack).await;
 }
@@ -93,13 +155,158 @@ async fn after_the_chat_has_left_and_come_back(sql: Sql) {
 on_both!(after_redis_has_forgotten_the_key_for_its_age);
 async fn after_redis_has_forgotten_the_key_for_its_age(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let (seconds, _) = Uuid::now_v7().get_timestamp().expect("a time").to_unix();
-    let old = Uuid::new_v7(Timestamp::from_unix(NoContext, seconds - 7200, 0)).to_string();
-    let first = First::new(&stack, &old).await;
+    let first = First::new(&stack, &old_key()).await;
     first.leave(&stack).await;
     assert!(stack.store.hydrate_chat(first.chat).await.expect("loaded"));
     // As when an hour has gone by since it was sent; only SQL can know it now.
     stack.redis.cli(&["DEL", &first.key_in_redis("sent")]).await;
     first.is_not_said_twice(&stack).await;
     first.ends_well(&stack).await;
+}
+
+async fn settle(stack: &Stack, chat: ChatId, committed: &[(String, Tick)]) {
+    let soon = Duration::from_secs(1);
+    let mark = CommitMark::default();
+    let settled = stack.hot.settle_chat(chat, committed, soon, mark, false);
+    settled.await.expect("Redis answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_hour_in_which_it_could_not_be_saved() {
+    let stack = Stack::with(Sql::Sqlite, all_keys_are_old()).await;
+    let first = First::new(&stack, "key-1").await;
+    let entry = format!("message:{}", first.id);
+    let settle = async |committed: &[(String, Tick)]| settle(&stack, first.chat, committed).await;
+    settle(&[]).await;
+    first.is_not_said_twice(&stack).await;
+    let refused = stack
+        .hot
+        .park_chat_row(first.chat, &entry, first.id, 1, "refused");
+    assert_eq!(refused.await.expect("Redis answers"), 1);
+    settle(&[]).await;
+    first.is_not_said_twice(&stack).await;
+    // Who asked SQL just before it was saved asks Redis just after.
+    settle(&[(entry, first.id)]).await;
+    first.is_not_said_twice(&stack).await;
+    settle(&[]).await;
+    let keys = stack
+        .redis
+        .cli(&["ZCARD", &first.key_in_redis("sent")])
+        .await;
+    assert_eq!(keys, "0", "what is saved is not kept for ever");
+}
+
+/// A try that sleeps after it has asked SQL, while another try of the same key is done.
+struct Sleeper<'a> {
+    stack: &'a Stack,
+    draft: Draft<'a>,
+    key: &'a str,
+}
+
+impl<'a> Sleeper<'a> {
+    fn new(stack: &'a Stack, chat: ChatId, ann: UserId, key: &'a str) -> Self {
+        let draft = Draft {
+            client_id: Some(key),
+            ..Draft::new(chat, ann, MessageKind::Text, "once")
+        };
+        Self { stack, draft, key }
+    }
+
+    async fn append(&self, missed: &MissedKey) -> AppendOutcome {
+        let message = NewMessage {
+            draft: self.draft.clone(),
+            key: self.key,
+            is_old: true,
+        };
+        let appended = self.stack.hot.append(&message, missed).await;
+        appended.expect("Redis answers").expect("not refused")
+    }
+
+    /// Tries for the first time, and asks SQL, which has nothing of the key.
+    async fn asks(&self) -> MissedKey {
+        let asked = match self.append(&MissedKey::default()).await {
+            AppendOutcome::Ask(missed) | AppendOutcome::Saved(_, missed) => missed,
+            other => panic!("SQL is not asked: {other:?}"),
+        };
+        let Draft {
+            chat_id, sender_id, ..
+        } = self.draft;
+        let found = self.stack.cold.sent_as(chat_id, sender_id, self.key).await;
+        assert!(found.expect("SQL answers").is_none());
+        asked
+    }
+
+    /// Sends it by another try.
+    async fn other_sends(&self) -> Tick {
+        let Draft {
+            chat_id, sender_id, ..
+        } = self.draft;
+        let sent = say(
+            &self.stack.store,
+            chat_id,
+            sender_id,
+            "once",
+            Some(self.key),
+        )
+        .await;
+        sent.expect("acknowledged")
+    }
+
+    async fn asks_again(&self, missed: &MissedKey) {
+        let outcome = self.append(missed).await;
+        assert!(matches!(outcome, AppendOutcome::Ask(_)), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_one_who_slept_since_they_asked_sql() {
+    let stack = Stack::with(Sql::Sqlite, all_keys_are_old()).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
+    let (one, two, three) = (old_key(), old_key(), old_key());
+    let sleeper = |key| Sleeper::new(&stack, chat, ann, key);
+    let saved = async || {
+        let flusher = stack.start_flusher().await;
+        stack.saved(chat).await;
+        flusher.stop().await;
+    };
+
+    // The other's message is saved, and its key forgotten, while the chat stays.
+    let (slow, late) = (sleeper(&one), sleeper(&two));
+    let missed = slow.asks().await;
+    let first = slow.other_sends().await;
+    saved().await;
+    settle(&stack, chat, &[]).await;
+    let of = format!("chat:{{c{}}}:{chat}:sent", chat.partition());
+    assert_eq!(stack.redis.cli(&["ZCARD", &of]).await, "0");
+    slow.asks_again(&missed).await;
+
+    // The same, while the chat leaves and comes back without the key.
+    let missed = late.asks().await;
+    let second = late.other_sends().await;
+    stack.leave(chat).await;
+    assert!(stack.store.hydrate_chat(chat).await.expect("loaded"));
+    stack.redis.cli(&["DEL", &of]).await;
+    late.asks_again(&missed).await;
+    assert_eq!(late.other_sends().await, second);
+    assert_eq!(slow.other_sends().await, first);
+
+    // A call was stopped before it wrote the message that Redis remembers of the key.
+    let stopped = sleeper(&three);
+    let entry = format!("{ann}:{three}");
+    stack.redis.cli(&["ZADD", &of, "1", &entry]).await;
+    let missed = stopped.asks().await;
+    stopped.other_sends().await;
+    let outcome = stopped.append(&missed).await;
+    assert!(matches!(outcome, AppendOutcome::Repeated(_)), "{outcome:?}");
+}
+
+on_both!(the_key_of_another_sender_is_another_key);
+async fn the_key_of_another_sender_is_another_key(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let first = First::new(&stack, &old_key()).await;
+    first.leave(&stack).await;
+    let (store, bob) = (&stack.store, first.ledger.reader);
+    let other = say(store, first.chat, bob, "the first", Some(&first.key)).await;
+    assert_ne!(other.expect("sent"), first.id);
 }

@@ -6,17 +6,35 @@ use e2e::{Sql, Stack};
 use tokio::process::Command;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("clients/typescript")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace")
+        .join("clients/typescript")
 }
 
 /// Runs a script of the package; panics with what it said when it fails.
 async fn npm(script: &str, url: &str) {
-    assert!(folder().join("node_modules").exists(), "clients/typescript/node_modules is missing: run scripts/setup --tests");
+    assert!(
+        folder().join("node_modules").exists(),
+        "clients/typescript/node_modules is missing: run scripts/setup --tests"
+    );
     let mut command = Command::new("npm");
-    command.args(["run", "--silent", script]).current_dir(folder()).env("CARRIER_URL", url).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.expect("npm is installed: run scripts/setup --tests");
+    command
+        .args(["run", "--silent", script])
+        .current_dir(folder())
+        .env("CARRIER_URL", url)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command
+        .output()
+        .await
+        .expect("npm is installed: run scripts/setup --tests");
     let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "npm run {script}: {}", String::from_utf8_lossy(&said));
+    assert!(
+        output.status.success(),
+        "npm run {script}: {}",
+        String::from_utf8_lossy(&said)
+    );
 }
 
 // One test, since all of it works in one folder.
@@ -27,7 +45,10 @@ async fn the_client_is_made_of_the_document_and_goes_through_the_main_flow() {
     let committed = std::fs::read_to_string(&schema).expect("it is committed");
     npm("generate", "").await;
     let made = std::fs::read_to_string(&schema).expect("it was made");
-    assert!(made == committed, "clients/typescript/src/schema.d.ts was out of date; it is made anew now: commit it");
+    assert!(
+        made == committed,
+        "clients/typescript/src/schema.d.ts was out of date; it is made anew now: commit it"
+    );
     for sql in [Sql::Sqlite, Sql::MariaDb] {
         let stack = Stack::start(sql).await;
         let api = stack.start_api().await;

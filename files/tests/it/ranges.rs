@@ -25,9 +25,21 @@ async fn a_range_is_those_bytes_and_no_others() {
             (Span::Last(10), end - 10..end),
             (Span::Last(end + 10), 0..end),
         ] {
-            let object = store.files.get(store.space, &hash, Some(span.clone())).await.expect("the store").expect("there");
-            assert_eq!((object.range.clone(), object.size), (range.clone(), end), "{span:?}");
-            assert!(bytes(object).await == sent[range.start as usize..range.end as usize], "{span:?} of {size}");
+            let object = store
+                .files
+                .get(store.space, &hash, Some(span.clone()))
+                .await
+                .expect("the store")
+                .expect("there");
+            assert_eq!(
+                (object.range.clone(), object.size),
+                (range.clone(), end),
+                "{span:?}"
+            );
+            assert!(
+                bytes(object).await == sent[range.start as usize..range.end as usize],
+                "{span:?} of {size}"
+            );
         }
     }
 }
@@ -40,7 +52,10 @@ async fn a_range_beyond_the_end_is_refused_with_the_size() {
         let end = size as u64;
         for span in [Span::From(end), Span::Within(end..end + 1), Span::Last(0)] {
             let refused = store.files.get(store.space, &hash, Some(span)).await;
-            assert!(matches!(refused, Err(Error::OutOfRange { size }) if size == end), "{refused:?}");
+            assert!(
+                matches!(refused, Err(Error::OutOfRange { size }) if size == end),
+                "{refused:?}"
+            );
         }
     }
 }
@@ -51,13 +66,25 @@ async fn a_part_has_the_type_of_the_whole() {
     let mut sent = noise(1, 500_000);
     sent[..9].copy_from_slice(b"%PDF-1.7\n");
     let hash = store.put(&sent).await.expect("stored").hash;
-    let object = store.files.get(store.space, &hash, Some(Span::Last(5))).await.expect("the store").expect("there");
+    let object = store
+        .files
+        .get(store.space, &hash, Some(Span::Last(5)))
+        .await
+        .expect("the store")
+        .expect("there");
     assert_eq!(object.content_type, "application/pdf");
 }
 
 #[tokio::test]
 async fn nothing_has_no_range() {
     let store = Store::new();
-    let absent = store.files.get(store.space, &FileHash::of(b"never sent"), Some(Span::From(1 << 40))).await;
+    let absent = store
+        .files
+        .get(
+            store.space,
+            &FileHash::of(b"never sent"),
+            Some(Span::From(1 << 40)),
+        )
+        .await;
     assert!(absent.expect("the store").is_none());
 }

@@ -1,37 +1,85 @@
-/** What can be done with a chat, from its head and from the list. */
+/** The menu of a chat, in its header and in the list. */
 
-import { Menu } from "@mantine/core";
-import { IconArchive, IconBell, IconBellOff, IconEraser, IconEyeOff, IconInfoCircle, IconMail, IconMailOpened, IconPin, IconPinnedOff, IconSearch } from "@tabler/icons-react";
 import type { Chat } from "@carrier/client";
+import {
+  IconArchive,
+  IconBell,
+  IconBellOff,
+  IconEraser,
+  IconEyeOff,
+  IconInfoCircle,
+  IconMail,
+  IconMailOpened,
+  IconPin,
+  IconPinnedOff,
+  IconSearch,
+} from "@tabler/icons-react";
 import { useLocation } from "wouter";
 
-import { clearChat, deleteChat, prefer } from "../state/acts";
-import { readAll } from "../state/receipts";
-import { searchIn } from "../state/search";
-import { isMuted, isUnread } from "../state/world";
-import { sure } from "./sure";
+import { clearChat, deleteChat, setPreferences } from "../actions/chats";
+import { markAllRead } from "../actions/receipts";
+import { searchIn } from "../hooks/search-field";
+import { isPhone } from "../hooks/use-phone";
+import { isMuted, isUnread } from "../state/chats";
+import { askToConfirm } from "../state/question";
+import { ChatMenuIcon } from "./menu-buttons";
+import { Menu } from "./overlays";
+import { offerUndo } from "./undo";
 
 const HOUR_MS = 3_600_000;
-const MUTES: Array<[string, number]> = [
+const MUTES: Array<[label: string, ms: number]> = [
   ["For an hour", HOUR_MS],
   ["For eight hours", 8 * HOUR_MS],
   ["For a week", 168 * HOUR_MS],
-  ["Until I say so", 1_500_000 * HOUR_MS],
+  ["Until I turn it back on", 1_500_000 * HOUR_MS],
 ];
 
+interface Props {
+  chat: Chat;
+  onDetails: () => void;
+  isOpenAtFirst: boolean;
+}
+
+export default function ChatMenu({ isOpenAtFirst, ...items }: Props) {
+  return (
+    <Menu defaultOpened={isOpenAtFirst} position="bottom-end" width={250}>
+      <Menu.Target>
+        <ChatMenuIcon />
+      </Menu.Target>
+      <Menu.Dropdown>
+        <ChatMenuItems {...items} />
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
 export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () => void }) {
-  const [, navigate] = useLocation();
+  const [path, navigate] = useLocation();
   const { preferences } = chat;
-  const unread = isUnread(chat);
   const search = () => {
-    if (matchMedia("(max-width: 48em)").matches) navigate("/c"); // where the field is
+    if (isPhone()) navigate("/c", { replace: true }); // the field is there
     searchIn(chat.id);
   };
   const clear = async () => {
-    if (await sure("Clear this chat?", "All of its messages are gone from your view. The others keep them.", "Clear")) await clearChat(chat);
+    const isConfirmed = await askToConfirm(
+      "Clear this chat?",
+      "All of its messages will be removed for you. Other members keep them.",
+      "Clear",
+    );
+    if (isConfirmed) await clearChat(chat);
+  };
+  const archive = async (archived: boolean) => {
+    if (!(await setPreferences(chat, { archived })) || !archived) return;
+    offerUndo("Chat archived.", () => void archive(false));
   };
   const hide = async () => {
-    if (location.pathname === `/c/${chat.id}`) navigate("/c");
+    const isConfirmed = await askToConfirm(
+      "Hide this chat?",
+      "It leaves your list until its next message comes.",
+      "Hide",
+    );
+    if (!isConfirmed) return;
+    if (path === `/c/${chat.id}`) navigate("/c", { replace: true });
     await deleteChat(chat);
   };
   return (
@@ -44,36 +92,28 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
       <Menu.Item leftSection={<IconSearch size={16} />} onClick={search}>
         Search in this chat
       </Menu.Item>
-      <Menu.Item leftSection={preferences.pinned ? <IconPinnedOff size={16} /> : <IconPin size={16} />} onClick={() => void prefer(chat, { pinned: !preferences.pinned })}>
+      <Menu.Item
+        leftSection={preferences.pinned ? <IconPinnedOff size={16} /> : <IconPin size={16} />}
+        onClick={() => void setPreferences(chat, { pinned: !preferences.pinned })}
+      >
         {preferences.pinned ? "Unpin" : "Pin"}
       </Menu.Item>
-      {isMuted(chat) ? (
-        <Menu.Item leftSection={<IconBell size={16} />} onClick={() => void prefer(chat, { muted_until: null })}>
-          Unmute
-        </Menu.Item>
-      ) : (
-        <Menu.Sub>
-          <Menu.Sub.Target>
-            <Menu.Sub.Item leftSection={<IconBellOff size={16} />}>Mute</Menu.Sub.Item>
-          </Menu.Sub.Target>
-          <Menu.Sub.Dropdown>
-            {MUTES.map(([label, ms]) => (
-              <Menu.Item key={label} onClick={() => void prefer(chat, { muted_until: new Date(Date.now() + ms).toISOString() })}>
-                {label}
-              </Menu.Item>
-            ))}
-          </Menu.Sub.Dropdown>
-        </Menu.Sub>
-      )}
-      <Menu.Item leftSection={<IconArchive size={16} />} onClick={() => void prefer(chat, { archived: !preferences.archived })}>
-        {preferences.archived ? "Take out of the archive" : "Archive"}
+      <MuteItems chat={chat} />
+      <Menu.Item
+        leftSection={<IconArchive size={16} />}
+        onClick={() => void archive(!preferences.archived)}
+      >
+        {preferences.archived ? "Unarchive" : "Archive"}
       </Menu.Item>
-      {unread ? (
-        <Menu.Item leftSection={<IconMailOpened size={16} />} onClick={() => readAll(chat)}>
+      {isUnread(chat) ? (
+        <Menu.Item leftSection={<IconMailOpened size={16} />} onClick={() => markAllRead(chat)}>
           Mark as read
         </Menu.Item>
       ) : (
-        <Menu.Item leftSection={<IconMail size={16} />} onClick={() => void prefer(chat, { marked_unread: true })}>
+        <Menu.Item
+          leftSection={<IconMail size={16} />}
+          onClick={() => void setPreferences(chat, { marked_unread: true })}
+        >
           Mark as unread
         </Menu.Item>
       )}
@@ -87,5 +127,34 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
         </Menu.Item>
       )}
     </>
+  );
+}
+
+function MuteItems({ chat }: { chat: Chat }) {
+  if (isMuted(chat)) {
+    return (
+      <Menu.Item
+        leftSection={<IconBell size={16} />}
+        onClick={() => void setPreferences(chat, { muted_until: null })}
+      >
+        Unmute
+      </Menu.Item>
+    );
+  }
+  const mute = (ms: number) =>
+    setPreferences(chat, { muted_until: new Date(Date.now() + ms).toISOString() });
+  return (
+    <Menu.Sub>
+      <Menu.Sub.Target>
+        <Menu.Sub.Item leftSection={<IconBellOff size={16} />}>Mute</Menu.Sub.Item>
+      </Menu.Sub.Target>
+      <Menu.Sub.Dropdown>
+        {MUTES.map(([label, ms]) => (
+          <Menu.Item key={label} onClick={() => void mute(ms)}>
+            {label}
+          </Menu.Item>
+        ))}
+      </Menu.Sub.Dropdown>
+    </Menu.Sub>
   );
 }

@@ -1,4 +1,3 @@
-/** Carrier's mark. */
 export function Logo({ size }: { size: number }) {
   return <img src="/favicon.svg" width={size} height={size} alt="" className="logo" />;
 }

@@ -1,115 +1,199 @@
-/** What can be done with a message: react, answer, and all else in a menu. */
+/** The tools of a message: react, reply, and all else in a menu. */
 
-import { ActionIcon, Center, Group, Loader, Menu, Popover, Tooltip, UnstyledButton } from "@mantine/core";
-import { IconArrowBackUp, IconCopy, IconDots, IconInfoCircle, IconMoodSmile, IconPencil, IconPlus, IconTrash, IconTrashX } from "@tabler/icons-react";
 import type { Chat, Message } from "@carrier/client";
+import { ActionIcon, Group, Tooltip, UnstyledButton } from "@mantine/core";
+import {
+  IconArrowBackUp,
+  IconCopy,
+  IconDots,
+  IconInfoCircle,
+  IconMoodSmile,
+  IconPencil,
+  IconPlus,
+  IconTrash,
+  IconTrashX,
+} from "@tabler/icons-react";
 import { lazy, useState } from "react";
 
-import { attempt, deleteMessage, toggleReaction } from "../state/acts";
-import type { Begin } from "./message";
-import { Part } from "./part";
-import { sure } from "./sure";
+import { attempt } from "../actions/attempt";
+import { deleteMessage, toggleReaction } from "../actions/messages";
+import { askToConfirm } from "../state/question";
+import { AnyEmoji } from "./any-emoji";
+import { LazyBoundary } from "./lazy-boundary";
+import type { ComposerCommands } from "./message-row";
+import { Menu, Popover } from "./overlays";
 
-const EmojiPicker = lazy(() => import("./emoji-picker"));
-const MessageInfo = lazy(() => import("../screens/message-info"));
+const MessageInfo = lazy(() => import("./message-info"));
 
 const FAVOURITES = ["👍", "❤️", "😂", "😮", "😢", "🎉", "🙏"];
 
-export function Tools({ message, chat, begin, isMine }: { message: Message; chat: Chat; begin: Begin; isMine: boolean }) {
-  const [open, setOpen] = useState<"reactions" | "menu" | "info">();
-  const close = () => setOpen(undefined);
-  const mayDelete = isMine || (chat.kind === "group" && chat.my.role !== "member");
-  const deleteForAll = async () => {
-    if (await sure("Delete this message?", "It is gone for everyone, and cannot be brought back.", "Delete for everyone")) await deleteMessage(message, "everyone");
+interface Props {
+  message: Message;
+  chat: Chat;
+  composer: ComposerCommands;
+  isMine: boolean;
+}
+
+export default function MessageTools({ message, chat, composer, isMine }: Props) {
+  const [opened, setOpened] = useState<"reactions" | "menu" | "info">();
+  const dismiss = () => setOpened(undefined);
+  const react = (emoji: string) => {
+    dismiss();
+    void toggleReaction(message, emoji);
   };
   return (
-    <div className="tools" data-open={open !== undefined || undefined}>
-      <Popover opened={open === "reactions"} onChange={(opened) => setOpen(opened ? "reactions" : undefined)} position="top" withinPortal trapFocus returnFocus>
+    <div className="tools" data-open={opened !== undefined || undefined}>
+      <Popover
+        opened={opened === "reactions"}
+        onChange={(isOpen) => setOpened(isOpen ? "reactions" : undefined)}
+        position="top"
+        withinPortal
+        trapFocus
+        returnFocus
+      >
         <Tooltip label="React">
           <Popover.Target>
-            <ActionIcon variant="subtle" color="gray" size="sm" aria-label="React" onClick={() => setOpen("reactions")}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size={26}
+              aria-label="React"
+              onClick={() => setOpened("reactions")}
+            >
               <IconMoodSmile size={17} />
             </ActionIcon>
           </Popover.Target>
         </Tooltip>
         <Popover.Dropdown p={6}>
-          <Reactions
-            onChoose={(emoji) => {
-              close();
-              void toggleReaction(message, emoji);
-            }}
-          />
+          <ReactionChoice onChoose={react} />
         </Popover.Dropdown>
       </Popover>
       <Tooltip label="Reply">
-        <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Reply" onClick={() => begin.reply(message)}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={26}
+          aria-label="Reply"
+          onClick={() => composer.reply(message)}
+        >
           <IconArrowBackUp size={17} />
         </ActionIcon>
       </Tooltip>
-      <Menu opened={open === "menu"} onChange={(opened) => setOpen((now) => (opened ? "menu" : now === "menu" ? undefined : now))} position="bottom-end" withinPortal>
+      <Menu
+        opened={opened === "menu"}
+        onChange={(isOpen) =>
+          setOpened((now) => (isOpen ? "menu" : now === "menu" ? undefined : now))
+        }
+        position="bottom-end"
+        withinPortal
+      >
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label="More">
+          <ActionIcon variant="subtle" color="gray" size={26} aria-label="More">
             <IconDots size={17} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {isMine && (
-            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => begin.edit(message)}>
-              Edit
-            </Menu.Item>
-          )}
-          {message.body !== "" && (
-            <Menu.Item leftSection={<IconCopy size={16} />} onClick={() => void attempt(() => navigator.clipboard.writeText(message.body))}>
-              Copy text
-            </Menu.Item>
-          )}
-          {isMine && (
-            <Menu.Item leftSection={<IconInfoCircle size={16} />} onClick={() => setOpen("info")}>
-              Who has read it
-            </Menu.Item>
-          )}
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconTrash size={16} />} onClick={() => void deleteMessage(message, "me")}>
-            Delete for me
-          </Menu.Item>
-          {mayDelete && (
-            <Menu.Item c="var(--bad)" leftSection={<IconTrashX size={16} />} onClick={() => void deleteForAll()}>
-              Delete for everyone
-            </Menu.Item>
-          )}
+          <MessageMenuItems
+            message={message}
+            chat={chat}
+            composer={composer}
+            isMine={isMine}
+            onInfo={() => setOpened("info")}
+          />
         </Menu.Dropdown>
       </Menu>
-      <Part>{open === "info" && <MessageInfo message={message} chat={chat} onClose={close} />}</Part>
+      <LazyBoundary>
+        {opened === "info" && <MessageInfo message={message} chat={chat} onClose={dismiss} />}
+      </LazyBoundary>
     </div>
   );
 }
 
-/** The ones that are wanted most; or all there are. */
-function Reactions({ onChoose }: { onChoose: (emoji: string) => void }) {
-  const [isAll, setAll] = useState(false);
-  if (isAll) {
-    return (
-      <Part instead={<Waiting />}>
-        <EmojiPicker onChoose={onChoose} />
-      </Part>
+function MessageMenuItems({
+  message,
+  chat,
+  composer,
+  isMine,
+  onInfo,
+}: Props & { onInfo: () => void }) {
+  const mayDeleteForAll = isMine || (chat.kind === "group" && chat.my.role !== "member");
+  const copy = () => attempt(() => navigator.clipboard.writeText(message.body));
+  const deleteForMe = async () => {
+    const isConfirmed = await askToConfirm(
+      "Delete this message for you?",
+      "You won’t see it any more. Everyone else still will.",
+      "Delete for me",
     );
-  }
+    if (isConfirmed) await deleteMessage(message, "me");
+  };
+  const deleteForAll = async () => {
+    const isConfirmed = await askToConfirm(
+      "Delete this message?",
+      "It will be deleted for everyone. This can’t be undone.",
+      "Delete for everyone",
+    );
+    if (isConfirmed) await deleteMessage(message, "everyone");
+  };
+  return (
+    <>
+      {isMine && (
+        <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => composer.edit(message)}>
+          Edit
+        </Menu.Item>
+      )}
+      {message.body !== "" && (
+        <Menu.Item leftSection={<IconCopy size={16} />} onClick={() => void copy()}>
+          Copy text
+        </Menu.Item>
+      )}
+      {isMine && (
+        <Menu.Item leftSection={<IconInfoCircle size={16} />} onClick={onInfo}>
+          Who has read it
+        </Menu.Item>
+      )}
+      <Menu.Divider />
+      <Menu.Item leftSection={<IconTrash size={16} />} onClick={() => void deleteForMe()}>
+        Delete for me
+      </Menu.Item>
+      {mayDeleteForAll && (
+        <Menu.Item
+          c="var(--bad)"
+          leftSection={<IconTrashX size={16} />}
+          onClick={() => void deleteForAll()}
+        >
+          Delete for everyone
+        </Menu.Item>
+      )}
+    </>
+  );
+}
+
+/** The favourites; or all emoji there are. */
+function ReactionChoice({ onChoose }: { onChoose: (emoji: string) => void }) {
+  const [isAll, setAll] = useState(false);
+  if (isAll) return <AnyEmoji onChoose={onChoose} />;
   return (
     <Group gap={2}>
       {FAVOURITES.map((emoji) => (
-        <UnstyledButton key={emoji} className="emoji" aria-label={`React with ${emoji}`} onClick={() => onChoose(emoji)}>
+        <UnstyledButton
+          key={emoji}
+          className="emoji"
+          aria-label={`React with ${emoji}`}
+          onClick={() => onChoose(emoji)}
+        >
           {emoji}
         </UnstyledButton>
       ))}
-      <ActionIcon variant="subtle" color="gray" size={30} radius="xl" aria-label="Any other emoji" onClick={() => setAll(true)}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size={30}
+        radius="xl"
+        aria-label="More emoji"
+        onClick={() => setAll(true)}
+      >
         <IconPlus size={18} />
       </ActionIcon>
     </Group>
   );
 }
-
-export const Waiting = () => (
-  <Center className="emoji-picker">
-    <Loader type="dots" aria-label="Loading" />
-  </Center>
-);

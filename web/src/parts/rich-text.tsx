@@ -1,32 +1,28 @@
-/** A message's text: Markdown, of which no HTML is ever taken (react-markdown makes elements, and shows tags as the text they are). */
+/** The text of a message: Markdown, without HTML (a tag is shown as the text that it is). */
 
-import { type ReactNode, lazy, memo } from "react";
+import { memo, type ReactNode } from "react";
 
-import { mentionsIn } from "./mention";
-import { Part } from "./part";
+import { useMarkdown } from "../hooks/use-markdown";
+import { isOnlyEmoji } from "../state/characters";
+import { withFewMarks } from "../state/markdown";
+import { Markdown, markMentions } from "./markdown";
 
-const Markdown = lazy(() => import("./markdown"));
+interface Props {
+  text: string;
+  /** The usernames of the people who are mentioned, in small letters. */
+  names: ReadonlySet<string>;
+  /** Stands in the last line of the text. */
+  foot: ReactNode;
+}
 
-/** What Markdown could see something in; most messages have none of it. */
-const MARKED = /[*_`~#>|\\[\]<]|https?:|www\.|^\s*(?:\d+[.)]|[-+])\s/m;
-
-export const RichText = memo(function RichText({ text, names }: { text: string; names: ReadonlySet<string> }) {
-  if (!MARKED.test(text)) return <p className="plain-text">{mentions(text, names)}</p>;
+export const RichText = memo(function RichText({ text: written, names, foot }: Props) {
+  const text = withFewMarks(written);
+  const nodes = useMarkdown(text);
+  if (nodes !== undefined) return <Markdown nodes={nodes} names={names} foot={foot} />;
   return (
-    <Part instead={<p className="plain-text">{text}</p>} isQuiet>
-      <Markdown text={text} names={names} />
-    </Part>
+    <p className="text" dir="auto" data-emoji={isOnlyEmoji(text) || undefined}>
+      <span className="plain-text">{markMentions(text, names)}</span>
+      {foot}
+    </p>
   );
 });
-
-/** A text whose mentions stand out: those of the people who are really meant. */
-export function mentions(text: string, names: ReadonlySet<string>): ReactNode {
-  if (names.size === 0) return text;
-  const parts: ReactNode[] = [];
-  let end = 0;
-  for (const found of mentionsIn(text, (name) => names.has(name))) {
-    parts.push(text.slice(end, found.start), <mark key={found.start}>{text.slice(found.start, found.end)}</mark>);
-    end = found.end;
-  }
-  return [...parts, text.slice(end)];
-}

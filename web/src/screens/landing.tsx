@@ -1,18 +1,41 @@
-/** The front door. */
+/** The first page of a stranger. */
 
-import { Anchor, Badge, Box, Button, Container, Group, SimpleGrid, Text, ThemeIcon, Title } from "@mantine/core";
+import {
+  Anchor,
+  Badge,
+  Box,
+  Button,
+  Container,
+  Group,
+  SimpleGrid,
+  Text,
+  ThemeIcon,
+  Title,
+} from "@mantine/core";
 import { IconBolt, IconCode, IconShieldCheck } from "@tabler/icons-react";
 import { Link } from "wouter";
 
 import { Logo } from "../parts/logo";
 
 const PROMISES = [
-  { icon: IconBolt, title: "Instant", text: "Conversations answer from memory, and everybody sees what happens as it happens." },
-  { icon: IconShieldCheck, title: "Nothing is lost", text: "What was sent stays: through crashes, power cuts and years of silence." },
-  { icon: IconCode, title: "Yours", text: "It runs on a server of your own, and all of it can be reached by an open API." },
+  {
+    icon: IconBolt,
+    title: "Instant",
+    text: "Chats are served from memory, and everyone sees changes as they happen.",
+  },
+  {
+    icon: IconShieldCheck,
+    title: "Nothing is lost",
+    text: "Messages survive crashes, power cuts and years of silence.",
+  },
+  {
+    icon: IconCode,
+    title: "Yours",
+    text: "It runs on your own server, and your programs can do everything through its API.",
+  },
 ];
 
-export function Landing() {
+export default function Landing() {
   return (
     <Box className="landing">
       <Container size="lg" component="header" py="lg">
@@ -43,11 +66,11 @@ export function Landing() {
               Talk freely, on a server of your own.
             </Title>
             <Text fz="lg" c="dimmed" maw={480}>
-              Messages that are there at once, and there for ever. For two people, or for a thousand.
+              Messages arrive at once and are kept for good. For two people, or for a thousand.
             </Text>
             <Group mt="xl">
               <Button component={Link} href="/signup" size="lg">
-                Make an account
+                Create account
               </Button>
               <Button component={Link} href="/login" size="lg" variant="light">
                 Log in
@@ -70,14 +93,14 @@ export function Landing() {
           ))}
         </SimpleGrid>
         <Text size="sm" c="dimmed" mt={72}>
-          Building on it? <Anchor href="/docs">The API</Anchor> has everything that this page does.
+          Building on it? <Anchor href="/docs">The API</Anchor> does everything this page does.
         </Text>
       </Container>
     </Box>
   );
 }
 
-/** What a conversation looks like; a picture, so nobody is read it. */
+/** A picture of a conversation; screen readers pass it over. */
 function Preview() {
   return (
     <Box className="preview" aria-hidden>

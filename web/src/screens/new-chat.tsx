@@ -1,65 +1,87 @@
 /** Begins a chat with one person, or a group with several. */
 
-import { Alert, Button, Modal, Stack, TextInput } from "@mantine/core";
-import { useState } from "react";
+import { Alert, Button, Stack, TextInput } from "@mantine/core";
+import { type FormEvent, useRef, useState } from "react";
 import { useLocation } from "wouter";
 
-import { reason } from "../carrier";
+import { openChat } from "../actions/chats";
+import { atMost } from "../hooks/bounds";
+import { useLimits, useMe } from "../hooks/use-world";
+import { Modal } from "../parts/dialogs";
 import { type Chosen, PeoplePicker } from "../parts/people-picker";
-import { openChat } from "../state/acts";
-import { useMe } from "../state/world";
+import { firstCharacters } from "../state/characters";
+import { reasonOf } from "../state/problems";
 
 export default function NewChat({ onClose }: { onClose: () => void }) {
+  const me = useMe();
+  const limits = useLimits();
   const [, navigate] = useLocation();
   const [chosen, setChosen] = useState<Chosen[]>([]);
   const [name, setName] = useState("");
-  const [refused, setRefused] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const me = useMe();
-  const isGroup = chosen.length > 1 || name.trim() !== "";
-  /** What a group is called that nobody names: its people. */
-  const unnamed = [me.display_name, ...chosen.map((one) => one.name)].join(", ").slice(0, 128);
+  const [error, setError] = useState<string>();
+  const [isBusy, setBusy] = useState(false);
+  const isSeveral = chosen.length > 1;
+  const isGroup = isSeveral || name.trim() !== "";
+  /** The name of a group that is given none: its members. */
+  const defaultName = firstCharacters(
+    [me.display_name, ...chosen.map((one) => one.name)].join(", "),
+    limits.group_name,
+  );
 
-  const open = async () => {
+  const create = async () => {
+    const members = chosen.map(({ id }) => id);
+    const id = await openChat(
+      isGroup
+        ? { kind: "group", members, name: name.trim() || defaultName }
+        : { kind: "direct", members },
+    );
+    onClose();
+    navigate(`/c/${id}`);
+  };
+  /** True before the button shows it: what is clicked twice at once is made once. */
+  const isUnderWay = useRef(false);
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    if (isUnderWay.current) return;
+    isUnderWay.current = true;
     setBusy(true);
-    try {
-      const members = chosen.map(({ id }) => id);
-      const id = await openChat(isGroup ? { kind: "group", members, name: name.trim() || unnamed } : { kind: "direct", members });
-      onClose();
-      navigate(`/c/${id}`);
-    } catch (error) {
-      setRefused(reason(error));
+    create().catch((failure: unknown) => {
+      setError(reasonOf(failure));
       setBusy(false);
-    }
+      isUnderWay.current = false;
+    });
   };
 
   return (
-    <Modal opened onClose={onClose} title="New chat" centered>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void open();
-        }}
-      >
+    <Modal onClose={onClose} title="New chat">
+      <form onSubmit={onSubmit}>
         <Stack>
-          {refused !== undefined && (
+          {error !== undefined && (
             <Alert color="red" variant="light" role="alert">
-              {refused}
+              {error}
             </Alert>
           )}
-          <PeoplePicker label="With whom?" chosen={chosen} onChange={setChosen} />
+          <PeoplePicker label="To" chosen={chosen} onChange={setChosen} />
           {chosen.length > 0 && (
             <TextInput
-              label="Name of the group"
-              description={chosen.length > 1 ? "It can be changed later" : "Without one it is a chat of the two of you"}
-              placeholder={chosen.length > 1 ? unnamed : ""}
-              maxLength={128}
+              label="Group name"
+              description={
+                isSeveral
+                  ? "You can change it later."
+                  : "Leave this empty to chat with just one person."
+              }
+              placeholder={isSeveral ? defaultName : ""}
+              {...atMost(limits.group_name)}
               value={name}
               onChange={(event) => setName(event.currentTarget.value)}
             />
           )}
-          <Button type="submit" disabled={chosen.length === 0} loading={busy}>
-            {isGroup ? "Make the group" : "Start chatting"}
+          <Button
+            type="submit"
+            disabled={chosen.length === 0 || chosen.length >= limits.members}
+            loading={isBusy}
+          >
+            {isGroup ? "Create group" : "Start chat"}
           </Button>
         </Stack>
       </form>

@@ -1,122 +1,111 @@
-/** The page of somebody who is in: chats on the left, one of them on the right; one of the two on a phone. */
+/** The page of an account: chats on the left, one of them on the right; on a phone one of both. */
 
-import { Box, Center, Kbd, Stack, Text } from "@mantine/core";
-import { IconMessages, IconPlugConnectedX } from "@tabler/icons-react";
-import { lazy, useEffect, useState } from "react";
+import { Box, Center, Kbd, Stack, Text, VisuallyHidden } from "@mantine/core";
+import { IconCloudPause, IconMessages, IconPlugConnectedX } from "@tabler/icons-react";
+import { lazy, useCallback, useEffect, useState } from "react";
 import { useLocation, useSearchParams } from "wouter";
 
-import { Part } from "../parts/part";
-import { openNotify } from "../state/notify";
-import { focusSearch } from "../state/search";
-import { say } from "../state/session";
-import { inOrder, useWorld, world } from "../state/world";
+import { openNotifications } from "../actions/notifications";
+import { useCalendarWatch } from "../hooks/use-calendar-watch";
+import { usePhone } from "../hooks/use-phone";
+import { useShortcuts } from "../hooks/use-shortcuts";
+import { useNoSkeleton } from "../hooks/use-skeleton";
+import { useTrouble } from "../hooks/use-trouble";
+import { useWatchedPeople } from "../hooks/use-watched-people";
+import { useQuestion, useWorld } from "../hooks/use-world";
+import { LazyBoundary } from "../parts/lazy-boundary";
+import { MAIN, SkipLink } from "../parts/skip-link";
 import { ChatList } from "./chat-list";
 import { Conversation } from "./conversation";
 
+const ConfirmDialog = lazy(() => import("../parts/confirm-dialog"));
 const NewChat = lazy(() => import("./new-chat"));
 const Settings = lazy(() => import("./settings"));
 
-/** As many people as the server watches at once. */
-const MOST_WATCHED = 100;
-/** An absence that is shorter is not worth a word. */
-const BLINK_MS = 1200;
 /** By then the page has come to rest. */
 const SETTLED_MS = 3000;
 
 export default function Shell({ chat }: { chat: string | undefined }) {
-  const [over, setOver] = useState<"new" | "settings">();
+  const [dialog, setDialog] = useState<"new chat" | "settings">();
   const [, navigate] = useLocation();
   const [query] = useSearchParams();
   const at = Number(query.get("at")) || undefined;
-  const isOffline = useOffline();
-  usePresence(chat);
-  useParts();
-  useEffect(() => openNotify((id) => navigate(`/c/${id}`)), [navigate]);
-  useKeys(chat, navigate, () => setOver("new"));
+  const isAlone = usePhone() && chat === undefined;
+  const trouble = useTrouble();
+  const connection = useWorld((world) => world.connection);
+  const isAsked = useQuestion() !== undefined;
+  const dismiss = () => setDialog(undefined);
+  const startChat = useCallback(() => setDialog("new chat"), []);
+  useNoSkeleton(true);
+  useWatchedPeople(chat);
+  usePreload();
+  useCalendarWatch();
+  useEffect(() => openNotifications((id) => navigate(`/c/${id}`)), [navigate]);
+  useShortcuts(chat, navigate, startChat);
   return (
-    <Box className="shell" data-chat={chat !== undefined || undefined}>
-      {isOffline && (
-        <div className="offline" role="status">
-          <IconPlugConnectedX size={16} /> Offline. Coming back by itself …
-        </div>
+    <Box className="shell" data-chat={chat !== undefined || undefined} data-connection={connection}>
+      {!isAlone && <SkipLink />}
+      {trouble === "offline" && (
+        <output className="notice offline">
+          <IconPlugConnectedX size={16} /> Offline. Reconnecting…
+        </output>
       )}
-      <ChatList chat={chat} onNew={() => setOver("new")} onSettings={() => setOver("settings")} />
-      {chat === undefined ? <Nothing /> : <Conversation key={chat} id={chat} at={at} />}
-      <Part>
-        {over === "new" && <NewChat onClose={() => setOver(undefined)} />}
-        {over === "settings" && <Settings onClose={() => setOver(undefined)} />}
-      </Part>
+      {trouble === "partial" && (
+        <output className="notice">
+          <IconCloudPause size={16} /> Some messages may be missing. They will appear soon.
+        </output>
+      )}
+      <ChatList
+        openId={chat}
+        isAlone={isAlone}
+        onNewChat={startChat}
+        onSettings={() => setDialog("settings")}
+      />
+      {chat !== undefined && <Conversation key={chat} id={chat} at={at} />}
+      {chat === undefined && !isAlone && <NoChat />}
+      <LazyBoundary>
+        {dialog === "new chat" && <NewChat onClose={dismiss} />}
+        {dialog === "settings" && <Settings onClose={dismiss} />}
+      </LazyBoundary>
+      <LazyBoundary>{isAsked && <ConfirmDialog />}</LazyBoundary>
     </Box>
   );
 }
 
-function Nothing() {
+function NoChat() {
   return (
-    <Center className="nothing-open" visibleFrom="sm">
+    <Center component="main" id={MAIN} tabIndex={-1} className="no-chat">
       <Stack align="center" gap="xs">
+        <VisuallyHidden component="h1">Chats</VisuallyHidden>
         <IconMessages size={56} stroke={1} className="faint" />
-        <Text c="dimmed">Choose a chat, or begin one.</Text>
+        <Text c="dimmed">Choose a chat, or start one.</Text>
         <Text size="sm" c="dimmed">
-          <Kbd>Ctrl</Kbd> + <Kbd>K</Kbd> finds anything
+          <Kbd>Ctrl</Kbd> + <Kbd>K</Kbd> to search
         </Text>
       </Stack>
     </Center>
   );
 }
 
-/** Away for longer than a blink. */
-function useOffline(): boolean {
-  const isAway = useWorld((world) => world.connection === "offline");
-  const [isLong, setLong] = useState(false);
+/**
+ * Loads what is needed later when there is nothing else to do: so it is there at once, and without
+ * a network.
+ */
+function usePreload(): void {
   useEffect(() => {
-    const timer = setTimeout(() => setLong(isAway), isAway ? BLINK_MS : 0);
-    return () => clearTimeout(timer);
-  }, [isAway]);
-  return isLong;
-}
-
-/** The server tells of the people of the chat that is open, and of those whose chats come first. */
-function usePresence(chat: string | undefined): void {
-  const connection = useWorld((world) => world.connection);
-  const peers = useWorld(({ chats, members, me }) => {
-    const here = chat === undefined ? [] : (members[chat] ?? []).map((member) => member.user_id);
-    const others = inOrder(chats).flatMap(({ peer }) => (peer === undefined ? [] : [peer.id]));
-    const all = new Set([...here, ...others].filter((id) => id !== me?.id));
-    return [...all].slice(0, MOST_WATCHED).sort().join();
-  });
-  useEffect(() => {
-    if (connection === "online" && peers !== "") say({ type: "watch", user_ids: peers.split(",") });
-  }, [connection, peers]);
-}
-
-/** What is wanted later is loaded when there is nothing else to do: so it is there at once, and without a network. */
-function useParts(): void {
-  useEffect(() => {
-    const load = () => void Promise.allSettled([import("../parts/markdown"), import("./details"), import("./settings"), import("./new-chat"), import("./message-info"), import("../parts/emoji-picker")]);
+    const load = () =>
+      void Promise.allSettled([
+        import("./details"),
+        import("./settings"),
+        import("./new-chat"),
+        import("./search-results"),
+        import("../parts/message-info"),
+        import("../parts/message-tools"),
+        import("../parts/confirm-dialog"),
+        import("../parts/chat-row-menu"),
+        import("../parts/emoji-picker"),
+      ]);
     const timer = setTimeout(load, SETTLED_MS);
     return () => clearTimeout(timer);
   }, []);
-}
-
-function useKeys(chat: string | undefined, navigate: (path: string) => void, onNew: () => void): void {
-  useEffect(() => {
-    const down = (event: KeyboardEvent) => {
-      if ((event.ctrlKey || event.metaKey) && event.key === "k") {
-        event.preventDefault();
-        focusSearch();
-      } else if (event.altKey && event.key === "n") {
-        event.preventDefault();
-        onNew();
-      } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-        const all = inOrder(world().chats).filter((one) => !one.preferences.archived);
-        const at = all.findIndex((one) => one.id === chat);
-        const next = all[at + (event.key === "ArrowUp" ? -1 : 1)];
-        if (next === undefined) return;
-        event.preventDefault();
-        navigate(`/c/${next.id}`);
-      }
-    };
-    addEventListener("keydown", down);
-    return () => removeEventListener("keydown", down);
-  }, [chat, navigate, onNew]);
 }

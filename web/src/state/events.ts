@@ -1,197 +1,333 @@
-/** What the server tells changes the world. Rows are taken by their `rev`, so anything may come twice, or late. */
+/**
+ * Events of the server change the world: a pure reducer. Rows are taken by their `rev` and `clock`,
+ * so any event may come twice, or late. Work that is not of the world itself (a timer, a request, a
+ * notification) is returned as effects, which `actions/apply.ts` carries out.
+ */
 
 import type { Chat, Message, ServerEvent } from "@carrier/client";
 
-import { changeHistory } from "./history";
-import { fetchChat, lookUpSoon } from "./lookup";
-import { needPeople, putPeople } from "./people";
-import { renew, take, without } from "./window";
-import { type Member, change, changeChat, putChat, world } from "./world";
+import { withChat, withoutChat, withView } from "./chats";
+import { withMyReaction, withWindowChange } from "./history";
+import { withPeople } from "./people";
+import { weightBetween, weightOf } from "./receipts";
+import { place, type WindowChange } from "./window";
+import type { Member, World } from "./world";
 
-/** Told of each message that is new, after it was taken. */
-type Listener = (message: Message) => void;
-const listeners = new Set<Listener>();
+export type Effect =
+  /** Fetch a chat soon, and take it with `takeChat`. */
+  | { type: "lookUpChat"; chat_id: string }
+  /** Load the profiles of people who are on screen soon. */
+  | { type: "needPeople"; user_ids: string[] }
+  /** Notify of a new message, and mark it as delivered. */
+  | { type: "notifyMessage"; message: Message }
+  /** End a typing with `endTyping`, after so many milliseconds. */
+  | { type: "expireTyping"; chat_id: string; user_id: string; until: number; after_ms: number }
+  /** Repeat a change on pages that are on their way, which may not have it. */
+  | { type: "changeLoadingPages"; chat_id: string; change: WindowChange };
 
-export function onMessage(listener: Listener): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
+export interface Transition {
+  world: World;
+  effects: Effect[];
 }
 
-/** New messages of chats that are not known yet: a chat's messages may be told before the chat. */
-const early = new Map<string, Message[]>();
+const only = (world: World): Transition => ({ world, effects: [] });
 
-export function apply(event: ServerEvent): void {
+/** Returns the world after an event; `now` is the time, in milliseconds. */
+export function reduce(world: World, event: ServerEvent, now: number): Transition {
   switch (event.type) {
     case "message.created":
-      return created(event.message, event.clock);
+      return createMessage(world, event.message, event.clock);
     case "message.updated":
-      return renewMessage(event.message, event.clock);
-    case "reaction":
-      renewMessage(event.message, event.clock);
-      if (event.user_id === world().me?.id) react(event.chat_id, event.message.id, event.emoji, event.added);
-      return;
+      return reviseMessage(world, event.message, event.clock);
+    case "reaction": {
+      const renewed = reviseMessage(world, event.message, event.clock);
+      if (event.user_id !== world.me?.id) return renewed;
+      const { chat_id, message, emoji, added } = event;
+      return {
+        ...renewed,
+        world: withMyReaction(renewed.world, chat_id, message.id, emoji, added),
+      };
+    }
     case "message.removed":
-      return changeHistory(event.chat_id, (window) => without(window, event.message_ids, event.up_to));
+      return removeMessages(world, event);
     case "chat.created":
     case "chat.updated":
-      return takeChat(event.chat);
+      return takeChat(world, event.chat, true);
     case "chat.removed":
-      return change(({ chats: { [event.chat_id]: _chat, ...chats }, windows: { [event.chat_id]: _window, ...windows } }) => ({
-        chats,
-        windows,
-      }));
-    case "chat.saved":
-      return changeChat(event.chat_id, (chat) => ({ ...chat, saved: Math.max(chat.saved, event.clock) }));
-    case "member.updated":
-      return changeMembers(event.chat_id, (members) => {
-        const others = members.filter((member) => member.user_id !== event.user_id);
-        return event.member === undefined ? others : [...others, event.member];
-      });
+      return only(withoutChat(world, event.chat_id));
+    case "chat.saved": {
+      const { clock } = event;
+      const save = (chat: Chat) => ({ ...chat, saved: Math.max(chat.saved, clock) });
+      return only(withChat(world, event.chat_id, save));
+    }
+    case "member.updated": {
+      const { user_id, member } = event;
+      return only(
+        withMembers(world, event.chat_id, (members) => {
+          const others = members.filter((one) => one.user_id !== user_id);
+          return member === undefined ? others : [...others, member];
+        }),
+      );
+    }
     case "receipt.updated":
-      return marked(event);
+      return only(takeReceipt(world, event));
     case "me.updated":
-      return change({ me: event.account });
-    case "user.updated":
-      change(({ people }) => ({ people: { ...people, [event.user.id]: event.user } }));
-      return Object.values(world().chats)
-        .filter((chat) => chat.peer?.id === event.user.id)
-        .forEach((chat) => changeChat(chat.id, (chat) => ({ ...chat, peer: event.user })));
+      return only({ ...world, me: event.account });
+    case "user.updated": {
+      const { user } = event;
+      const chats = Object.values(world.chats).filter((chat) => chat.peer?.id === user.id);
+      return only(
+        chats.reduce(
+          (next, { id }) => withChat(next, id, (chat) => ({ ...chat, peer: user })),
+          withPeople(world, [user]),
+        ),
+      );
+    }
     case "typing":
-      return typing(event.chat_id, event.user_id, event.expires_ms);
+      return startTyping(world, event.chat_id, event.user_id, event.expires_ms, now);
     case "presence":
-      return change(({ presence }) => ({ presence: { ...presence, [event.user_id]: event } }));
+      return only({ ...world, presence: { ...world.presence, [event.user_id]: event } });
+    default:
+      return only(world);
   }
 }
 
-/** Looks up a chat that was not listed, as one that was hidden; false: it is not there, or not mine. */
-export async function findChat(id: string): Promise<boolean> {
-  const chat = await fetchChat(id);
-  if (chat !== undefined) takeChat(chat, false);
-  return chat !== undefined;
-}
-
-const lookUp = (id: string) => lookUpSoon(id, (chat) => takeChat(chat, false));
-
-/** A view that is older than what is known is not taken; what only a view tells, as how many are unread, is looked up then. */
-function takeChat(chat: Chat, looksUp = true): void {
-  if (chat.peer !== undefined) putPeople([chat.peer]);
-  if (!putChat(chat)) return looksUp ? lookUp(chat.id) : undefined;
-  const told = early.get(chat.id) ?? [];
-  early.delete(chat.id);
-  const unread = told.filter((message) => message.id > chat.my.read);
-  unread.forEach((message) => listeners.forEach((listener) => listener(message)));
-}
-
-function created(message: Message, clock: number): void {
-  const { me, chats } = world();
-  const chat = chats[message.chat_id];
-  if (chat === undefined) {
-    early.set(message.chat_id, [...(early.get(message.chat_id) ?? []), message]);
-    return lookUp(message.chat_id);
+/**
+ * Takes a view of a chat. An older view than what is known is not taken; only a view tells some
+ * things, as the number of unread messages, so a new one is looked up then.
+ */
+export function takeChat(world: World, chat: Chat, looksUp: boolean): Transition {
+  const withPeer = chat.peer === undefined ? world : withPeople(world, [chat.peer]);
+  const taken = withView(withPeer, chat);
+  if (taken === withPeer) {
+    return { world: taken, effects: looksUp ? [{ type: "lookUpChat", chat_id: chat.id }] : [] };
   }
+  const { [chat.id]: messages = [], ...early } = taken.early;
+  const unread = messages.filter((message) => message.id > chat.my.read);
+  return {
+    world: messages.length === 0 ? taken : { ...taken, early },
+    effects: unread.map((message) => ({ type: "notifyMessage", message })),
+  };
+}
+
+function createMessage(world: World, message: Message, clock: number): Transition {
+  const { me } = world;
+  const { chat_id, sender_id } = message;
+  const chat = world.chats[chat_id];
+  if (chat === undefined) return keepEarly(world, message);
   const isNew = message.id > (chat.last_message?.id ?? 0);
-  takeMessage(message, clock);
-  // Whoever answers has read what was before.
-  if (message.kind === "text" && message.sender_id !== me?.id) reached(message.chat_id, message.sender_id, message.id, message.id);
-  if (!isNew) return;
-  needPeople([message.sender_id]);
-  typing(message.chat_id, message.sender_id, 0);
-  const counts = message.kind === "text" && message.sender_id !== me?.id && message.id > chat.my.read;
-  if (counts) {
-    const mentions = message.mentions?.includes(me?.id ?? "") === true;
-    changeChat(message.chat_id, (chat) => ({
-      ...chat,
-      unread_count: chat.unread_count + 1,
-      unread_mentions: chat.unread_mentions + Number(mentions),
+  const isOthers = message.kind === "text" && sender_id !== me?.id;
+  const taken = takeMessage(world, message, clock);
+  let next = taken.world;
+  // A member who answers has read what came before.
+  if (isOthers) next = moveReceipt(next, chat_id, sender_id, message.id, message.id);
+  if (!isNew) return { ...taken, world: next };
+  next = stopTyping(next, chat_id, sender_id);
+  if (isOthers && message.id > chat.my.read) {
+    const { unread, mentions } = weightOf(message, world);
+    next = withChat(next, chat_id, (known) => ({
+      ...known,
+      unread_count: known.unread_count + unread,
+      unread_mentions: known.unread_mentions + mentions,
     }));
   }
-  listeners.forEach((listener) => listener(message));
+  const effects: Effect[] = [
+    ...taken.effects,
+    { type: "needPeople", user_ids: [sender_id] },
+    { type: "notifyMessage", message },
+  ];
+  return { world: next, effects };
 }
 
-/** A new message, as an answer or an event tells it. */
-export function takeMessage(message: Message, clock = message.rev): void {
-  changeChat(message.chat_id, (chat) => ({
-    ...chat,
-    clock: Math.max(chat.clock, clock),
-    last_message: isLater(message, chat.last_message) ? message : chat.last_message!,
-  }));
-  changeHistory(message.chat_id, (window) => take(window, message));
-}
-
-/** A message that has changed: it changes where it is shown, and appears nowhere else. */
-export function renewMessage(message: Message, clock = message.rev): void {
-  changeChat(message.chat_id, (chat) => ({
-    ...chat,
-    clock: Math.max(chat.clock, clock),
-    ...(chat.last_message?.id === message.id && isLater(message, chat.last_message) && { last_message: message }),
-  }));
-  changeHistory(message.chat_id, (window) => renew(window, message));
+/** Keeps a message until its chat is known. */
+function keepEarly(world: World, message: Message): Transition {
+  const { chat_id } = message;
+  const others = (world.early[chat_id] ?? []).filter(({ id }) => id !== message.id);
+  return {
+    world: { ...world, early: { ...world.early, [chat_id]: [...others, message] } },
+    effects: [{ type: "lookUpChat", chat_id }],
+  };
 }
 
 function isLater(message: Message, than: Message | undefined): boolean {
-  return than === undefined || message.id > than.id || (message.id === than.id && message.rev > than.rev);
+  if (than === undefined) return true;
+  return message.id > than.id || (message.id === than.id && message.rev > than.rev);
 }
 
-export function react(chat: string, message: number, emoji: string, added: boolean): void {
-  change(({ mine }) => {
-    const there = mine[chat]?.[message] ?? [];
-    const now = added ? [...new Set([...there, emoji])] : there.filter((other) => other !== emoji);
-    return { mine: { ...mine, [chat]: { ...mine[chat], [message]: now } } };
+/** Changes the messages of a chat that are loaded, and those that are being loaded. */
+export function changeMessages(world: World, chat_id: string, change: WindowChange): Transition {
+  return {
+    world: withWindowChange(world, chat_id, change),
+    effects: [{ type: "changeLoadingPages", chat_id, change }],
+  };
+}
+
+/** Takes a new message, as an answer or an event tells it. */
+export function takeMessage(world: World, message: Message, clock = message.rev): Transition {
+  const next = withChat(world, message.chat_id, (chat) => ({
+    ...chat,
+    clock: Math.max(chat.clock, clock),
+    ...(isLater(message, chat.last_message) && { last_message: message }),
+  }));
+  return changeMessages(next, message.chat_id, { type: "take", message });
+}
+
+/** Renews a message where it is shown; it appears nowhere else. */
+export function renewMessage(world: World, message: Message, clock = message.rev): Transition {
+  const next = withChat(world, message.chat_id, (chat) => {
+    const isLast = chat.last_message?.id === message.id && isLater(message, chat.last_message);
+    return {
+      ...chat,
+      clock: Math.max(chat.clock, clock),
+      ...(isLast && { last_message: message }),
+    };
+  });
+  return changeMessages(next, message.chat_id, { type: "renew", message });
+}
+
+/** Returns a message as it is known so far. */
+function knownMessage({ windows, chats }: World, { chat_id, id }: Message): Message | undefined {
+  const items = windows[chat_id]?.items ?? [];
+  const known = [items[place(items, id)], chats[chat_id]?.last_message];
+  return known.flatMap((one) => (one?.id === id ? [one] : [])).sort((a, b) => b.rev - a.rev)[0];
+}
+
+/**
+ * Renews a message, and counts what is unread as it is now: an edit may mention me, or not any
+ * more, and a deletion leaves nothing to read. Where it is not known what was counted for the
+ * message, the server is asked.
+ */
+function reviseMessage(world: World, message: Message, clock: number): Transition {
+  const renewed = renewMessage(world, message, clock);
+  const chat = world.chats[message.chat_id];
+  const isOthers = message.kind === "text" && message.sender_id !== world.me?.id;
+  if (chat === undefined || !isOthers || message.id <= chat.my.read) return renewed;
+  const known = knownMessage(world, message);
+  const before = known && weightOf(known, world);
+  const after = weightOf(message, world);
+  const isSame = before?.unread === after.unread && before.mentions === after.mentions;
+  const isInNoView = clock > chat.clock;
+  // An event that comes twice; one that came before its row was loaded has not been counted.
+  const isRepeated = known?.rev === message.rev;
+  if (isRepeated ? !isInNoView : isSame) return renewed;
+  if (before !== undefined && known !== undefined && known.rev < message.rev && isInNoView) {
+    const count = (now: number, change: number) => Math.max(0, now + change);
+    const counted = withChat(renewed.world, chat.id, (now) => ({
+      ...now,
+      unread_count: count(now.unread_count, after.unread - before.unread),
+      unread_mentions: count(now.unread_mentions, after.mentions - before.mentions),
+    }));
+    return { ...renewed, world: counted };
+  }
+  const isPlain = after.unread > 0 && after.mentions === 0 && chat.unread_mentions === 0;
+  if (isPlain && (known === undefined || isRepeated)) return renewed;
+  return {
+    ...renewed,
+    effects: [...renewed.effects, { type: "lookUpChat", chat_id: chat.id }],
+  };
+}
+
+/** Takes messages out of my view; what I have not read of them, only the server counts. */
+function removeMessages(
+  world: World,
+  event: Extract<ServerEvent, { type: "message.removed" }>,
+): Transition {
+  const { chat_id, message_ids, up_to } = event;
+  const removed = changeMessages(world, chat_id, { type: "remove", message_ids, up_to });
+  const chat = world.chats[chat_id];
+  const newest = Math.max(up_to ?? 0, ...message_ids);
+  if (chat === undefined || newest <= Math.min(chat.my.read, (chat.last_message?.id ?? 0) - 1))
+    return removed;
+  return { ...removed, effects: [...removed.effects, { type: "lookUpChat", chat_id }] };
+}
+
+function takeReceipt(
+  world: World,
+  event: Extract<ServerEvent, { type: "receipt.updated" }>,
+): World {
+  const { chat_id, user_id, read, delivered, unread_count } = event;
+  if (user_id !== world.me?.id) return moveReceipt(world, chat_id, user_id, read, delivered);
+  return withChat(world, chat_id, (chat) => {
+    // A later mark of mine is on its way to the server.
+    const isLate = read < chat.my.read;
+    const unread = isLate ? chat.unread_count : (unread_count ?? chat.unread_count);
+    const my = {
+      ...chat.my,
+      read: Math.max(chat.my.read, read),
+      delivered: Math.max(chat.my.delivered, delivered),
+    };
+    const gone = weightBetween(world, chat, my.read).mentions;
+    const mentions = unread === 0 ? 0 : Math.max(0, chat.unread_mentions - gone);
+    return { ...chat, my, unread_count: unread, unread_mentions: mentions };
   });
 }
 
-function marked(event: Extract<ServerEvent, { type: "receipt.updated" }>): void {
-  const { chats, me } = world();
-  const chat = chats[event.chat_id];
-  if (chat === undefined) return;
-  const set = (more: Partial<Chat>) => changeChat(chat.id, (now) => ({ ...now, ...more }));
-  if (event.user_id === me?.id) {
-    // What I have read since is on its way to the server.
-    const isLate = event.read < chat.my.read;
-    const unread = isLate ? chat.unread_count : (event.unread_count ?? chat.unread_count);
-    const my = { ...chat.my, read: Math.max(chat.my.read, event.read), delivered: Math.max(chat.my.delivered, event.delivered) };
-    return set({ my, unread_count: unread, unread_mentions: unread === 0 ? 0 : chat.unread_mentions });
-  }
-  reached(chat.id, event.user_id, event.read, event.delivered);
-}
-
-/** Somebody else has come this far. */
-function reached(id: string, user: string, read: number, delivered: number): void {
-  const { chats, members, me } = world();
-  const chat = chats[id];
-  if (chat === undefined) return;
-  const set = (more: Partial<Chat>) => changeChat(id, (now) => ({ ...now, ...more }));
+/** Moves the marks of another member forward. */
+function moveReceipt(
+  world: World,
+  id: string,
+  user: string,
+  read: number,
+  delivered: number,
+): World {
+  const chat = world.chats[id];
+  if (chat === undefined) return world;
   if (chat.kind === "direct") {
-    return set({ others: { read_min: Math.max(chat.others.read_min, read), delivered_min: Math.max(chat.others.delivered_min, delivered) } });
+    const others = {
+      read_min: Math.max(chat.others.read_min, read),
+      delivered_min: Math.max(chat.others.delivered_min, delivered),
+    };
+    return withChat(world, id, (now) => ({ ...now, others }));
   }
-  const further = (one: Member) => ({ ...one, read: Math.max(one.read, read), delivered: Math.max(one.delivered, delivered) });
-  const on = (all: Member[]) => all.map((one) => (one.user_id === user ? further(one) : one));
-  changeMembers(id, on);
-  set({ members: on(chat.members) });
-  // The marks of all the others are those of the one that is least far: whoever knows all of them can tell.
-  const all = on(members[id] ?? chat.members);
-  if (all.length < chat.member_count) return;
-  const others = all.filter((one) => one.user_id !== me?.id);
-  const least = (mark: "read" | "delivered") => Math.min(...others.map((one) => one[mark]));
-  set({ others: { read_min: least("read"), delivered_min: least("delivered") } });
-}
-
-function changeMembers(chat: string, alter: (members: Member[]) => Member[]): void {
-  change(({ members }) => {
-    const there = members[chat];
-    return there === undefined ? {} : { members: { ...members, [chat]: alter(there) } };
+  const move = (one: Member) => ({
+    ...one,
+    read: Math.max(one.read, read),
+    delivered: Math.max(one.delivered, delivered),
   });
+  const moveIn = (all: Member[]) => all.map((one) => (one.user_id === user ? move(one) : one));
+  const moved = withChat(withMembers(world, id, moveIn), id, (now) => ({
+    ...now,
+    members: moveIn(now.members),
+  }));
+  // The others have all come as far as the least far of them: known once all members are.
+  const all = moved.members[id] ?? moveIn(chat.members);
+  if (all.length < chat.member_count) return moved;
+  const others = all.filter((one) => one.user_id !== world.me?.id);
+  const least = (mark: "read" | "delivered") => Math.min(...others.map((one) => one[mark]));
+  const marks = { read_min: least("read"), delivered_min: least("delivered") };
+  return withChat(moved, id, (now) => ({ ...now, others: marks }));
 }
 
-function typing(chat: string, user: string, expiresMs: number): void {
-  if (user === world().me?.id) return;
-  const until = Date.now() + expiresMs;
-  const set = (entry: number | undefined) =>
-    change(({ typing }) => {
-      const { [user]: _gone, ...others } = typing[chat] ?? {};
-      return { typing: { ...typing, [chat]: entry === undefined ? others : { ...others, [user]: entry } } };
-    });
-  if (expiresMs <= 0) return world().typing[chat]?.[user] === undefined ? undefined : set(undefined);
-  set(until);
-  setTimeout(() => world().typing[chat]?.[user] === until && set(undefined), expiresMs);
+function withMembers(world: World, chat: string, alter: (members: Member[]) => Member[]): World {
+  const known = world.members[chat];
+  if (known === undefined) return world;
+  return { ...world, members: { ...world.members, [chat]: alter(known) } };
+}
+
+function startTyping(
+  world: World,
+  chat_id: string,
+  user_id: string,
+  expiresMs: number,
+  now: number,
+): Transition {
+  if (user_id === world.me?.id) return only(world);
+  if (expiresMs <= 0) return only(stopTyping(world, chat_id, user_id));
+  const until = now + expiresMs;
+  const typing = { ...world.typing[chat_id], [user_id]: until };
+  return {
+    world: { ...world, typing: { ...world.typing, [chat_id]: typing } },
+    effects: [{ type: "expireTyping", chat_id, user_id, until, after_ms: expiresMs }],
+  };
+}
+
+function stopTyping(world: World, chat: string, user: string): World {
+  if (world.typing[chat]?.[user] === undefined) return world;
+  const { [user]: _, ...others } = world.typing[chat];
+  return { ...world, typing: { ...world.typing, [chat]: others } };
+}
+
+/** Ends a typing, unless it was renewed since. */
+export function endTyping(world: World, chat: string, user: string, until: number): World {
+  return world.typing[chat]?.[user] === until ? stopTyping(world, chat, user) : world;
 }

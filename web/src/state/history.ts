@@ -1,134 +1,99 @@
-/** Loads pages of a chat's history into its window. */
+/** The windows of the world: opened, grown, left. Pure functions. */
 
-import { type components, value } from "@carrier/client";
+import type { components } from "@carrier/client";
 
-import { api } from "../carrier";
-import { needPeople } from "./people";
-import { type Window, cut, merge, place } from "./window";
-import { change, changeWindow, together, world } from "./world";
+import { PAGE } from "./first-look";
+import { changed, cut, type MessageWindow, merge, place, type WindowChange } from "./window";
+import type { World } from "./world";
 
 type Page = components["schemas"]["Page"];
 
-const PAGE = 80;
-/** So many messages of a chat are in memory at most; whoever scrolls on loads the others again. */
+/** Messages of a chat in memory, at most; scrolling on loads the others again. */
 const MOST = 2000;
-/** In the middle of numbers that a virtual list may count in both directions. */
+/** In the middle of the numbers that a list may count in both directions. */
 const FIRST = 1_000_000_000;
-let epochs = 0;
-/** Pages that are on their way, so that none is asked for twice. */
-const loading = new Map<string, Promise<void>>();
 
-function once(key: string, load: () => Promise<void>): Promise<void> {
-  const there = loading.get(key);
-  if (there !== undefined) return there;
-  const promise = load().finally(() => loading.delete(key));
-  loading.set(key, promise);
-  return promise;
+export function withWindow(
+  world: World,
+  chat: string,
+  alter: (loaded: MessageWindow) => MessageWindow,
+): World {
+  const known = world.windows[chat];
+  const now = known && alter(known);
+  if (now === undefined || now === known) return world;
+  return { ...world, windows: { ...world.windows, [chat]: now } };
 }
 
-async function page(chat: string, query: { before?: number; after?: number; around?: number }): Promise<Page> {
-  const found = value(await api.GET("/chats/{chat_id}/messages", { params: { path: { chat_id: chat }, query: { ...query, limit: PAGE } } }));
-  needPeople(found.items.map((message) => message.sender_id));
-  const reactions = Object.fromEntries(found.items.map(({ id }) => [id, found.my_reactions?.[id] ?? []]));
-  change(({ mine }) => ({ mine: { ...mine, [chat]: { ...mine[chat], ...reactions } } }));
-  return found;
+export const withWindowChange = (world: World, chat: string, change: WindowChange): World =>
+  withWindow(world, chat, (loaded) => changed(loaded, change));
+
+/** Opens a window on a page, in the place of the one that the chat has. */
+export function openWindow(
+  world: World,
+  chat: string,
+  loaded: Omit<MessageWindow, "first" | "epoch">,
+): World {
+  const epochs = world.epochs + 1;
+  const opened = { ...loaded, first: FIRST, epoch: epochs };
+  return { ...world, epochs, windows: { ...world.windows, [chat]: opened } };
 }
 
-function put(chat: string, window: Omit<Window, "first" | "epoch">): void {
-  change(({ windows }) => ({ windows: { ...windows, [chat]: { ...window, first: FIRST, epoch: ++epochs } } }));
-}
-
-type Alter = (window: Window) => Window;
-/** What was told of a chat while a page of it was on its way, which may not have it. */
-const meanwhile = new Map<string, Set<Alter[]>>();
-
-/** What is told of a chat's messages. */
-export function changeHistory(chat: string, alter: Alter): void {
-  changeWindow(chat, alter);
-  meanwhile.get(chat)?.forEach((told) => told.push(alter));
-}
-
-/** Loads something of a chat, and then does to it what was told meanwhile. */
-async function load(chat: string, query: Parameters<typeof page>[1], then: (found: Page) => void): Promise<void> {
-  const told: Alter[] = [];
-  const all = meanwhile.get(chat) ?? new Set();
-  meanwhile.set(chat, all.add(told));
-  try {
-    const found = await page(chat, query);
-    together(() => {
-      then(found);
-      told.forEach((alter) => changeWindow(chat, alter));
-    });
-  } finally {
-    all.delete(told);
-    if (all.size === 0) meanwhile.delete(chat);
-  }
-}
-
-/** The newest messages, in the place of whatever was loaded. */
-export function loadNewest(chat: string): Promise<void> {
-  return once(`newest ${chat}`, () => load(chat, {}, ({ items, prev }) => put(chat, { items, before: prev !== undefined, after: false })));
-}
-
-/** The messages around one of them, which is shown; or is only where to begin. */
-function loadAround(chat: string, id: number, isFocus: boolean): Promise<void> {
-  return once(`around ${chat} ${id}`, () =>
-    load(chat, { around: id }, ({ items, prev, next }) =>
-      put(chat, { items, ...(isFocus && { focus: { id } }), before: prev !== undefined, after: next !== undefined }),
-    ),
-  );
-}
-
-/** The messages before those that are loaded. */
-export function loadBefore(chat: string): Promise<void> {
-  const window = world().windows[chat];
-  if (window?.before !== true) return Promise.resolve();
-  return once(`before ${chat}`, () =>
-    load(chat, { before: window.items[0]?.id ?? Number.MAX_SAFE_INTEGER }, (found) =>
-      changeWindow(chat, (now) => {
-        if (now.items[0]?.id !== window.items[0]?.id) return now; // it was loaded anew meanwhile
-        const items = [...found.items, ...now.items];
-        return cut({ ...now, items, first: now.first - found.items.length, before: found.prev !== undefined }, MOST, "newest");
-      }),
-    ),
-  );
-}
-
-/** The messages after those that are loaded. */
-export function loadAfter(chat: string): Promise<void> {
-  const window = world().windows[chat];
-  const last = window?.items.at(-1);
-  if (window?.after !== true || last === undefined) return Promise.resolve();
-  return once(`after ${chat}`, () =>
-    load(chat, { after: last.id }, (found) =>
-      changeWindow(chat, (now) => {
-        if (now.items.at(-1)?.id !== last.id) return now;
-        return cut({ ...now, items: merge(now.items, found.items), after: found.next !== undefined }, MOST, "oldest");
-      }),
-    ),
-  );
-}
-
-/** What was begun to be looked at when there are more unread than a page has begins where they begin. */
-export function loadFirst(chat: string): Promise<void> {
-  const { unread_count = 0, my } = world().chats[chat] ?? {};
-  return unread_count > PAGE / 2 && my !== undefined && my.read > 0 ? loadAround(chat, my.read, false) : loadNewest(chat);
-}
-
-/** Nobody looks at a chat any more: its end is kept, for when it is opened again. */
-export function leave(chat: string): void {
-  change(({ windows }) => {
-    const { [chat]: window, ...others } = windows;
-    if (window === undefined) return {};
-    if (window.after) return { windows: others };
-    const { focus: _, ...end } = cut(window, PAGE, "oldest");
-    return { windows: { ...others, [chat]: end } };
+/**
+ * Puts a page before the message `from`; the window stays as it is when it has been loaded anew
+ * meanwhile.
+ */
+export function withOlder(world: World, chat: string, from: number | undefined, page: Page): World {
+  return withWindow(world, chat, (loaded) => {
+    if (loaded.items[0]?.id !== from) return loaded;
+    const items = [...page.items, ...loaded.items];
+    const first = loaded.first - page.items.length;
+    return cut({ ...loaded, items, first, before: page.prev !== undefined }, MOST, "newest");
   });
 }
 
-/** A message comes on screen, wherever it is. */
-export async function jump(chat: string, id: number): Promise<void> {
-  const window = world().windows[chat];
-  if (window === undefined || window.items[place(window.items, id)]?.id !== id) return loadAround(chat, id, true);
-  changeWindow(chat, (now) => ({ ...now, focus: { id } }));
+/** Puts a page after the message `from`, as `withOlder` does before. */
+export function withNewer(world: World, chat: string, from: number, page: Page): World {
+  return withWindow(world, chat, (loaded) => {
+    if (loaded.items.at(-1)?.id !== from) return loaded;
+    const items = merge(loaded.items, page.items);
+    return cut({ ...loaded, items, after: page.next !== undefined }, MOST, "oldest");
+  });
+}
+
+/**
+ * Keeps the end of a window that nobody looks at any more, for when it is opened again; nothing
+ * when it was left at a message that is not near the end.
+ */
+export function leaveWindow(world: World, chat: string, at?: number): World {
+  const { [chat]: loaded, ...others } = world.windows;
+  if (loaded === undefined) return world;
+  const { focus: _, ...end } = cut(loaded, PAGE, "oldest");
+  const hasPlace = at === undefined || end.items.some(({ id }) => id === at);
+  if (loaded.after || !hasPlace) return { ...world, windows: others };
+  return { ...world, windows: { ...others, [chat]: end } };
+}
+
+export function isLoaded(world: World, chat: string, id: number): boolean {
+  const items = world.windows[chat]?.items ?? [];
+  return items[place(items, id)]?.id === id;
+}
+
+/** Takes the reactions of mine that came with a page. */
+export function withMyReactions(world: World, chat: string, page: Page): World {
+  const known = Object.fromEntries(page.items.map(({ id }) => [id, page.my_reactions?.[id] ?? []]));
+  const myReactions = { ...world.myReactions[chat], ...known };
+  return { ...world, myReactions: { ...world.myReactions, [chat]: myReactions } };
+}
+
+export function withMyReaction(
+  world: World,
+  chat: string,
+  message: number,
+  emoji: string,
+  added: boolean,
+): World {
+  const known = world.myReactions[chat]?.[message] ?? [];
+  const now = added ? [...new Set([...known, emoji])] : known.filter((other) => other !== emoji);
+  const ofChat = { ...world.myReactions[chat], [message]: now };
+  return { ...world, myReactions: { ...world.myReactions, [chat]: ofChat } };
 }

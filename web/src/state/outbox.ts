@@ -1,143 +1,107 @@
 /**
- * Messages that are not acknowledged yet. They wait in the browser's storage under their `client_id`, so neither a reload nor an absence loses one, and one that
- * is sent again is there once. All tabs show them; one of them sends.
+ * Messages that are not acknowledged yet. They stay in the browser's storage under their
+ * `client_id`, so neither a reload nor an absence loses one, and one that is sent again is there
+ * once. All tabs show them; one at a time sends those of a chat, in their order.
  */
 
-import { type Message, type components, CarrierError, newKey, value } from "@carrier/client";
-import { create } from "zustand";
+import { type components, type Message, newKey } from "@carrier/client";
+import { createStore } from "zustand/vanilla";
 
-import { api, reason } from "../carrier";
-import { takeMessage } from "./events";
-import { world } from "./world";
+import { shared } from "./storage";
 
 type NewMessage = components["schemas"]["NewMessage"];
+type Reply = Message["reply_to"];
 
-export interface Waiting {
+export interface PendingMessage {
   chat: string;
   message: NewMessage & { client_id: string };
-  /** When it was written, in milliseconds. */
+  /** The time at which it was written, in milliseconds. */
   at: number;
-  /** What it answers, to be shown. */
-  reply?: Message["reply_to"];
-  /** Why the server refused it; it is tried again when somebody says so. */
+  /** The message that it answers, to be shown. */
+  reply?: Reply;
+  /** The server's reason for a refusal; it is sent again only when its writer asks for that. */
   refused?: string;
 }
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 20_000;
 
-export const useOutbox = create<{ waiting: Waiting[] }>(() => ({ waiting: [] }));
+export const outboxStore = createStore<{ pending: PendingMessage[] }>(() => ({ pending: [] }));
 
-const key = () => `carrier.outbox.${world().me?.id ?? ""}.`;
+/** Returns what the keys of a user's messages begin with in the browser's storage. */
+export const outboxPrefix = (user: string): string => `carrier.outbox.${user}.`;
 
-/** What is stored is the truth: another tab may have changed it. */
-function read(): Waiting[] {
-  const mine = Object.keys(localStorage).filter((name) => name.startsWith(key()));
-  const stored = mine.flatMap((name) => localStorage.getItem(name) ?? []);
-  return stored.map((text) => JSON.parse(text) as Waiting).sort((a, b) => a.at - b.at);
+/** Reads what is stored, oldest first. That is the truth: another tab may have changed it. */
+export function readOutbox(user: string): PendingMessage[] {
+  const keys = shared.keys().filter((key) => key.startsWith(outboxPrefix(user)));
+  const stored = keys.flatMap((key) => shared.getItem(key) ?? []);
+  return stored.map((text) => JSON.parse(text) as PendingMessage).sort((a, b) => a.at - b.at);
 }
 
-/** Each has an entry of its own: to change a list of all could undo what another tab does at the same time. */
-function keep(waiting: Waiting): void {
-  localStorage.setItem(key() + waiting.message.client_id, JSON.stringify(waiting));
-  refresh();
+/** Shows what is stored. */
+export function refreshOutbox(user: string): void {
+  outboxStore.setState({ pending: readOutbox(user) });
 }
 
-function refresh(): void {
-  useOutbox.setState({ waiting: read() });
+/**
+ * Stores a message. Each has an entry of its own: to change a list of all could undo what another
+ * tab does at the same time.
+ */
+export function storePending(user: string, pending: PendingMessage): void {
+  shared.setItem(outboxPrefix(user) + pending.message.client_id, JSON.stringify(pending));
+  refreshOutbox(user);
 }
 
-export function send(chat: string, message: NewMessage, reply?: Message["reply_to"]): void {
-  const waiting: Waiting = { chat, message: { client_id: newKey(), ...message }, at: performance.timeOrigin + performance.now(), ...(reply && { reply }) };
-  keep(waiting);
-  void drain();
+/** True while a message is stored, here or by another tab. */
+export const isPending = (user: string, id: string): boolean =>
+  shared.getItem(outboxPrefix(user) + id) !== null;
+
+export function removePending(user: string, id: string): void {
+  shared.removeItem(outboxPrefix(user) + id);
+  refreshOutbox(user);
 }
 
-export function retry(id: string): void {
-  const found = read().find((one) => one.message.client_id === id);
-  if (found === undefined) return;
-  const { refused: _, ...again } = found;
-  keep(again);
-  void drain();
+export function newPending(
+  chat: string,
+  message: NewMessage,
+  reply: Reply,
+  at: number,
+): PendingMessage {
+  return { chat, message: { client_id: newKey(), ...message }, at, ...(reply && { reply }) };
 }
 
-export function discard(id: string): void {
-  localStorage.removeItem(key() + id);
-  refresh();
+/** Makes a refused message ready to be sent again. Returns false when there is none of this id. */
+export function retryPending(user: string, id: string): boolean {
+  const known = readOutbox(user).find((one) => one.message.client_id === id);
+  if (known === undefined) return false;
+  const { refused: _, ...ready } = known;
+  storePending(user, ready);
+  return true;
 }
 
-/** Nothing of mine is sent any more. */
-export function forgetWaiting(): void {
-  read().forEach((one) => discard(one.message.client_id));
-}
+const isReady = (one: PendingMessage): boolean => one.refused === undefined;
 
-/** Begins with what an earlier page left. */
-export function openOutbox(): void {
-  refresh();
-  void drain();
-  addEventListener("storage", (event) => event.key?.startsWith(key()) === true && refresh());
-}
+/** Returns the message of a chat to send next; a refused one is passed over. */
+export const nextPending = (user: string, chat: string): PendingMessage | undefined =>
+  readOutbox(user).find((one) => one.chat === chat && isReady(one));
 
-let draining = false;
+/** Returns the chats that have something to send. */
+export const chatsToSend = (user: string): string[] => [
+  ...new Set(
+    readOutbox(user)
+      .filter(isReady)
+      .map((one) => one.chat),
+  ),
+];
 
-/** Sends what waits, in its order, one tab at a time. */
-export async function drain(): Promise<void> {
-  if (draining) return;
-  draining = true;
-  const mine = key();
-  try {
-    await navigator.locks.request(mine, async () => {
-      for (let wait = FIRST_WAIT_MS; key() === mine; ) {
-        const next = read().find((one) => one.refused === undefined);
-        if (next === undefined) return;
-        if (await sent(next)) wait = FIRST_WAIT_MS;
-        else {
-          await pause(wait);
-          wait = Math.min(wait * 2, LONGEST_WAIT_MS);
-        }
-      }
-    });
-  } finally {
-    draining = false;
-  }
-  if (key() === mine && read().some((one) => one.refused === undefined)) void drain(); // it came while the lock was given back
-}
+/** Returns how long to wait before the next try, in milliseconds; the longer the more failed. */
+export const nextWait = (wait: number | undefined): number =>
+  wait === undefined ? FIRST_WAIT_MS : Math.min(wait * 2, LONGEST_WAIT_MS);
 
-/** False: try again later. */
-async function sent(waiting: Waiting): Promise<boolean> {
-  const { chat, message } = waiting;
-  try {
-    const { durability: _, ...row } = value(
-      await api.POST("/chats/{chat_id}/messages", { params: { path: { chat_id: chat } }, body: message }),
-    );
-    takeMessage(row);
-    discard(message.client_id);
-    return true;
-  } catch (error) {
-    const status = error instanceof CarrierError ? error.problem.status : 0;
-    if (status === 401) return false; // who logs in again sends it
-    if (status < 400 || status === 429 || status >= 500) return false;
-    keep({ ...waiting, refused: reason(error) });
-    return true;
-  }
-}
+/** Answers of 4xx after which the same may be taken later; after 401, by the next login. */
+const PASSING = [401, 408, 425, 429];
 
-let over: (() => void) | undefined;
-
-/** Ends early when the server is there again. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => over?.(), ms);
-    over = () => {
-      clearTimeout(timer);
-      over = undefined;
-      resolve();
-    };
-  });
-}
-
-/** The server is there again: whoever waits for it waits no longer. */
-export function wake(): void {
-  over?.();
-  void drain();
+/** Tells from a failed call's status whether the message is sent again, or shown as refused. */
+export function failure(status: number): "retry" | "refused" {
+  return status >= 400 && status < 500 && !PASSING.includes(status) ? "refused" : "retry";
 }

@@ -1,83 +1,97 @@
-/** Tells the others how far I have received and read: at most once a second, and only forward. */
+/** Receipts: the marks of what I have received and read. Pure functions. */
 
-import { type Chat, CarrierError, type Message, value } from "@carrier/client";
+import type { Chat, Message } from "@carrier/client";
 
-import { api } from "../carrier";
-import { prefer } from "./acts";
-import { onMessage } from "./events";
-import { changeChat, world } from "./world";
+import { withChat } from "./chats";
+import { mentionsMe } from "./mention";
+import { place } from "./window";
+import type { World } from "./world";
 
-const EVERY_MS = 700;
-/** As many chats as the server takes in one request. */
-const AT_ONCE = 100;
+export type Marks = { read?: number; delivered?: number };
+export type Receipt = Marks & { chat_id: string };
 
-type Marks = { read?: number; delivered?: number };
-let waiting = new Map<string, Marks>();
-let timer: ReturnType<typeof setTimeout> | undefined;
-
-/** I have seen all up to this message. */
-export function read(chat: string, id: number): void {
-  const there = world().chats[chat];
-  if (there === undefined || there.my.read >= id) return;
-  // Exact where the messages are loaded; the server's answer is always.
-  const me = world().me?.id;
-  const isMine = (message: Message) => message.sender_id === me || message.kind === "system";
-  const now = world().windows[chat]?.items.filter((message) => message.id > there.my.read && message.id <= id && !isMine(message)) ?? [];
-  const left = Math.max(0, there.unread_count - now.length);
-  const mentions = now.filter((message) => message.mentions?.includes(me ?? "") === true).length;
-  const unread = { unread_count: left, unread_mentions: left === 0 ? 0 : Math.max(0, there.unread_mentions - mentions) };
-  const { preferences } = there;
-  changeChat(chat, (chat) => ({ ...chat, my: { ...chat.my, read: id }, ...unread, preferences: { ...preferences, marked_unread: false } }));
-  mark(chat, { read: id });
+/** What a message counts for while it is unread. */
+interface Weight {
+  unread: number;
+  mentions: number;
 }
 
-/** I have seen all of a chat, or say so. */
-export function readAll(chat: Chat): void {
-  if (chat.preferences.marked_unread) void prefer(chat, { marked_unread: false });
-  if (chat.last_message !== undefined) read(chat.id, chat.last_message.id);
-  changeChat(chat.id, (now) => ({ ...now, unread_count: 0, unread_mentions: 0 }));
-  void tell();
+export function weightOf(message: Message, { me }: World): Weight {
+  const { sender_id, kind, deleted } = message;
+  if (sender_id === me?.id || kind === "system" || deleted === true)
+    return { unread: 0, mentions: 0 };
+  return { unread: 1, mentions: Number(mentionsMe(message, me?.id)) };
 }
 
-function mark(chat: string, marks: Marks): void {
-  waiting.set(chat, { ...waiting.get(chat), ...marks });
-  timer ??= setTimeout(() => void tell(), EVERY_MS);
+/** Returns what the loaded messages count for that a new read mark makes read. */
+export function weightBetween(world: World, { id, my }: Chat, read: number): Weight {
+  const items = world.windows[id]?.items ?? [];
+  const newlyRead = items.slice(place(items, my.read + 1), place(items, read + 1));
+  return newlyRead.reduce(
+    (sum, message) => {
+      const { unread, mentions } = weightOf(message, world);
+      return { unread: sum.unread + unread, mentions: sum.mentions + mentions };
+    },
+    { unread: 0, mentions: 0 },
+  );
 }
 
-async function tell(): Promise<void> {
-  const marks = waiting;
-  waiting = new Map();
-  clearTimeout(timer);
-  timer = undefined;
-  try {
-    const items = [...marks].map(([chat_id, mark]) => ({ chat_id, ...mark }));
-    for (let at = 0; at < items.length; at += AT_ONCE) await put(items.slice(at, at + AT_ONCE));
-  } catch {
-    // The network is gone: again with what is read next, or when it is back.
-    for (const [chat, mark] of marks) waiting.set(chat, { ...mark, ...waiting.get(chat) });
-    timer ??= setTimeout(() => void tell(), 5 * EVERY_MS);
-  }
+/** Marks all up to a message as read. Returns the same world when that is known already. */
+export function withRead(world: World, chat: string, id: number): World {
+  const known = world.chats[chat];
+  if (known === undefined || known.my.read >= id) return world;
+  // The count is exact where the messages are loaded; the server's answer always is.
+  const read = weightBetween(world, known, id);
+  const unread = Math.max(0, known.unread_count - read.unread);
+  const mentions = unread === 0 ? 0 : Math.max(0, known.unread_mentions - read.mentions);
+  return withChat(world, chat, (now) => ({
+    ...now,
+    my: { ...now.my, read: id },
+    unread_count: unread,
+    unread_mentions: mentions,
+    preferences: { ...now.preferences, marked_unread: false },
+  }));
 }
 
-/** One chat that is not mine any more has the server refuse all of them: then each is told by itself. */
-async function put(items: Array<Marks & { chat_id: string }>): Promise<void> {
-  try {
-    value(await api.PUT("/receipts", { body: { items }, keepalive: true })); // a page that is closed tells it still
-  } catch (error) {
-    if (!(error instanceof CarrierError) || error.problem.status >= 429) throw error;
-    if (items.length > 1) for (const one of items) await put([one]);
-  }
+/** Shows a chat as read to its end. */
+export function withAllRead(world: World, chat: string): World {
+  return withChat(world, chat, (now) => ({ ...now, unread_count: 0, unread_mentions: 0 }));
 }
 
-/** Begins to tell what is delivered. */
-export function openReceipts(): void {
-  const { me, chats } = world();
-  for (const chat of Object.values(chats)) {
-    const last = chat.last_message;
-    if (last !== undefined && last.sender_id !== me?.id && last.id > chat.my.delivered) mark(chat.id, { delivered: last.id });
-  }
-  addEventListener("pagehide", () => void tell());
-  onMessage((message) => {
-    if (message.sender_id !== world().me?.id) mark(message.chat_id, { delivered: message.id });
+/** Returns the receipts of messages that came while no page was open. */
+export function undelivered(world: World): Receipt[] {
+  return Object.values(world.chats).flatMap(({ id, last_message, my }: Chat) => {
+    const isOthers = last_message !== undefined && last_message.sender_id !== world.me?.id;
+    return isOthers && last_message.id > my.delivered
+      ? [{ chat_id: id, delivered: last_message.id }]
+      : [];
   });
+}
+
+/** Receipts that are not sent yet, one for each chat: later marks stand in the place of earlier. */
+export class ReceiptQueue {
+  #marks = new Map<string, Marks>();
+
+  add({ chat_id, ...marks }: Receipt): void {
+    this.#marks.set(chat_id, { ...this.#marks.get(chat_id), ...marks });
+  }
+
+  /** Puts receipts back that could not be sent; marks that were added meanwhile stay. */
+  putBack(receipts: readonly Receipt[]): void {
+    for (const { chat_id, ...marks } of receipts)
+      this.#marks.set(chat_id, { ...marks, ...this.#marks.get(chat_id) });
+  }
+
+  /** Takes all of them out. */
+  takeAll(): Receipt[] {
+    const all = [...this.#marks].map(([chat_id, marks]) => ({ chat_id, ...marks }));
+    this.#marks = new Map();
+    return all;
+  }
+}
+
+/** Cuts a list into pieces of at most `size`. */
+export function inPieces<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, at) => items.slice(at * size, (at + 1) * size));
 }

@@ -1,0 +1,86 @@
+//! The budget of cost of each account: what its requests and commands, and all that follows from
+//! them, cost Redis and SQL. It is charged with the round trip that checks the session of a later
+//! request, so a request pays for those before it.
+
+use std::time::Duration;
+
+use model::{Partition, Session};
+use store::{Admission, Meter, Rate, RateVerdict};
+
+use crate::{
+    bounds::debts::{Debt, WORTH},
+    request::rate_limits::LimitedAction,
+    response::problem::Problem,
+    state::State,
+};
+
+/// The name of the limit, in problems.
+pub(crate) const NAME: &str = "cost";
+
+/// A session that was let in, and the limit that was counted, if there was one.
+pub(crate) struct Admitted {
+    pub(crate) session: Session,
+    pub(crate) limit: Option<(Rate, RateVerdict)>,
+}
+
+/// Checks the session whose token has this hash, charges what it owes to the budget of its account,
+/// and counts an action against its limit, if there is one. From then on the present task's work
+/// counts for the session.
+///
+/// # Errors
+/// 401 for a session that is not good, 429 when nothing is left of the budget.
+pub(crate) async fn admit(
+    state: &State,
+    partition: Partition,
+    hash: &str,
+    limit: Option<(&'static str, Rate)>,
+) -> Result<Admitted, Problem> {
+    let budget = state.config.limit_cost.rate();
+    let debt = budget.and_then(|_| state.debts.find(hash));
+    if let Some(seconds) = debt.as_ref().and_then(Debt::seconds) {
+        return Err(used_up(seconds));
+    }
+    let owes = |debt: &Debt| limit.is_some() || debt.meter.units() >= WORTH;
+    let owed = debt
+        .as_ref()
+        .filter(|debt| owes(debt))
+        .map(|debt| debt.meter.take());
+    let admission = Admission {
+        limit,
+        budget: budget.zip(owed),
+    };
+    let known = state.store.admit(partition, hash, admission).await?;
+    if budget.is_some() {
+        let debt = debt.unwrap_or_else(|| state.debts.enter(hash));
+        Meter::bind_current(&debt.meter);
+        if let Some(verdict) = known.budget.filter(|verdict| !verdict.allowed) {
+            debt.refuse(Duration::from_secs(verdict.seconds.into()));
+            return Err(used_up(verdict.seconds));
+        }
+    }
+    Ok(Admitted {
+        session: known.session,
+        limit: limit.map(|(_, rate)| rate).zip(known.verdict),
+    })
+}
+
+/// Does some work at the cost of the account of a session that is good, whose token has this hash.
+pub(crate) async fn at_cost_of<F: Future>(state: &State, hash: &str, work: F) -> F::Output {
+    match state.config.limit_cost.rate() {
+        Some(_) => state.debts.enter(hash).meter.measure(work).await,
+        None => work.await,
+    }
+}
+
+/// Returns the limit of an action as [`admit`] takes it.
+pub(crate) fn limit_of<A: LimitedAction>(state: &State) -> Option<(&'static str, Rate)> {
+    A::limit(&state.config).rate().map(|rate| (A::NAME, rate))
+}
+
+fn used_up(seconds: u32) -> Problem {
+    let detail = format!(
+        "The limit {NAME:?} is used up: what you did of late, as in large groups, took the server \
+         a lot of work. Try again in {seconds} s."
+    );
+    Problem::rate_limited(detail, seconds)
+}

@@ -1,0 +1,104 @@
+//! Table `mine`: rows that belong to one user alone.
+#![allow(missing_docs)] // sea-orm derives public items without docs
+
+use model::{ChatId, PrivateKey, PrivateRow, Tick, UserId};
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
+
+use crate::unknown;
+
+/// A user's private row; an emptied one keeps its rev.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "mine")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
+    /// `chat` or `block`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kind: String,
+    /// The id of the chat, or of the blocked user.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub target: Uuid,
+    pub value: String,
+    pub rev: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Makes the SQL row of a user's private row.
+pub fn to_row(user: UserId, row: &PrivateRow) -> ActiveModel {
+    let (kind, target) = match row.key {
+        PrivateKey::Chat(chat) => ("chat", chat.0),
+        PrivateKey::Block(user) => ("block", user.0),
+    };
+    ActiveModel {
+        user_id: Set(user.0),
+        kind: Set(kind.to_owned()),
+        target: Set(target),
+        value: Set(row.value.clone()),
+        rev: Set(row.rev.0),
+    }
+}
+
+/// Makes a user's private row of its SQL row.
+///
+/// # Errors
+/// `DbErr::Type` when a later version of Carrier wrote a kind that this one does not know.
+pub fn from_row(row: Model) -> Result<PrivateRow, DbErr> {
+    let key = match row.kind.as_str() {
+        "chat" => PrivateKey::Chat(ChatId(row.target)),
+        "block" => PrivateKey::Block(UserId(row.target)),
+        other => return Err(unknown("kind of private row", other)),
+    };
+    Ok(PrivateRow {
+        key,
+        value: row.value,
+        rev: Tick(row.rev),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::TryIntoModel;
+
+    use super::*;
+
+    #[test]
+    fn private_rows_come_back_as_they_were_written() {
+        let user = UserId::new();
+        let rows = [
+            (PrivateKey::Chat(ChatId::new()), r#"{"pinned":true}"#),
+            (PrivateKey::Block(UserId::new()), "1"),
+        ];
+        for (key, value) in rows {
+            let private = PrivateRow {
+                key,
+                value: value.into(),
+                rev: Tick(7),
+            };
+            let row = to_row(user, &private);
+            let row = row.try_into_model().expect("every column is set");
+            assert_eq!(row.user_id, user.0);
+            assert_eq!(from_row(row).expect("a known kind"), private);
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_an_error_that_says_so() {
+        let row = Model {
+            user_id: UserId::new().0,
+            kind: "note".into(),
+            target: UserId::new().0,
+            value: String::new(),
+            rev: 1,
+        };
+        let error = from_row(row).expect_err("an unknown kind");
+        assert!(
+            error
+                .to_string()
+                .contains(r#"the kind of private row "note""#)
+        );
+    }
+}

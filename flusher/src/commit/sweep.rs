@@ -1,0 +1,74 @@
+//! The sweep of deleted chats, piece by piece.
+
+use entity::{attachment, message};
+use model::ChatId;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use super::{STATEMENT_ROWS, within};
+use crate::{Error, sql::Sql};
+
+/// Deletes a piece of what was written in a chat whose deletion is saved. Returns true when nothing
+/// is left.
+///
+/// # Errors
+/// An outage. A retry does no harm.
+pub(crate) async fn sweep_piece(sql: &Sql, chat: ChatId) -> Result<bool, Error> {
+    let swept = async {
+        let sql = sql.pool().await?;
+        Ok(sweep_messages(&sql, chat).await? && sweep_attachments(&sql, chat).await?)
+    };
+    within(sql, swept).await
+}
+
+/// Deletes the oldest messages; returns true when none is left.
+async fn sweep_messages(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbErr> {
+    use message::Column;
+    let oldest: Vec<i64> = message::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ChatId.eq(chat.0))
+        .order_by_asc(Column::Id)
+        .limit(STATEMENT_ROWS as u64)
+        .into_tuple()
+        .all(sql)
+        .await?;
+    if let Some(last) = oldest.last() {
+        message::Entity::delete_many()
+            .filter(Column::ChatId.eq(chat.0))
+            .filter(Column::Id.lte(*last))
+            .exec(sql)
+            .await?;
+    }
+    Ok(oldest.len() < STATEMENT_ROWS)
+}
+
+/// Deletes the first rows of files, by primary key; returns true when none is left.
+async fn sweep_attachments(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbErr> {
+    use attachment::Column;
+    let first: Vec<(String, i64)> = attachment::Entity::find()
+        .select_only()
+        .columns([Column::Hash, Column::MessageId])
+        .filter(Column::ChatId.eq(chat.0))
+        .order_by_asc(Column::Hash)
+        .order_by_asc(Column::MessageId)
+        .limit(STATEMENT_ROWS as u64)
+        .into_tuple()
+        .all(sql)
+        .await?;
+    if let Some((hash, message)) = first.last() {
+        let up_to_it = Condition::any().add(Column::Hash.lt(hash)).add(
+            Condition::all()
+                .add(Column::Hash.eq(hash))
+                .add(Column::MessageId.lte(*message)),
+        );
+        attachment::Entity::delete_many()
+            .filter(Column::ChatId.eq(chat.0))
+            .filter(up_to_it)
+            .exec(sql)
+            .await?;
+    }
+    Ok(first.len() < STATEMENT_ROWS)
+}

@@ -1,0 +1,259 @@
+//! Monotone upserts: many rows in few statements, none to a lower rev than SQL has.
+
+use std::collections::{BTreeSet, HashSet};
+
+use entity::{attachment, chat, member, message, private_row, user};
+use model::{Chat, ChatId};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, Iterable, QueryFilter, QuerySelect,
+    prelude::Uuid,
+    sea_query::{Expr, Iden, OnConflict},
+};
+
+use super::{Places, STATEMENT_ROWS};
+use crate::row::SqlRow;
+
+/// The most bytes in one statement, about: well under the 16 MiB of MariaDB's default
+/// `max_allowed_packet`.
+const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Upserts rows in a transaction; messages of deleted chats are left out.
+pub(super) async fn upsert_all(
+    transaction: &DatabaseTransaction,
+    rows: &[SqlRow],
+    places: &Places,
+) -> Result<(), DbErr> {
+    let deleted = lock_and_find_deleted(transaction, rows, places).await?;
+    for batch in batches(rows) {
+        upsert_batch(transaction, batch, &deleted).await?;
+    }
+    Ok(())
+}
+
+/// Splits rows where they exceed [`STATEMENT_BYTES`]: each batch is at most one row larger.
+fn batches(mut rows: &[SqlRow]) -> Vec<&[SqlRow]> {
+    let mut batches = Vec::new();
+    while !rows.is_empty() {
+        let mut bytes = 0;
+        let full = rows.iter().position(|row| {
+            bytes += row.bytes();
+            bytes > STATEMENT_BYTES
+        });
+        let (batch, rest) = rows.split_at(full.map_or(rows.len(), |last| last + 1));
+        batches.push(batch);
+        rows = rest;
+    }
+    batches
+}
+
+/// Upserts one batch, table by table. Messages of `deleted` chats are left out.
+async fn upsert_batch(
+    transaction: &DatabaseTransaction,
+    rows: &[SqlRow],
+    deleted: &HashSet<ChatId>,
+) -> Result<(), DbErr> {
+    let (mut users, mut chats, mut members) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut messages, mut attachments, mut private) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            SqlRow::User(row) => users.push(user::to_row(row)),
+            SqlRow::Chat(row) => chats.push(chat::to_row(row)),
+            SqlRow::Member(chat, user, row) => members.push(member::to_row(*chat, *user, row)),
+            SqlRow::Message(row) if deleted.contains(&row.message.chat_id) => {}
+            SqlRow::Message(row) => {
+                messages.push(message::to_row(row)?);
+                attachments.extend(attachment::to_rows(row));
+            }
+            SqlRow::Private(user, row) => private.push(private_row::to_row(*user, row)),
+        }
+    }
+    upsert::<user::Entity, _>(transaction, users).await?;
+    upsert::<chat::Entity, _>(transaction, chats).await?;
+    upsert::<member::Entity, _>(transaction, members).await?;
+    upsert::<message::Entity, _>(transaction, messages).await?;
+    insert_attachments(transaction, attachments).await?;
+    upsert::<private_row::Entity, _>(transaction, private).await
+}
+
+/// Returns the chats of these messages that were deleted meanwhile: a flush that slept must not
+/// bring back what was swept. The chats' rows are locked until the end of the transaction, so that
+/// a flusher that saves a deletion waits for this one, and sweeps after it.
+async fn lock_and_find_deleted(
+    transaction: &DatabaseTransaction,
+    rows: &[SqlRow],
+    places: &Places,
+) -> Result<HashSet<ChatId>, DbErr> {
+    let chats: BTreeSet<ChatId> = rows
+        .iter()
+        .filter_map(|row| match row {
+            SqlRow::Message(row) => Some(row.message.chat_id),
+            _ => None,
+        })
+        .collect();
+    if chats.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (placed, others): (Vec<&ChatId>, Vec<&ChatId>) =
+        chats.iter().partition(|chat| places.contains_key(chat));
+    lock_places(transaction, placed.iter().map(|chat| &places[chat])).await?;
+    if !others.is_empty() {
+        lock_rows(transaction, &others).await?;
+    }
+    let deleted = chat::Entity::find()
+        .select_only()
+        .column(chat::Column::Id)
+        .filter(chat::Column::Id.is_in(chats.iter().map(|chat| chat.0)))
+        .filter(chat::Column::Deleted.gt(0));
+    let deleted: Vec<Uuid> = deleted.into_tuple().all(transaction).await?;
+    Ok(deleted.into_iter().map(ChatId).collect())
+}
+
+/// Locks the rows of chats, and inserts those that are missing: a row that is not there yet cannot
+/// be locked, and its chat could be deleted between the lock and the first message.
+async fn lock_places(
+    transaction: &DatabaseTransaction,
+    places: impl Iterator<Item = &Chat>,
+) -> Result<(), DbErr> {
+    let rows: Vec<_> = places.map(chat::to_row).collect();
+    for some in rows.chunks(STATEMENT_ROWS) {
+        let only_lock = OnConflict::column(chat::Column::Id)
+            .value(
+                chat::Column::Rev,
+                Expr::col(chat::Column::Rev.as_column_ref()),
+            )
+            .to_owned();
+        chat::Entity::insert_many(some.iter().cloned())
+            .on_conflict(only_lock)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Locks the rows of chats that could not be read in Redis, as far as SQL has them. (An update,
+/// since SQLite knows no other lock.)
+async fn lock_rows(transaction: &DatabaseTransaction, chats: &[&ChatId]) -> Result<(), DbErr> {
+    chat::Entity::update_many()
+        .col_expr(chat::Column::Rev, Expr::col(chat::Column::Rev))
+        .filter(chat::Column::Id.is_in(chats.iter().map(|chat| chat.0)))
+        .exec(transaction)
+        .await
+        .map(drop)
+}
+
+async fn upsert<E, A>(transaction: &DatabaseTransaction, rows: Vec<A>) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    A: ActiveModelTrait<Entity = E> + Clone,
+{
+    for some in rows.chunks(STATEMENT_ROWS) {
+        let statement = E::insert_many(some.iter().cloned())
+            .on_conflict(monotone::<E>(transaction.get_database_backend()));
+        statement.exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Inserts rows of files, which never change. A message's own row says whether it still has them.
+async fn insert_attachments(
+    transaction: &DatabaseTransaction,
+    rows: Vec<attachment::ActiveModel>,
+) -> Result<(), DbErr> {
+    use attachment::Column::{ChatId, Hash, MessageId};
+    for some in rows.chunks(STATEMENT_ROWS) {
+        let there_already = OnConflict::columns([ChatId, Hash, MessageId])
+            .do_nothing_on([ChatId, Hash, MessageId])
+            .to_owned();
+        attachment::Entity::insert_many(some.iter().cloned())
+            .on_conflict(there_already)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Returns the clause for a row that SQL has already: only one with a higher rev replaces it.
+fn monotone<E: EntityTrait>(backend: DbBackend) -> OnConflict {
+    let key: Vec<String> = E::PrimaryKey::iter().map(|key| key.to_string()).collect();
+    // `rev` last: MySQL assigns from left to right, and each assignment compares with the old one.
+    let columns = E::Column::iter().filter(|column| !key.contains(&column.to_string()));
+    let (revs, others): (Vec<_>, Vec<_>) = columns.partition(|column| column.to_string() == "rev");
+    let rev = revs
+        .first()
+        .expect("every table that is written has a rev")
+        .as_column_ref();
+    let mut on_conflict = OnConflict::columns(E::PrimaryKey::iter());
+    if backend == DbBackend::MySql {
+        let newer = |column: &E::Column| {
+            let name = column.to_string();
+            (
+                *column,
+                Expr::cust(format!(
+                    "IF(VALUES(`rev`) > `rev`, VALUES(`{name}`), `{name}`)"
+                )),
+            )
+        };
+        on_conflict.values(others.iter().chain(&revs).map(newer));
+    } else {
+        on_conflict.update_columns(others.into_iter().chain(revs));
+        on_conflict.action_and_where(Expr::cust(format!("excluded.rev > {}.rev", rev.0)));
+    }
+    on_conflict
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::QueryTrait;
+
+    use super::*;
+    use crate::{
+        commit::search::tests::{id, messages},
+        row::tests::message,
+    };
+
+    #[test]
+    fn a_batch_is_at_most_one_row_larger_than_a_statement() {
+        assert!(batches(&[]).is_empty());
+        let small = messages(0..10);
+        assert_eq!(batches(&small).len(), 1);
+        let (chat, body) = (ChatId::new(), "a".repeat(10_000));
+        let large: Vec<_> = (0..500).map(|id| message(chat, id, &body)).collect();
+        let parts = batches(&large);
+        let bytes = |rows: &[SqlRow]| rows.iter().map(SqlRow::bytes).sum::<usize>();
+        assert_eq!(parts.len(), bytes(&large).div_ceil(STATEMENT_BYTES));
+        for batch in &parts {
+            assert!(bytes(batch) <= STATEMENT_BYTES + large[0].bytes());
+        }
+        let joined: Vec<_> = parts.concat().iter().map(id).collect();
+        assert_eq!(joined, (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_upsert_compares_revs_and_assigns_rev_last() {
+        let SqlRow::Message(row) = message(ChatId::new(), 1, "a") else {
+            panic!("a message");
+        };
+        let statement = |backend| {
+            message::Entity::insert(message::to_row(&row).expect("words"))
+                .on_conflict(monotone::<message::Entity>(backend))
+                .build(backend)
+                .to_string()
+        };
+        let sqlite = statement(DbBackend::Sqlite);
+        let (_, update) = sqlite.split_once("DO UPDATE SET ").expect("an upsert");
+        assert!(
+            update.starts_with(r#""seq" = "excluded"."seq""#),
+            "{update}"
+        );
+        let last = r#""rev" = "excluded"."rev" WHERE excluded.rev > messages.rev"#;
+        assert!(update.ends_with(last), "{update}");
+        let mysql = statement(DbBackend::MySql);
+        let (_, update) = mysql
+            .split_once("ON DUPLICATE KEY UPDATE ")
+            .expect("an upsert");
+        assert!(update.starts_with("`seq` = IF(VALUES(`rev`) > `rev`, VALUES(`seq`), `seq`)"));
+        let last = "`rev` = IF(VALUES(`rev`) > `rev`, VALUES(`rev`), `rev`)";
+        assert!(update.ends_with(last), "{update}");
+    }
+}

@@ -1,0 +1,24 @@
+//! The chats: their rows, members and messages. It uses `wire` only.
+
+/// Blocks between the two of a direct chat.
+mod block;
+/// The chat's own row: view, change, delete, and what of a chat has changed.
+mod chat;
+/// Members: how far they have read, and who comes and goes.
+mod member;
+/// The member who asks, and the values that go with a notification.
+mod membership;
+/// Messages: append, page, replace, and what is not saved yet.
+mod message;
+
+pub(crate) use chat::read_chat;
+pub use chat::{ANSWER_BYTES, ChatChange, ChatDeletion, HotChanges, HotView};
+pub use member::{MarkOutcome, MemberAction, MemberChange, MovedMark, NOTIFY_UP_TO, SavedTexts};
+pub(crate) use member::{read_member, read_members};
+pub(crate) use membership::change_notice;
+pub use membership::{ChangeNotice, Membership};
+pub use message::{
+    AppendOutcome, HotMessage, HotPage, MemberReaction, MessageAction, MissedKey, NewMessage,
+    ReactOutcome, RecordVersion, ReplaceOutcome, Replacement,
+};
+pub(crate) use message::{other_list, read_others};

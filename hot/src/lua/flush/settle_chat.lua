@@ -1,0 +1,123 @@
+-- Marks what was committed as clean, and evicts what is. No other script takes a row of a chat out
+-- of Redis. `leaves`: a clean chat is evicted although it is warm.
+-- returns {'FORGOT'}: Redis has forgotten that commit, so the rows may be older ones | {'GONE'} |
+-- {'DIRTY'} | {'WARM'} | {'PARKED'} | {'EVICTED'}
+if has_forgotten(commits, writer, commit) then return { 'FORGOT' } end
+if redis.call('EXISTS', chat) == 0 then
+  redis.call('ZREM', due, chat_id)
+  return { 'GONE' }
+end
+local now = micros()
+local function look_in(wait)
+  redis.call('ZADD', due, text(math.floor(now / 1000) + wait), chat_id)
+end
+
+raise_mark(commits, 'settled:' .. writer, saved)
+local parked_count, refused = redis.call('ZCARD', parked), redis.call('EXISTS', dead) == 1
+local function is_unsaved(entry)
+  return redis.call('ZSCORE', dirty, entry)
+    or (parked_count > 0 and redis.call('ZSCORE', parked, entry))
+end
+
+-- An old key is forgotten once its message is saved: then SQL knows it. Who asked SQL before learns
+-- by `dropped` that they have to ask again.
+local old = redis.call('ZRANGE', sent, '-inf', '(' .. text(now - sent_age), 'BYSCORE', 'LIMIT', 0,
+  512, 'WITHSCORES')
+local forgotten = {}
+for i = 1, #old, 2 do
+  if not is_unsaved('message:' .. old[i + 1]) then forgotten[#forgotten + 1] = old[i] end
+end
+if #forgotten > 0 then
+  redis.call('HSET', chat, 'dropped', nonce)
+  redis.call('ZREM', sent, unpack(forgotten))
+end
+
+for entry, rev in each(committed, 2) do
+  if redis.call('ZSCORE', dirty, entry) == rev then redis.call('ZREM', dirty, entry) end
+  local score = parked_count > 0 and redis.call('ZSCORE', parked, entry)
+  if score and tonumber(score) <= tonumber(rev) then
+    redis.call('ZREM', parked, entry)
+    score = nil
+  end
+  -- A row that was refused and is saved now is no dead letter any more, whether it was parked or
+  -- not; one that still is parked stays one.
+  if refused and not score then redis.call('HDEL', dead, chat_id .. '/' .. entry) end
+end
+
+-- A deletion that is not done yet has more to save.
+local is_deleting = redis.call('HEXISTS', chat, 'uncounting') == 1
+  or redis.call('HEXISTS', chat, 'deleting') == 1
+local unsaved = redis.call('ZCARD', dirty) + (is_deleting and 1 or 0)
+local spare = redis.call('LLEN', messages) - keep
+local clean, blocked = 0, false
+-- So many leave at once, at the most; the others when the flusher comes back.
+local most = math.min(spare, 1024)
+local trimmed = {}
+while clean < most and not blocked do
+  local step = redis.call('LRANGE', messages, clean, math.min(clean + 127, most - 1))
+  for _, message in ipairs(step) do
+    local entry = 'message:' .. string.match(message, '^{"id":(%d+)')
+    blocked = is_unsaved(entry)
+    if blocked then break end
+    clean = clean + 1
+    trimmed[clean] = message
+  end
+end
+if clean > 0 then
+  redis.call('HSET', chat, 'dropped', nonce)
+  redis.call('LTRIM', messages, clean, -1)
+  local oldest = redis.call('LINDEX', messages, 0)
+  redis.call('ZREMRANGEBYSCORE', silent, '-inf',
+    oldest and '(' .. string.match(oldest, '^{"id":(%d+)') or '+inf')
+  -- What belongs to a message leaves after it.
+  local has_others = redis.call('EXISTS', reacted_of(chat)) == 1
+  for _, message in ipairs(trimmed) do
+    local id = string.match(message, '^{"id":(%d+)')
+    forget_files(files, message, id)
+    if has_others then forget_others(chat, id) end
+  end
+end
+local function is_clean(entry)
+  return not redis.call('ZSCORE', dirty, entry) and not redis.call('ZSCORE', parked, entry)
+end
+local has_changed = redis.call('HLEN', changed) > 0
+for entry in each(committed, 2) do
+  local kind, id = string.match(entry, '^(%a+):(.*)$')
+  if kind == 'message' then
+    if has_changed and redis.call('HEXISTS', changed, id) == 1 and is_clean(entry) then
+      redis.call('HSET', chat, 'dropped', nonce)
+      redis.call('HDEL', changed, id)
+      forget_others(chat, id)
+    end
+  elseif kind then
+    -- Who has left a group is of no use here, once SQL knows and their own list.
+    local record = redis.call('HGET', members, id)
+    if record and not is_in(record) and is_clean('member:' .. id) and is_clean('list:' .. id) then
+      local gone = tonumber(redis.call('HGET', chat, 'gone') or 0)
+      redis.call('HSET', chat, 'gone', text(math.max(gone, rev_of_member(record))))
+      redis.call('HDEL', members, id)
+    end
+  end
+end
+
+-- Asking for the token makes Redis expire it in time, and tell of it.
+local life = leaves and 0 or redis.call('PTTL', token)
+if unsaved > 0 or (spare > most and not blocked) then
+  -- A deletion goes on at once. A chat that is no longer warm is not about to change more: what is
+  -- left of it need not wait for company.
+  look_in(is_deleting and 0 or life > 0 and soon or math.min(soon, 500))
+  return { 'DIRTY' }
+end
+if life > 0 then
+  look_in(life)
+  return { 'WARM' }
+end
+if redis.call('ZCARD', parked) > 0 then
+  look_in(idle)
+  return { 'PARKED' }
+end
+forget_all_others(chat)
+redis.call('DEL', chat, token, messages, members, dirty, sent, hydrating, parked, changed, silent,
+  files)
+redis.call('ZREM', due, chat_id)
+return { 'EVICTED' }

@@ -1,0 +1,232 @@
+//! The user's own row: read it, change it, erase it.
+
+use fred::types::Value;
+use model::{Name, Tick, User, UserId};
+
+use crate::wire::{Error, Hot, Millis, Refusal, Result, UserKeys, arg, keys, number, text, verbs};
+
+/// A user's row as it is in Redis.
+#[derive(Clone, Debug)]
+pub enum UserRecord {
+    /// The user is not resident.
+    Cold,
+    /// The user is registering and has no name yet.
+    Nameless,
+    /// The user's row.
+    Named(Box<User>),
+}
+
+/// A change of a user's row; `None` keeps a field.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The new username, which needs a claim.
+    pub username: Option<String>,
+    /// The new address, which needs a claim.
+    pub email: Option<String>,
+    /// The new display name, 1..=64 characters.
+    pub display_name: Option<String>,
+    /// The new text about the user; empty clears it.
+    pub bio: Option<String>,
+    /// The hash of the new picture; empty clears it.
+    pub avatar: Option<String>,
+    /// True when other users may find this one by the e-mail address.
+    pub found_by_email: Option<bool>,
+    /// The hash of the password, of the same or of another one.
+    pub password: Option<String>,
+    /// True when the change ends every session that was opened before.
+    pub ends_sessions: bool,
+    /// True when the account is made with this change.
+    pub created: bool,
+    /// The names that are claimed for the change, each with the nonce of its claim.
+    pub claims: Vec<(Name, String)>,
+}
+
+/// The fields of a user's row, in the order in which they are read.
+pub(crate) const FIELDS: [&str; 11] = [
+    "username",
+    "email",
+    "display_name",
+    "bio",
+    "avatar",
+    "password",
+    "password_rev",
+    "created",
+    "erased",
+    "found_by_email",
+    "rev",
+];
+
+/// The number of private rows, and of sessions, that one call takes away.
+const ERASED_AT_ONCE: usize = 200;
+
+impl Hot {
+    /// Reads a user's row.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn user(&self, user: UserId) -> Result<UserRecord> {
+        let row = self
+            .command(
+                "HMGET",
+                [arg(UserKeys::new(user).user()), arg("id")]
+                    .into_iter()
+                    .chain(FIELDS.map(arg))
+                    .collect(),
+            )
+            .await?;
+        let mut row = row.into_array();
+        match (row.first(), row.get(1)) {
+            (None | Some(Value::Null), _) => Ok(UserRecord::Cold),
+            (_, None | Some(Value::Null)) => Ok(UserRecord::Nameless),
+            _ => read_user(user, row.split_off(1)).map(|user| UserRecord::Named(Box::new(user))),
+        }
+    }
+
+    /// Changes a user's row. `Ok(None)`: a name in it is no longer wanted under its nonce.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer: the call may have been done.
+    /// `Error::Full` when Redis has no room, `Error::Skewed` when clocks disagree: nothing was
+    /// done.
+    pub async fn change_user(
+        &self,
+        user: UserId,
+        change: &UserChange,
+    ) -> Result<std::result::Result<Option<Tick>, Refusal>> {
+        let found = change
+            .found_by_email
+            .map(|found| u8::from(found).to_string());
+        let fields = [
+            ("username", &change.username),
+            ("email", &change.email),
+            ("display_name", &change.display_name),
+            ("bio", &change.bio),
+            ("avatar", &change.avatar),
+            ("password", &change.password),
+            ("found_by_email", &found),
+        ];
+        let fields = fields
+            .into_iter()
+            .filter_map(|(field, value)| Some([arg(field), arg(value.as_ref()?)]))
+            .flatten()
+            .collect();
+        let stamps = [
+            ("password_rev", change.ends_sessions),
+            ("created", change.created),
+        ];
+        let stamps = stamps
+            .into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(field, _)| arg(field))
+            .collect();
+        let names = change
+            .claims
+            .iter()
+            .flat_map(|(name, nonce)| [arg(name.kind), arg(&name.folded), arg(nonce)])
+            .collect();
+        let mut reply = self
+            .run(verbs::ChangeUser {
+                user,
+                caller_clock: Tick::now(),
+                flush_after: Millis(self.options.flush_after),
+                fields,
+                stamps,
+                names,
+            })
+            .await?;
+        match reply.word() {
+            "OK" => Ok(Ok(Some(reply.tick(1)?))),
+            "STALE" => Ok(Ok(None)),
+            "COLD" => Ok(Err(Refusal::Cold)),
+            "SKEW" => Err(Error::Skewed),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
+    /// Erases a user, and returns the tick of it.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer: the call may have been done, or a part of
+    /// it. `Error::Full` when Redis has no room, `Error::Skewed` when clocks disagree: no more was
+    /// done.
+    pub async fn erase_user(&self, user: UserId) -> Result<std::result::Result<Tick, Refusal>> {
+        let (mut place, mut found_any) = ("0".to_owned(), false);
+        loop {
+            let mut reply = self
+                .run(verbs::EraseUser {
+                    user,
+                    caller_clock: Tick::now(),
+                    flush_after: Millis(self.options.flush_after),
+                    session_prefix: arg(keys::session(user.partition(), "")),
+                    place: arg(&place),
+                    most: ERASED_AT_ONCE,
+                })
+                .await?;
+            match reply.word() {
+                "OK" => {}
+                "COLD" => return Ok(Err(Refusal::Cold)),
+                "SKEW" => return Err(Error::Skewed),
+                _ => return Err(reply.unexpected()),
+            }
+            let erased = reply.tick(1)?;
+            place = reply.text(2)?;
+            found_any |= reply.number(3)? > 0;
+            if place.is_empty() {
+                // Only a pass that finds nothing shows that nothing is left.
+                if !found_any {
+                    return Ok(Ok(erased));
+                }
+                (place, found_any) = ("0".to_owned(), false);
+            }
+        }
+    }
+}
+
+/// Reads a user's row of its fields.
+pub(crate) fn read_user(id: UserId, row: Vec<Value>) -> Result<User> {
+    let mut row = row.into_iter();
+    let mut next = || row.next().unwrap_or(Value::Null);
+    let tick = |what, value: Value| number(what, &value).map(Tick);
+    Ok(User {
+        id,
+        username: text(next()),
+        email: text(next()),
+        display_name: text(next()),
+        bio: text(next()),
+        avatar: text(next()),
+        password: text(next()),
+        password_rev: tick("when a password was set", next())?,
+        created: tick("when a user was made", next())?,
+        erased: Tick(next().as_i64().unwrap_or_default()),
+        found_by_email: next().as_i64() == Some(1),
+        rev: tick("a user's rev", next())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_read_of_the_fields_in_order() {
+        let id = UserId::new();
+        let row = FIELDS.map(|field| match field {
+            "password_rev" => "3".into(),
+            "created" => "1".into(),
+            "erased" => Value::Null,
+            "found_by_email" => "1".into(),
+            "rev" => "4".into(),
+            text => text.into(),
+        });
+        let user = read_user(id, row.to_vec()).expect("a row");
+        assert_eq!(user.username, "username");
+        assert_eq!(user.avatar, "avatar");
+        assert_eq!(
+            (user.password_rev, user.created, user.rev),
+            (Tick(3), Tick(1), Tick(4))
+        );
+        assert!(!user.erased.happened() && user.found_by_email);
+        assert!(read_user(id, vec!["username".into()]).is_err());
+    }
+}

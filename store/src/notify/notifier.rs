@@ -1,0 +1,300 @@
+//! Notifies users of what happens in their chats.
+//!
+//! A change is acknowledged before members are notified of it, and a notification may be lost: only
+//! the delay until people see the change depends on it. Each notification names the change
+//! before it, and the flusher notifies again of what it saves, so that a process that serves a user
+//! finds out what it has missed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use cold::Cold;
+use futures_util::future::join_all;
+use hot::{ChangeNotice, Hot, Meter};
+use model::{ChatId, ServerEvent, Tick, User, UserId, UserUpdated};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Result, notify::Notification};
+
+/// The number of publishing tasks; the notifications of one chat keep their order.
+const PUBLISHERS: usize = 16;
+/// The number of notifications that may wait for each task. Further ones are dropped, and the
+/// flusher makes up for them.
+const WAITING: usize = 4096;
+/// The number of members' ids, about, that each task remembers.
+const REMEMBERED: usize = 100_000;
+
+/// A task for the publishers.
+pub(crate) enum Job {
+    /// A notification to the members of a chat as of this version of the roster.
+    Members {
+        chat: ChatId,
+        roster: Tick,
+        notification: Notification,
+        /// A member with a notification of their own.
+        but: Option<(UserId, Notification)>,
+    },
+    /// A notification to these users.
+    Users(Vec<UserId>, Notification),
+    /// A signal that all earlier notifications are published.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// A task, and the meter of the request that it is a part of.
+type MeteredJob = (Option<Meter>, Job);
+
+/// The queues of the publishing tasks. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Notifier {
+    hot: Hot,
+    cold: Cold,
+    queues: Arc<[mpsc::Sender<MeteredJob>]>,
+}
+
+impl Notifier {
+    /// Starts the publishing tasks.
+    pub(crate) fn start(hot: &Hot, cold: &Cold) -> Self {
+        let start = |_| {
+            let (sender, jobs) = mpsc::channel(WAITING);
+            let publisher = Publisher {
+                hot: hot.clone(),
+                cold: cold.clone(),
+                known: HashMap::new(),
+                remembered: 0,
+            };
+            hot::spawn_critical("a publisher of events", publisher.publish_all(jobs));
+            sender
+        };
+        Self {
+            hot: hot.clone(),
+            cold: cold.clone(),
+            queues: (0..PUBLISHERS).map(start).collect(),
+        }
+    }
+
+    /// Notifies the members of a chat of a change.
+    pub(crate) fn members(
+        &self,
+        chat: ChatId,
+        change: ChangeNotice,
+        clock: Tick,
+        event: impl Into<Bytes>,
+    ) {
+        let notification = Notification::Changed {
+            chat,
+            prev: change.prev,
+            clock,
+            event: event.into(),
+        };
+        self.enqueue(
+            chat.partition().0,
+            Job::Members {
+                chat,
+                roster: change.roster_version,
+                notification,
+                but: None,
+            },
+        );
+    }
+
+    /// Queues a task in the order of its chat.
+    pub(crate) fn job(&self, chat: ChatId, job: Job) {
+        self.enqueue(chat.partition().0, job);
+    }
+
+    /// Notifies one user.
+    pub(crate) fn user(&self, user: UserId, notification: Notification) {
+        self.enqueue(user.partition().0, Job::Users(vec![user], notification));
+    }
+
+    /// Notifies a user that private rows of theirs changed.
+    pub(crate) fn private_changed(&self, user: UserId, rev: Tick, from: Tick) {
+        self.user(user, Notification::PrivateChanged { rev, from });
+    }
+
+    /// Notifies users that they are no longer in a chat.
+    pub(crate) fn removed(&self, chat: ChatId, users: Vec<UserId>) {
+        let event = format!(r#"{{"type":"chat.removed","chat_id":"{chat}"}}"#);
+        self.job(chat, Job::Users(users, Notification::Event(event.into())));
+    }
+
+    /// Notifies the members of a chat that all changes up to `saved` are in SQL.
+    pub(crate) fn saved(&self, chat: ChatId, change: ChangeNotice, saved: Tick, from: Tick) {
+        let notification = Notification::Saved {
+            chat,
+            saved,
+            notified: change.prev,
+            from,
+        };
+        self.job(
+            chat,
+            Job::Members {
+                chat,
+                roster: change.roster_version,
+                notification,
+                but: None,
+            },
+        );
+    }
+
+    /// Notifies each user who shares a chat with this one that the public profile changed, one chat
+    /// after the other.
+    pub(crate) fn companions(&self, user: User) {
+        let notifier = self.clone();
+        tokio::spawn(Meter::carry(async move {
+            let notify = async || -> Result<()> {
+                let id = user.id;
+                let event: Bytes = ServerEvent::UserUpdated(UserUpdated { user: user.into() })
+                    .to_string()
+                    .into();
+                let mut notified = HashSet::from([id]);
+                for listed in notifier
+                    .hot
+                    .chats_of(id)
+                    .await?
+                    .unwrap_or_default()
+                    .iter()
+                    .filter(|listed| !listed.left.happened())
+                {
+                    let members = match notifier.hot.roster(listed.chat).await? {
+                        Some((_, users)) => users,
+                        None => members_of(&notifier.cold, listed.chat).await?,
+                    };
+                    let users: Vec<UserId> = members
+                        .into_iter()
+                        .filter(|user| notified.insert(*user))
+                        .collect();
+                    notifier.job(
+                        listed.chat,
+                        Job::Users(users, Notification::Event(event.clone())),
+                    );
+                }
+                Ok(())
+            };
+            if let Err(error) = notify().await {
+                tracing::debug!(
+                    %error,
+                    "could not notify of a profile; members are notified when it is saved"
+                );
+            }
+        }));
+    }
+
+    fn enqueue(&self, number: u8, job: Job) {
+        if self.queues[number as usize % PUBLISHERS]
+            .try_send((Meter::current(), job))
+            .is_err()
+        {
+            tracing::warn!(
+                "too many notifications wait; members are notified when the change is saved"
+            );
+        }
+    }
+
+    /// Waits until all notifications so far are published.
+    pub(crate) async fn finish(&self) {
+        let barriers = self.queues.iter().map(|queue| async {
+            let (done, is_done) = oneshot::channel();
+            if queue.send((None, Job::Barrier(done))).await.is_ok() {
+                is_done.await.ok();
+            }
+        });
+        join_all(barriers).await;
+    }
+}
+
+/// A publishing task, with the members of the chats that it lately published to.
+struct Publisher {
+    hot: Hot,
+    cold: Cold,
+    known: HashMap<ChatId, (Tick, Vec<UserId>)>,
+    remembered: usize,
+}
+
+impl Publisher {
+    async fn publish_all(mut self, mut jobs: mpsc::Receiver<MeteredJob>) {
+        while let Some((meter, job)) = jobs.recv().await {
+            let published = match meter {
+                Some(meter) => meter.measure(self.publish(job)).await,
+                None => self.publish(job).await,
+            };
+            if let Err(error) = published {
+                tracing::debug!(
+                    %error,
+                    "could not notify; members are notified when the change is saved"
+                );
+            }
+        }
+    }
+
+    async fn publish(&mut self, job: Job) -> Result<()> {
+        match job {
+            Job::Members {
+                chat,
+                roster,
+                notification,
+                but,
+            } => {
+                let payload = notification.encode();
+                let other = but.map(|(user, notification)| (user, notification.encode()));
+                let payload_of = |user: &UserId| match &other {
+                    Some((other, membership)) if other == user => membership.clone(),
+                    _ => payload.clone(),
+                };
+                let payloads: Vec<_> = self
+                    .members(chat, roster)
+                    .await?
+                    .iter()
+                    .map(|user| (*user, payload_of(user)))
+                    .collect();
+                self.hot.publish(&payloads).await?;
+            }
+            Job::Users(users, notification) => {
+                let payload = notification.encode();
+                let payloads: Vec<_> = users
+                    .into_iter()
+                    .map(|user| (user, payload.clone()))
+                    .collect();
+                self.hot.publish(&payloads).await?;
+            }
+            Job::Barrier(done) => drop(done.send(())),
+        }
+        Ok(())
+    }
+
+    /// Returns the members of a chat as of this version of the roster, or of a later one.
+    async fn members(&mut self, chat: ChatId, roster: Tick) -> Result<&[UserId]> {
+        if self
+            .known
+            .get(&chat)
+            .is_none_or(|(known, _)| *known != roster)
+        {
+            let found = match self.hot.roster(chat).await? {
+                Some(found) => found,
+                // The chat was evicted meanwhile, so SQL has the roster. No roster has this
+                // version, so that the next notification reads it again.
+                None => (Tick::NEVER, members_of(&self.cold, chat).await?),
+            };
+            if self.remembered > REMEMBERED {
+                self.known.clear();
+                self.remembered = 0;
+            }
+            self.remembered += found.1.len();
+            self.known.insert(chat, found);
+        }
+        Ok(self.known.get(&chat).map_or(&[], |(_, users)| users))
+    }
+}
+
+/// Returns the members of a chat as SQL has them.
+async fn members_of(cold: &Cold, chat: ChatId) -> Result<Vec<UserId>> {
+    let members = cold
+        .present_chat(chat)
+        .await?
+        .map(|chat| chat.members)
+        .unwrap_or_default();
+    Ok(members.into_iter().map(|(user, _)| user).collect())
+}

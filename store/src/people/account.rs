@@ -1,0 +1,185 @@
+//! An account: registration, its row, its password.
+
+use hot::{UserChange, UserRecord};
+use model::{Name, NameKind, Session, User, UserId, fold};
+
+use crate::{Error, Result, Store, password::PasswordCheck, people::IssuedToken, residency::retry};
+
+impl Store {
+    /// Returns a user's newest row; `None` when the user does not exist or was erased.
+    ///
+    /// # Errors
+    /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        loop {
+            match retry(|| self.hot.user(id)).await? {
+                UserRecord::Named(user) => return Ok((!user.erased.happened()).then_some(*user)),
+                UserRecord::Nameless => return Ok(None),
+                UserRecord::Cold if self.hydrate_user(id).await? => {}
+                UserRecord::Cold => return Ok(None),
+            }
+        }
+    }
+
+    /// Finds a user whom another one means by an id, a username, or an e-mail address if its user
+    /// allows that.
+    ///
+    /// # Errors
+    /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
+    pub async fn find_any(&self, text: &str) -> Result<Option<User>> {
+        match text.parse() {
+            Ok(id) => self.user(id).await,
+            Err(_) => {
+                let name = Name::guess(text);
+                let found = self.find(&name).await?;
+                Ok(found.filter(|user| name.kind == NameKind::Username || user.found_by_email))
+            }
+        }
+    }
+
+    /// Makes an account and opens its first session. `from` is the address of the client.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when a name belongs to another user; [`Error::NoRoom`]; [`Error::Busy`].
+    pub async fn register(
+        &self,
+        username: &str,
+        email: &str,
+        display_name: &str,
+        password: &str,
+        device: &str,
+        from: &str,
+    ) -> Result<IssuedToken> {
+        self.back_pressure.check_room()?;
+        let hash = self.passwords.hash(from, password).await?;
+        let id = UserId::new();
+        self.begin_account(id).await?;
+        let names = [
+            Name::new(NameKind::Username, username),
+            Name::new(NameKind::Email, email),
+        ];
+        let claims = self.claim_all(id, &names).await?;
+        let change = UserChange {
+            username: Some(username.to_owned()),
+            email: Some(email.to_owned()),
+            display_name: Some(display_name.to_owned()),
+            bio: Some(String::new()),
+            avatar: Some(String::new()),
+            password: Some(hash),
+            found_by_email: Some(false),
+            ends_sessions: true,
+            created: true,
+            claims,
+        };
+        self.apply(id, &change).await?;
+        let user = self.user(id).await?.ok_or(Error::NoUser)?;
+        self.open_session(user, device)
+            .await?
+            .ok_or(Error::WrongPassword)
+    }
+
+    /// Changes a user's own row, and returns the result; a new name is claimed first. No session
+    /// alone may change what its user logs in with: that is [`Store::change_credentials`].
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when a name belongs to another user; [`Error::NoUser`].
+    pub async fn change_user(&self, id: UserId, mut change: UserChange) -> Result<User> {
+        let before = self.user(id).await?.ok_or(Error::NoUser)?;
+        change.claims = self.claim_all(id, &new_names(&before, &change)).await?;
+        self.apply(id, &change).await?;
+        let user = self.user(id).await?.ok_or(Error::NoUser)?;
+        self.notifier.companions(user.clone());
+        self.remember_names(&user);
+        Ok(user)
+    }
+
+    /// Changes what a user logs in with: the names in `change`, which are claimed first, and the
+    /// password. Every session ends, the one that asks too, and another one is opened in its place:
+    /// whoever has got hold of a token has nothing any more.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassword`] when `current` is not the present password; [`Error::Taken`] when a
+    /// name belongs to another user; [`Error::Busy`]; [`Error::NoUser`].
+    pub async fn change_credentials(
+        &self,
+        session: &Session,
+        current: &str,
+        new_password: Option<&str>,
+        mut change: UserChange,
+    ) -> Result<IssuedToken> {
+        let before = self.check_password(session, current).await?;
+        if let Some(new) = new_password {
+            change.password = Some(self.passwords.hash(&before.id.to_string(), new).await?);
+        }
+        change.ends_sessions = true;
+        let user = self.change_user(before.id, change).await?;
+        let opened = self.open_session(user, &session.device).await?;
+        let opened = opened.ok_or(Error::WrongPassword)?;
+        self.revoke_others(before.id, &opened.token.hash()).await?;
+        Ok(opened)
+    }
+
+    /// Returns the user of a session whose present password is this one.
+    pub(crate) async fn check_password(&self, session: &Session, password: &str) -> Result<User> {
+        let user = self.user(session.user).await?.ok_or(Error::NoUser)?;
+        let hash = Some(user.password.clone());
+        let who = user.id.to_string();
+        match self.passwords.check(&who, password, hash).await? {
+            PasswordCheck::Wrong => Err(Error::WrongPassword),
+            PasswordCheck::Right | PasswordCheck::Outdated => Ok(user),
+        }
+    }
+
+    /// Makes a change whose names are claimed.
+    pub(crate) async fn apply(&self, id: UserId, change: &UserChange) -> Result<()> {
+        if change.username.is_some()
+            || change.display_name.is_some()
+            || change.bio.is_some()
+            || change.avatar.is_some()
+        {
+            retry(|| self.hot.announce_rename(id)).await?;
+        }
+        loop {
+            match retry(|| self.hot.change_user(id, change)).await? {
+                Ok(Some(rev)) => {
+                    self.notifier.private_changed(id, rev, rev);
+                    return Ok(());
+                }
+                // The first try may have run although its answer was lost; else the claim was taken
+                // over while this process slept.
+                Ok(None) => {
+                    let now = self.user(id).await?;
+                    let stands = |new: &Option<String>, old: &dyn Fn(&User) -> String| {
+                        new.as_ref()
+                            .is_none_or(|new| now.as_ref().is_some_and(|now| old(now) == *new))
+                    };
+                    if stands(&change.username, &|user| user.username.clone())
+                        && stands(&change.email, &|user| user.email.clone())
+                    {
+                        return Ok(());
+                    }
+                    let kind = change
+                        .claims
+                        .first()
+                        .map_or(NameKind::Username, |(name, _)| name.kind);
+                    return Err(Error::Taken(kind));
+                }
+                Err(_) if self.hydrate_user(id).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+}
+
+/// Returns the names that a change needs claims for.
+fn new_names(before: &User, change: &UserChange) -> Vec<Name> {
+    let names = [
+        (NameKind::Username, &change.username, &before.username),
+        (NameKind::Email, &change.email, &before.email),
+    ];
+    let is_new = |(kind, new, old): (NameKind, &Option<String>, &String)| {
+        let new = new.as_ref().filter(|new| fold(new) != fold(old))?;
+        Some(Name::new(kind, new))
+    };
+    names.into_iter().filter_map(is_new).collect()
+}

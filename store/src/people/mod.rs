@@ -1,0 +1,23 @@
+//! Accounts and what belongs to a person. May use `residency`, `notify` and `safety`; no chats.
+
+/// An account: registration, its row, its password.
+mod account;
+/// Blocks between two users.
+mod block;
+/// Pages of people by the beginning of a name, or by their ids.
+mod directory;
+/// Limits for requests without a session.
+mod limit;
+/// Unique names: who has one, and claims.
+mod name;
+/// The places from which somebody has logged in with a name.
+mod origin;
+/// Presence: users who are online, shown to those who may know.
+mod presence;
+/// Logs in, authenticates by a token, logs out.
+mod session;
+
+pub use directory::DirectoryPlace;
+pub(crate) use directory::FRESH;
+pub(crate) use name::has_name;
+pub use session::IssuedToken;

@@ -1,0 +1,85 @@
+//! Private rows and the list of chats of a user, wherever they are.
+
+use hot::{ListedChat, PrivateChange};
+use model::{MAX_BLOCKS, PrivateKey, Tick, UserId};
+
+use crate::{Error, Result, Store, residency::retry};
+
+impl Store {
+    /// Returns a user's list of chats, also of those that the user has left.
+    pub(crate) async fn listed(&self, user: UserId) -> Result<Vec<ListedChat>> {
+        loop {
+            match retry(|| self.hot.chats_of(user)).await? {
+                Ok(listed) => return Ok(listed),
+                Err(_) if self.hydrate_user(user).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+
+    /// Returns a user's settings for chats.
+    pub(crate) async fn settings_of_chats(&self, user: UserId) -> Result<Vec<model::PrivateRow>> {
+        loop {
+            match retry(|| self.hot.settings_of_chats(user)).await? {
+                Ok(rows) => return Ok(rows),
+                Err(_) if self.hydrate_user(user).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+
+    /// Returns a user's blocks, also those that have ended.
+    pub(crate) async fn blocks_of(&self, user: UserId) -> Result<Vec<model::PrivateRow>> {
+        loop {
+            match retry(|| self.hot.blocks(user)).await? {
+                Ok(rows) => return Ok(rows),
+                Err(_) if self.hydrate_user(user).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+
+    /// Returns the rev and the value of a private row.
+    pub(crate) async fn private_row(
+        &self,
+        user: UserId,
+        about: PrivateKey,
+    ) -> Result<(Tick, String)> {
+        loop {
+            match retry(|| self.hot.private_row(user, about)).await? {
+                Ok(mine) => return Ok((mine.rev, mine.value)),
+                Err(_) if self.hydrate_user(user).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+
+    /// Changes a private row, and returns its new rev; `None` when it has changed since it was
+    /// read. A block is refused to a user who has [`MAX_BLOCKS`] private rows; a chat's settings
+    /// never are, since the chats bound them.
+    pub(crate) async fn change_private_row(
+        &self,
+        user: UserId,
+        about: PrivateKey,
+        seen: &str,
+        value: &str,
+    ) -> Result<Option<Tick>> {
+        let max_rows = match about {
+            PrivateKey::Chat(_) => usize::MAX,
+            PrivateKey::Block(_) => MAX_BLOCKS,
+        };
+        let change = || {
+            self.hot
+                .change_private_row(user, about, seen, value, max_rows)
+        };
+        loop {
+            match retry(change).await? {
+                Ok(PrivateChange::Done(rev)) => return Ok(Some(rev)),
+                Ok(PrivateChange::Stale) => return Ok(None),
+                Ok(PrivateChange::Many) => return Err(Error::TooManyBlocks),
+                Err(_) if self.hydrate_user(user).await? => {}
+                Err(_) => return Err(Error::NoUser),
+            }
+        }
+    }
+}
