@@ -38,7 +38,7 @@ test: ## format, lints and every test, on real servers
 	npm --prefix web run --silent lint
 	npm --prefix web run --silent unit
 	cargo build --workspace --all-targets
-	cargo test --workspace --all-targets -- --skip browser::
+	cargo test --workspace --all-targets --no-fail-fast -- --skip browser::
 	cargo test --workspace --test it -- browser:: --test-threads 1
 
 openapi: ## write api/openapi.json and the TypeScript client's types anew

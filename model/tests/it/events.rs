@@ -51,6 +51,7 @@ fn frames() -> Vec<serde_json::Value> {
     (profile["bio"], profile["avatar_url"]) = (json!("words"), json!("/v1/a"));
     let (mut account, mut bare_account) = (profile.clone(), bare_profile.clone());
     (account["email"], bare_account["email"]) = (json!("a@b.c"), json!("a@b.c"));
+    (account["found_by_email"], bare_account["found_by_email"]) = (json!(true), json!(false));
     let member = json!({ "user_id": user, "role": "owner", "joined_at": at, "read": tick,
         "delivered": tick });
     let bare_view = json!({
