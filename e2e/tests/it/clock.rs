@@ -371,8 +371,8 @@ async fn every_change_takes_the_next_tick_of_a_clock_that_is_ahead() {
 async fn while_a_clock_is_wrong_nothing_is_written() {
     let shifted = |source: String| {
         let (right, wrong) = (
-            "return time[1] * 1000000 + time[2]",
-            "return time[1] * 1000000 + time[2] + (redis.call('GET', 'e2e:shift') or 0)",
+            "moment = time[1] * 1000000 + time[2]",
+            "moment = time[1] * 1000000 + time[2] + (redis.call('GET', 'e2e:shift') or 0)",
         );
         source.replace(right, wrong)
     };

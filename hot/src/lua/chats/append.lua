@@ -39,16 +39,14 @@ local tick = math.max(clock + 1, now)
 local id = text(tick)
 local message = '{"id":' .. id .. ',"seq":' .. text(seq + 1) .. ',"rev":' .. id
   .. ',"created_at":"' .. rfc3339(tick) .. '",' .. tail
-local marks = { id, 'message:' .. id, id, 'member:' .. sender, id, 'chat' }
-for _, user in ipairs(mentioned(tail, sender)) do
-  marks[#marks + 1] = id
-  marks[#marks + 1] = 'member:' .. user
-end
 becomes_dirty(dirty, due, chat_id, flush_after)
-redis.call('ZADD', dirty, unpack(marks))
+for _, user in ipairs(mentioned(tail, sender)) do
+  redis.call('ZADD', dirty, id, 'member:' .. user)
+end
+redis.call('ZADD', dirty, id, 'message:' .. id, id, 'member:' .. sender, id, 'chat')
 redis.call('ZADD', sent, id, key)
 index_files(files, tail, id)
 redis.call('RPUSH', messages, message)
-follow(keys, message, texts)
+follow(keys, message, texts, sender, record)
 stays_warm(token, ttl)
 return { 'OK', message, told, roster }

@@ -31,6 +31,6 @@ becomes_dirty(dirty, due, chat_id, flush_after)
 redis.call('ZADD', dirty, unpack(marks))
 redis.call('HSET', chat, 'clock', rev, 'told', rev, 'roster', rev, 'rev', rev, 'deleted', rev,
   'name', '', 'description', '', 'avatar', '', 'mentions_all', '')
-wipe(keys, rev)
+complete(keys, { deleted = rev })
 redis.call('DEL', token, sent, files)
 return { 'OK' }

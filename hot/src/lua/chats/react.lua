@@ -86,7 +86,7 @@ if listed then
 else
   redis.call('HSET', changed, id, message)
 end
-if mark then follow_reaction(keys, mark) end
+if mark then complete(keys, { reacting = mark }) end
 stays_warm(token, ttl)
 local answered, is_elsewhere = answered_by({ message }, messages, changed)
 local done = { 'OK', message, told, roster, answered }

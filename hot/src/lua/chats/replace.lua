@@ -75,8 +75,8 @@ end
 if deletes then
   forget_others(chat, id)
   forget_files(files, held or '', id)
-  uncount(keys, id .. ' ' .. rev)
+  complete(keys, { deleting = id .. ' ' .. rev })
 end
-if naming then follow_naming(keys, naming) end
+if naming then complete(keys, { naming = naming }) end
 stays_warm(token, ttl)
 return { 'OK', message, told, roster, keys.pending and '1' or '0' }

@@ -1,9 +1,14 @@
 -- Ticks and times. A tick never goes through tostring or cjson, which print 14 digits.
 local function text(number) return string.format('%.0f', number) end
 
+-- The time is asked for once: a script is done at one moment.
+local moment
 local function micros()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+  if not moment then
+    local time = redis.call('TIME')
+    moment = time[1] * 1000000 + time[2]
+  end
+  return moment
 end
 
 local function millis() return math.floor(micros() / 1000) end

@@ -18,6 +18,14 @@ local function record_of(member)
     member.mentions, member.rev)
 end
 
+-- Returns the record of a member who has read everything up to the text `id`, the chat's newest of
+-- `texts`. It parses no more than it must: every message that is sent asks for it.
+local function having_read(record, id, texts)
+  local kept = string.sub(record, 1, string.find(record, ',"read":', 1, true))
+  return kept .. '"read":' .. id .. ',"counted":' .. texts .. ',"delivered":' .. id
+    .. ',"mentions":[],"rev":' .. id .. '}'
+end
+
 -- Its rev is the last of a record. Those of this age have 16 digits, which is quicker to read.
 local function rev_of_member(record)
   return tonumber(string.sub(record, -17, -2)) or tonumber(string.match(record, '(%d+)}$', -20))
@@ -88,9 +96,11 @@ end
 
 -- Returns the users that a message names, but for its sender.
 local function mentioned(message, sender)
-  local users = {}
-  for user in string.gmatch(string.match(message, ',"mentions":%[([^%]]*)%]') or '', '"([^"]+)"') do
-    if user ~= sender then users[#users + 1] = user end
+  local users, at = {}, string.find(message, ',"mentions":[', 1, true)
+  if at then
+    for user in string.gmatch(string.match(message, '%[([^%]]*)%]', at), '"([^"]+)"') do
+      if user ~= sender then users[#users + 1] = user end
+    end
   end
   return users
 end
