@@ -2,11 +2,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
 
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
 
 /// The most turns at once by [`Turns::default`], however many cores there are: a password takes
 /// 19 MiB of memory, which is kept.
@@ -15,6 +18,27 @@ const AT_ONCE: usize = 3;
 const EACH: usize = 128;
 /// The most that all may wait for.
 const ALL: usize = 1024;
+/// The nice value of the threads that compute: a tenth of a processor, while one that serves
+/// requests wants it too (the table `sched_prio_to_weight` of Linux, 1024 to 110).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The threads that compute. They are none of those that serve requests, whose runtime has its own,
+/// and they give way to these: a password that is hashed delays no message.
+static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
+    let threads = Builder::new_current_thread()
+        .thread_name("computing")
+        .on_thread_start(give_way)
+        .build();
+    threads.expect("a runtime without I/O and timers asks the system for nothing")
+});
+
+/// Lowers the priority of the present thread. Where that is not the thread's own, or refused, it
+/// stays as it is.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
 
 /// Turns at computing. A clone gives out the same turns.
 #[derive(Clone, Debug)]
@@ -180,7 +204,7 @@ impl Turn {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refused> {
-        let run = spawn_blocking(move || {
+        let run = THREADS.spawn_blocking(move || {
             let _turn = self;
             work()
         });
@@ -292,6 +316,15 @@ mod tests {
         drop(waits(&turns, "bob").await.expect("he may wait"));
         assert_eq!(order(first, vec![("a2", second)]).await, ["a2"]);
         assert_eq!(turns.lock().free, 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn computing_gives_way_to_requests() {
+        let nice = || rustix::process::getpriority_process(None);
+        let turns = Turns::new(1, 1, 9);
+        assert_eq!(turns.run("ann", nice).await, Ok(Ok(NICE)));
+        assert_eq!(nice(), Ok(0), "the thread that asks");
     }
 
     #[tokio::test]

@@ -29,6 +29,11 @@ async fn run(script: &str) {
     );
     let stack = Stack::start(Sql::Sqlite).await;
     let (api, flusher) = (stack.start_api().await, stack.start_flusher().await);
+    let page = reqwest::get(&api.url).await.expect("an answer").text();
+    assert!(
+        page.await.expect("a page").contains("<div id=\"page\""),
+        "this test was compiled when web/dist was missing: touch api/src/page.rs"
+    );
     // The cookie is for https, and for a server that the browser knows as its own machine.
     let url = api.url.replace("127.0.0.1", "localhost");
     let mut command = Command::new("npm");

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use e2e::{Ledger, Options, Sql, Stack, audit, eventually, on_both, say};
-use hot::{MemberReaction, ReactOutcome, Verb};
+use hot::{ListedChat, LoadOutcome, MemberReaction, ReactOutcome, Verb};
 use model::{
-    Attachment, ChatId, Draft, MAX_BLOCKS, MessageKind, Reaction, Role, ServerEvent, Terms, Tick,
-    UserId,
+    Attachment, ChatId, Draft, MAX_BLOCKS, MessageKind, PrivateKey, PrivateRow, Reaction, Role,
+    ServerEvent, Terms, Tick, UserId,
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use store::{ChatFilter, Error, MAX_MEMBERS, Membership, MessageEdit, SearchQuery, SyncCursor};
@@ -732,4 +732,44 @@ async fn who_left_stays_in_redis_until_their_list_knows() {
     settled.await.expect("settled");
     let hot = stack.hot.members(chat).await.expect("Redis answers");
     assert!(!hot.contains_key(&bob));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn none_grows_with_the_lists_of_a_user_who_is_loaded() {
+    let stack = quick_stack().await;
+    let chats = || ListedChat {
+        chat: ChatId::new(),
+        rev: Tick(7),
+        left: Tick::NEVER,
+    };
+    let chats: Vec<ListedChat> = (0..3001).map(|_| chats()).collect();
+    let block = || PrivateRow {
+        key: PrivateKey::Block(UserId::new()),
+        rev: Tick(7),
+        value: "1".into(),
+    };
+    let blocks: Vec<PrivateRow> = (0..MAX_BLOCKS).map(|_| block()).collect();
+    let load = async |id: UserId, nonce: &str| {
+        let loaded = stack.hot.load_user(id, nonce, None, &chats, &blocks);
+        loaded.await.expect("an answer")
+    };
+    let mut loaded = UserId::new();
+    is_quick(&stack, "a load", async |_| {
+        loaded = UserId::new();
+        stack.hot.begin_user(loaded, "1").await.expect("begun");
+        assert_eq!(load(loaded, "1").await, LoadOutcome::Done);
+    })
+    .await;
+    let key = format!("user:{{u{}}}:{loaded}", loaded.partition());
+    for (list, count) in [("chats", chats.len()), ("mine", blocks.len())] {
+        let list = format!("{key}:{list}");
+        let found = stack.redis.cli(&["HLEN", &list]).await;
+        assert_eq!(found, count.to_string(), "{list}");
+        assert_eq!(stack.redis.cli(&["TTL", &list]).await, "-1", "{list}");
+    }
+    let fenced = UserId::new();
+    stack.hot.begin_user(fenced, "1").await.expect("begun");
+    assert_eq!(load(fenced, "2").await, LoadOutcome::Fenced);
+    let lists = stack.redis.keys(&format!("user:*{fenced}:chats")).await;
+    assert!(lists.is_empty(), "{lists:?}");
 }

@@ -1,5 +1,7 @@
 //! The load of a chat or a user, by which it becomes resident.
 
+use std::time::Duration;
+
 use fred::types::Value;
 use model::{Chat, ChatId, Member, PrivateRow, StoredMessage, Tick, User, UserId};
 
@@ -8,6 +10,11 @@ use crate::{
     people::{FIELDS, ListedChat, NAMELESS_LIFE},
     wire::{Hot, Millis, Reply, Result, arg, verbs},
 };
+
+/// The most rows of a list that one script writes: more would hold up whoever else uses Redis.
+const PART: usize = 1000;
+/// The time for which a part of a list is kept if nobody goes on: longer than a hydration's lease.
+const PART_LIFE: Duration = Duration::from_secs(60);
 
 /// The outcome of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,24 +235,39 @@ impl Hot {
         } else {
             self.options.chat_ttl.max(NAMELESS_LIFE)
         };
-        let chat_entries = chats
-            .iter()
-            .flat_map(|listed| {
-                [
-                    arg(listed.chat),
-                    arg(format_args!("{} {}", listed.rev, listed.left)),
-                ]
-            })
-            .collect();
+        let chat_entries = chats.iter().flat_map(|listed| {
+            let known = arg(format_args!("{} {}", listed.rev, listed.left));
+            [arg(listed.chat), known]
+        });
         let kept = private_rows.iter().filter(|row| !row.value.is_empty());
-        let private_entries = kept
-            .flat_map(|row| [arg(row.key), arg(format_args!("{} {}", row.rev, row.value))])
-            .collect();
+        let private_entries =
+            kept.flat_map(|row| [arg(row.key), arg(format_args!("{} {}", row.rev, row.value))]);
+        let mut chat_parts = parts(chat_entries.collect());
+        let mut private_parts = parts(private_entries.collect());
+        let (chat_entries, private_entries) = (last(&mut chat_parts), last(&mut private_parts));
+        let before = chat_parts.into_iter().map(|part| (part, Vec::new()));
+        let before = before.chain(private_parts.into_iter().map(|part| (Vec::new(), part)));
+        let mut has_parts = false;
+        for (chat_entries, private_entries) in before {
+            let part = verbs::LoadUserPart {
+                user: id,
+                nonce: arg(nonce),
+                is_first: !has_parts,
+                life: Millis(PART_LIFE),
+                chat_entries,
+                private_entries,
+            };
+            match LoadOutcome::of(&self.run(part).await?)? {
+                LoadOutcome::Done => has_parts = true,
+                refused => return Ok(refused),
+            }
+        }
         LoadOutcome::of(
             &self
                 .run(verbs::LoadUser {
                     user: id,
                     nonce: arg(nonce),
+                    has_parts,
                     wait: Millis(wait),
                     fields,
                     chat_entries,
@@ -254,4 +276,13 @@ impl Hot {
                 .await?,
         )
     }
+}
+
+/// Returns values in parts of which each is written by one script.
+fn parts(values: Vec<Value>) -> Vec<Vec<Value>> {
+    values.chunks(2 * PART).map(<[Value]>::to_vec).collect()
+}
+
+fn last(parts: &mut Vec<Vec<Value>>) -> Vec<Value> {
+    parts.pop().unwrap_or_default()
 }

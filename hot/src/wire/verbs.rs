@@ -344,12 +344,31 @@ verbs! {
             /// The others: user, emojis.
             others,
         };
+    /// Writes a part of the lists of a user who is about to be loaded.
+    LoadUserPart "residency" "load_user_part" "" [lists]
+        user (user chats hydrating private_rows)
+        {
+            /// The nonce of the hydration.
+            nonce: Text,
+            /// True for the first part of a hydration.
+            is_first: bool,
+            /// The time for which the part is kept if the user is not loaded.
+            life: Millis,
+        }
+        lists {
+            /// Some of the list of chats: chat id, `rev left`.
+            chat_entries,
+            /// Some private rows: key, `rev value`.
+            private_entries,
+        };
     /// Makes a user resident.
     LoadUser "residency" "load_user" "" [clock lists]
         user as user_id (user chats dirty hydrating due private_rows)
         {
             /// The nonce of the hydration.
             nonce: Text,
+            /// True when parts of the lists were written before.
+            has_parts: bool,
             /// The time until a flusher looks at the user.
             wait: Millis,
         }

@@ -1,7 +1,7 @@
 //! The changes since a cursor, as far back as history goes.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -219,14 +219,13 @@ impl Store {
             })
             .into_iter()
             .collect();
+        let present = listed.iter().filter(|listed| !listed.left.happened());
+        let present: HashSet<ChatId> = present.map(|listed| listed.chat).collect();
         for row in mine.into_iter().filter(|row| row.rev > since) {
             let PrivateKey::Chat(chat_id) = row.key else {
                 continue;
             };
-            if !listed
-                .iter()
-                .any(|listed| listed.chat == chat_id && !listed.left.happened())
-            {
+            if !present.contains(&chat_id) {
                 continue;
             }
             let settings = ChatSettings::parse(&row.value).unwrap_or_default();

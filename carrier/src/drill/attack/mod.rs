@@ -79,6 +79,7 @@ pub(super) async fn run(settings: &Settings) -> Result<ExitCode> {
     Waits::print_head();
     before.print("before");
     during.print("attacked");
+    during.print_parts();
     Usage::print_head();
     usages.iter().for_each(Usage::print);
     let is_well = during.are_well(PATIENCE) && usages.iter().all(Usage::is_flat);

@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     super::system::System,
     caller::{Caller, text},
+    processes::{PARTS, columns, names_of_parts, part_of},
 };
 
 /// The time between two requests of a person.
@@ -43,6 +44,8 @@ pub(super) struct Lives {
     pub(super) requests: Waits,
     /// For what others wrote, from the moment at which it was sent.
     pub(super) events: Waits,
+    began: Instant,
+    time: Duration,
 }
 
 impl Crowd {
@@ -87,7 +90,8 @@ impl Crowd {
         while !people.iter().all(Person::is_listening) && Instant::now() < ready {
             sleep(PAUSE).await;
         }
-        let until = Instant::now() + time;
+        let began = Instant::now();
+        let until = began + time;
         for person in people {
             lives.spawn(async move { person.live_until(until).await });
         }
@@ -106,9 +110,14 @@ impl Crowd {
         }
         streams.shutdown().await;
         let mut events = mail.close();
-        requests.micros.sort_unstable();
-        events.micros.sort_unstable();
-        Ok(Lives { requests, events })
+        requests.waits.sort_unstable();
+        events.waits.sort_unstable();
+        Ok(Lives {
+            requests,
+            events,
+            began,
+            time,
+        })
     }
 }
 
@@ -294,8 +303,8 @@ impl Person {
 /// The times that people waited.
 #[derive(Default)]
 pub(super) struct Waits {
-    /// Microseconds of each wait.
-    micros: Vec<u32>,
+    /// Microseconds of each wait, and when it ended.
+    waits: Vec<(u32, Instant)>,
     /// What failed, in words; the first few.
     failures: Vec<String>,
     failed: usize,
@@ -303,8 +312,8 @@ pub(super) struct Waits {
 
 impl Waits {
     fn note(&mut self, time: Duration) {
-        let micros = u32::try_from(time.as_micros());
-        self.micros.push(micros.unwrap_or(u32::MAX));
+        let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        self.waits.push((micros, Instant::now()));
     }
 
     fn fail(&mut self, why: String) {
@@ -330,26 +339,35 @@ impl Waits {
     }
 
     fn add(&mut self, other: Self) {
-        self.micros.extend(other.micros);
+        self.waits.extend(other.waits);
         self.failures.extend(other.failures);
         self.failed += other.failed;
     }
 
+    /// Returns the time that this part of the waits does not exceed.
     fn quantile(&self, part: f64) -> Duration {
-        let last = self.micros.len().saturating_sub(1);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss
-        )]
-        let at = (last as f64 * part) as usize;
-        let micros = self.micros.get(at).copied().unwrap_or_default();
-        Duration::from_micros(u64::from(micros))
+        quantile(
+            &self
+                .waits
+                .iter()
+                .map(|(micros, _)| *micros)
+                .collect::<Vec<_>>(),
+            part,
+        )
     }
 
     /// Returns the time that 99 of 100 waits do not exceed.
     pub(super) fn p99(&self) -> Duration {
         self.quantile(0.99)
+    }
+
+    /// Returns the same of each part of the time.
+    fn p99_of_parts(&self, began: Instant, time: Duration) -> [Duration; PARTS] {
+        let mut parts: [Vec<u32>; PARTS] = Default::default();
+        for (micros, ended) in &self.waits {
+            parts[part_of(ended.saturating_duration_since(began), time)].push(*micros);
+        }
+        parts.map(|waits| quantile(&waits, 0.99))
     }
 
     /// Returns the number of requests that were refused or had no answer, or of texts that came to
@@ -376,7 +394,7 @@ impl Waits {
         let millis = |part| self.quantile(part).as_secs_f64() * 1000.0;
         say!(
             "{name:20} {:>8} {:>5.1} ms {:>5.1} ms {:>5.0} ms {:>8}",
-            self.micros.len(),
+            self.waits.len(),
             millis(0.5),
             millis(0.99),
             millis(1.0),
@@ -395,6 +413,16 @@ impl Lives {
         self.events.print(&format!("events {when}"));
     }
 
+    /// Prints the lines of the report that tell how it went on.
+    pub(super) fn print_parts(&self) {
+        say!("\n{:20} {}", "p99, ms", columns(names_of_parts()));
+        for (name, waits) in [("requests", &self.requests), ("events", &self.events)] {
+            let parts = waits.p99_of_parts(self.began, self.time);
+            let millis = parts.iter().map(|part| part.as_millis().to_string());
+            say!("{name:20} {}", columns(millis));
+        }
+    }
+
     /// True when nobody waited longer than `patience`, apart from one of a hundred times, and
     /// nothing failed.
     pub(super) fn are_well(&self, patience: Duration) -> bool {
@@ -403,9 +431,37 @@ impl Lives {
     }
 }
 
+/// Returns what this part of sorted waits does not exceed.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)]
+fn quantile(micros: &[u32], part: f64) -> Duration {
+    let at = (micros.len().saturating_sub(1) as f64 * part) as usize;
+    Duration::from_micros(micros.get(at).copied().unwrap_or_default().into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_part_of_the_time_has_its_own_waits() {
+        let began = Instant::now();
+        let second = |at| began + Duration::from_secs(at);
+        let mut waits = Waits {
+            waits: vec![(9000, second(5)), (1000, second(95)), (2000, second(99))],
+            ..Waits::default()
+        };
+        waits.waits.sort_unstable();
+        let parts = waits.p99_of_parts(began, Duration::from_secs(100));
+        assert_eq!(
+            parts.map(|part| part.as_millis()),
+            [9, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+        );
+        assert_eq!(waits.p99().as_millis(), 2);
+    }
 
     #[test]
     fn a_text_is_under_way_until_another_person_has_it() {
@@ -416,14 +472,14 @@ mod tests {
         mail.receive("ann", &event);
         mail.receive("ann", &event);
         assert!(mail.is_under_way(), "the own text came from nobody else");
-        assert_eq!(mail.texts().waits.micros.len(), 1, "it came once");
+        assert_eq!(mail.texts().waits.waits.len(), 1, "it came once");
         mail.receive("bob", &event);
         assert!(!mail.is_under_way());
         let refused = mail.send("ann");
         mail.take_back(refused);
         let lost = mail.send("ann");
         let waits = mail.close();
-        assert_eq!((waits.micros.len(), waits.failed()), (2, 1));
+        assert_eq!((waits.waits.len(), waits.failed()), (2, 1));
         assert!(waits.failures[0].contains(&lost.to_string()));
     }
 }

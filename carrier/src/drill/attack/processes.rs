@@ -18,8 +18,8 @@ const SELF: &str = "drill";
 const FLAT: f64 = 1.25;
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The parts of the attack, of each of which the mean is told.
-const PARTS: usize = 10;
+/// The parts of the attack, of each of which something is told.
+pub(super) const PARTS: usize = 10;
 
 /// A task that watches all processes.
 pub(super) struct ProcessWatch {
@@ -79,7 +79,7 @@ impl ProcessWatch {
 }
 
 /// Returns which part of `whole` has come when `time` has passed.
-fn part_of(time: Duration, whole: Duration) -> usize {
+pub(super) fn part_of(time: Duration, whole: Duration) -> usize {
     let parts = PARTS as u128 * time.as_millis() / whole.as_millis().max(1);
     usize::try_from(parts).map_or(PARTS - 1, |part| part.min(PARTS - 1))
 }
@@ -134,11 +134,7 @@ impl Usage {
             "memory, MiB",
             "cpu",
             "start",
-            columns(
-                (1..=PARTS)
-                    .map(|part| format!("{part}/{PARTS}"))
-                    .chain(["most".to_owned()])
-            )
+            columns(names_of_parts().chain(["most".to_owned()]))
         );
     }
 
@@ -155,6 +151,12 @@ impl Usage {
     }
 }
 
-fn columns(texts: impl Iterator<Item = String>) -> String {
+/// Returns the heads of the columns of the parts.
+pub(super) fn names_of_parts() -> impl Iterator<Item = String> {
+    (1..=PARTS).map(|part| format!("{part}/{PARTS}"))
+}
+
+/// Returns texts as columns of a table.
+pub(super) fn columns(texts: impl Iterator<Item = String>) -> String {
     texts.map(|text| format!("{text:>6}")).collect()
 }
