@@ -1,5 +1,7 @@
 //! A client of the API, over HTTP.
 
+use std::time::Duration;
+
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -66,18 +68,25 @@ pub struct Client {
     pub id: String,
 }
 
+/// The longest time for which an answer may be waited for: what takes longer hangs, and the test
+/// should say where.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Returns an HTTP client. Since `files` has reqwest speak TLS, reqwest asks for a provider even
 /// for plain HTTP.
-fn http() -> reqwest::Client {
+fn http(headers: HeaderMap) -> reqwest::Client {
     files::install_tls();
-    reqwest::Client::new()
+    let client = reqwest::Client::builder()
+        .default_headers(headers)
+        .timeout(PATIENCE);
+    client.build().expect("a client")
 }
 
 impl Client {
     /// Returns an anonymous client of the API at this URL.
     pub fn new(base: impl Into<String>) -> Self {
         Self {
-            http: http(),
+            http: http(HeaderMap::new()),
             base: base.into(),
             token: None,
             id: String::new(),
@@ -88,7 +97,7 @@ impl Client {
     pub fn at(&self, base: impl Into<String>) -> Self {
         Self {
             base: base.into(),
-            http: http(),
+            http: http(HeaderMap::new()),
             ..self.clone()
         }
     }
@@ -97,12 +106,8 @@ impl Client {
     pub fn with_header(&self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a value of a header");
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
-        let http = reqwest::Client::builder()
-            .default_headers(headers)
-            .build()
-            .expect("a client");
         Self {
-            http,
+            http: http(headers),
             ..self.clone()
         }
     }

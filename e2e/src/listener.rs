@@ -176,12 +176,17 @@ impl Listener {
         let reference = uuid::Uuid::now_v7().to_string();
         command["ref"] = reference.clone().into();
         self.say(command).await;
-        loop {
-            let event = self.next().await.expect("an answer");
-            if event["ref"] == reference.as_str() {
-                return event;
+        let answer = async {
+            loop {
+                let event = self.receive().await.expect("an answer");
+                if event["ref"] == reference.as_str() {
+                    return event;
+                }
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .expect("a command is answered")
     }
 }
 

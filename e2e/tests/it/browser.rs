@@ -29,6 +29,7 @@ async fn run(script: &str) {
     );
     let stack = Stack::start(Sql::Sqlite).await;
     let (api, flusher) = (stack.start_api().await, stack.start_flusher().await);
+    files::install_tls();
     let page = reqwest::get(&api.url).await.expect("an answer").text();
     assert!(
         page.await.expect("a page").contains("<div id=\"page\""),
