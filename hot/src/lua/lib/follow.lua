@@ -49,9 +49,10 @@ end
 -- Its functions are made when it is called, since each costs a script some 70 ns whether it is
 -- needed or not.
 local function complete(keys, what)
-  -- Goes on with what follows from a text's deletion: it is not unread any more for those who had not
-  -- read it. So many members at a call; `uncounting` has the place: id, tick, cursor, and the process
-  -- of Redis in which that cursor holds. Another has its members in another order: it begins again.
+  -- Goes on with what follows from a text's deletion: it is not unread any more for those who had
+  -- not read it. So many members at a call; `uncounting` has the place: id, tick, cursor, and the
+  -- process of Redis in which that cursor holds. Another has its members in another order: it
+  -- begins again.
   local function uncount_some(place)
     local id, tick, cursor, process = string.match(place, '^(%d+) (%d+) (%d+) ?(%w*)$')
     if cursor ~= '0' and process ~= this_process() then cursor = '0' end
@@ -97,8 +98,8 @@ local function complete(keys, what)
     end
   end
 
-  -- Does what follows from a reaction of one of them. `mark`: the message, the tick of the reaction,
-  -- the user, and their emojis from then on. Done twice it does no harm.
+  -- Does what follows from a reaction of one of them. `mark`: the message, the tick of the
+  -- reaction, the user, and their emojis from then on. Done twice it does no harm.
   local function follow_reaction(mark)
     local id, tick, user, emojis = string.match(mark, '^(%d+) (%d+) (%S+) ?(.*)$')
     local record = find_message(keys.messages, tonumber(id)) or redis.call('HGET', keys.changed, id)
@@ -113,10 +114,10 @@ local function complete(keys, what)
     redis.call('HDEL', keys.chat, 'reacting')
   end
 
-  -- Does what follows from an edit that names others than before: it is a mention for those who came,
-  -- if they have not read it, and none for those who went. `mark`: the message, the tick of the edit,
-  -- ` -USER` for each who went and ` +USER` for each who came; `all` for all. Done twice it does no
-  -- harm: a member with that tick, or a later one, is left alone.
+  -- Does what follows from an edit that names others than before: it is a mention for those who
+  -- came, if they have not read it, and none for those who went. `mark`: the message, the tick of
+  -- the edit, ` -USER` for each who went and ` +USER` for each who came; `all` for all. Done twice
+  -- it does no harm: a member with that tick, or a later one, is left alone.
   local function follow_naming(mark)
     local id, tick, users = string.match(mark, '^(%d+) (%d+)(.*)$')
     local record = find_message(keys.messages, tonumber(id)) or redis.call('HGET', keys.changed, id)
