@@ -1,7 +1,5 @@
 //! The load of a chat or a user, by which it becomes resident.
 
-use std::time::Duration;
-
 use fred::types::Value;
 use model::{Chat, ChatId, Member, PrivateRow, StoredMessage, Tick, User, UserId};
 
@@ -13,8 +11,6 @@ use crate::{
 
 /// The most rows of a list that one script writes: more would hold up whoever else uses Redis.
 const PART: usize = 1000;
-/// The time for which a part of a list is kept if nobody goes on: longer than a hydration's lease.
-const PART_LIFE: Duration = Duration::from_secs(60);
 
 /// The outcome of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,13 +243,15 @@ impl Hot {
         let (chat_entries, private_entries) = (last(&mut chat_parts), last(&mut private_parts));
         let before = chat_parts.into_iter().map(|part| (part, Vec::new()));
         let before = before.chain(private_parts.into_iter().map(|part| (Vec::new(), part)));
+        // The nonce that lets the user be loaded is gone before a part is.
+        let life = Millis(self.options.hydrate_lease * 2);
         let mut has_parts = false;
         for (chat_entries, private_entries) in before {
             let part = verbs::LoadUserPart {
                 user: id,
                 nonce: arg(nonce),
                 is_first: !has_parts,
-                life: Millis(PART_LIFE),
+                life,
                 chat_entries,
                 private_entries,
             };

@@ -346,14 +346,8 @@ impl Waits {
 
     /// Returns the time that this part of the waits does not exceed.
     fn quantile(&self, part: f64) -> Duration {
-        quantile(
-            &self
-                .waits
-                .iter()
-                .map(|(micros, _)| *micros)
-                .collect::<Vec<_>>(),
-            part,
-        )
+        let micros: Vec<u32> = self.waits.iter().map(|(micros, _)| *micros).collect();
+        quantile(&micros, part)
     }
 
     /// Returns the time that 99 of 100 waits do not exceed.

@@ -14,8 +14,7 @@ use super::super::system::System;
 
 /// The name of the process of the drill.
 const SELF: &str = "drill";
-/// The growth of a process from the middle of the attack to its end that counts as flat: below that
-/// of what is empty at first and grows evenly, which is 2.1.
+/// The growth of a process from the first part of the attack to its last that counts as flat.
 const FLAT: f64 = 1.25;
 /// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -120,13 +119,12 @@ impl Watched {
 }
 
 impl Usage {
-    /// True when memory did not grow in the second half of the attack: in the first, caches fill,
-    /// and so does Redis, which keeps the sessions of all who register. What the attackers
-    /// themselves take does not count.
+    /// True when memory did not grow from the first part of the attack to its last. What the
+    /// attackers themselves take does not count.
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub(super) fn is_flat(&self) -> bool {
-        let [.., middle, _, _, _, _, last] = self.parts;
-        self.name == SELF || (last as f64) < middle.max(1) as f64 * FLAT
+        let [first, .., last] = self.parts;
+        self.name == SELF || (last as f64) < first.max(1) as f64 * FLAT
     }
 
     /// Prints the head of the lines of the report.
@@ -167,20 +165,21 @@ pub(super) fn columns(texts: impl Iterator<Item = String>) -> String {
 mod tests {
     use super::*;
 
-    fn is_flat(parts: [u64; PARTS]) -> bool {
-        let usage = Usage {
-            name: "redis".into(),
-            cpu: Duration::ZERO,
-            start: 20,
-            parts,
-            most: 90,
-        };
-        usage.is_flat()
-    }
-
     #[test]
-    fn what_fills_is_flat_and_what_goes_on_growing_is_not() {
-        assert!(is_flat([32, 36, 42, 48, 54, 57, 60, 63, 65, 65]));
-        assert!(!is_flat(std::array::from_fn(|part| 20 + 10 * part as u64)));
+    fn a_quarter_more_at_the_end_than_at_first_is_not_flat() {
+        let ends_at = |last| {
+            let mut parts = [40; PARTS];
+            parts[PARTS - 1] = last;
+            let usage = |name: &str| Usage {
+                name: name.into(),
+                cpu: Duration::ZERO,
+                start: 20,
+                parts,
+                most: 90,
+            };
+            [usage("redis"), usage(SELF)].map(|usage| usage.is_flat())
+        };
+        assert_eq!(ends_at(49), [true, true]);
+        assert_eq!(ends_at(50), [false, true]);
     }
 }
