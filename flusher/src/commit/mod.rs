@@ -35,10 +35,6 @@ mod upsert;
 pub(crate) use search::{Outcome, Rejected};
 pub(crate) use sweep::sweep_piece;
 
-/// The most rows in one statement. The widest table has 14 columns, SQLite takes 32,766
-/// placeholders and MySQL 65,535.
-const STATEMENT_ROWS: usize = 1000;
-
 /// The row of each chat for as long as SQL has none: what a commit of its messages locks.
 pub(crate) type Places = HashMap<ChatId, Chat>;
 

@@ -7,8 +7,11 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::{STATEMENT_ROWS, within};
+use super::within;
 use crate::{Error, sql::Sql};
+
+/// The most rows that are deleted at once.
+const PIECE_ROWS: usize = 1000;
 
 /// Deletes a piece of what was written in a chat whose deletion is saved. Returns true when nothing
 /// is left.
@@ -31,7 +34,7 @@ async fn sweep_messages(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, 
         .column(Column::Id)
         .filter(Column::ChatId.eq(chat.0))
         .order_by_asc(Column::Id)
-        .limit(STATEMENT_ROWS as u64)
+        .limit(PIECE_ROWS as u64)
         .into_tuple()
         .all(sql)
         .await?;
@@ -42,7 +45,7 @@ async fn sweep_messages(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, 
             .exec(sql)
             .await?;
     }
-    Ok(oldest.len() < STATEMENT_ROWS)
+    Ok(oldest.len() < PIECE_ROWS)
 }
 
 /// Deletes the first rows of files, by primary key; returns true when none is left.
@@ -54,7 +57,7 @@ async fn sweep_attachments(sql: &DatabaseConnection, chat: ChatId) -> Result<boo
         .filter(Column::ChatId.eq(chat.0))
         .order_by_asc(Column::Hash)
         .order_by_asc(Column::MessageId)
-        .limit(STATEMENT_ROWS as u64)
+        .limit(PIECE_ROWS as u64)
         .into_tuple()
         .all(sql)
         .await?;
@@ -70,5 +73,5 @@ async fn sweep_attachments(sql: &DatabaseConnection, chat: ChatId) -> Result<boo
             .exec(sql)
             .await?;
     }
-    Ok(first.len() < STATEMENT_ROWS)
+    Ok(first.len() < PIECE_ROWS)
 }

@@ -1,6 +1,9 @@
 //! Monotone upserts: many rows in few statements, none to a lower rev than SQL has.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    iter,
+};
 
 use entity::{attachment, chat, member, message, private_row, user};
 use model::{Chat, ChatId};
@@ -11,12 +14,16 @@ use sea_orm::{
     sea_query::{Expr, Iden, OnConflict},
 };
 
-use super::{Places, STATEMENT_ROWS};
+use super::Places;
 use crate::row::SqlRow;
 
 /// The most bytes in one statement, about: well under the 16 MiB of MariaDB's default
 /// `max_allowed_packet`.
 const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most rows in one statement, a power of two. The widest table has 14 columns, SQLite takes
+/// 32,766 placeholders and MySQL 65,535.
+const STATEMENT_ROWS: usize = 256;
 
 /// Upserts rows in a transaction; messages of deleted chats are left out.
 pub(super) async fn upsert_all(
@@ -45,6 +52,17 @@ fn batches(mut rows: &[SqlRow]) -> Vec<&[SqlRow]> {
         rows = rest;
     }
     batches
+}
+
+/// Splits rows of a table into those of each statement, of which there are powers of two: so each
+/// table has nine statements, which a connection keeps prepared, and not one for each number.
+fn statements<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    iter::from_fn(move || {
+        let size = 1 << rows.len().min(STATEMENT_ROWS).checked_ilog2()?;
+        let (some, rest) = rows.split_at(size);
+        rows = rest;
+        Some(some)
+    })
 }
 
 /// Upserts one batch, table by table. Messages of `deleted` chats are left out.
@@ -116,7 +134,7 @@ async fn lock_places(
     places: impl Iterator<Item = &Chat>,
 ) -> Result<(), DbErr> {
     let rows: Vec<_> = places.map(chat::to_row).collect();
-    for some in rows.chunks(STATEMENT_ROWS) {
+    for some in statements(&rows) {
         let only_lock = OnConflict::column(chat::Column::Id)
             .value(
                 chat::Column::Rev,
@@ -147,7 +165,7 @@ where
     E: EntityTrait,
     A: ActiveModelTrait<Entity = E> + Clone,
 {
-    for some in rows.chunks(STATEMENT_ROWS) {
+    for some in statements(&rows) {
         let statement = E::insert_many(some.iter().cloned())
             .on_conflict(monotone::<E>(transaction.get_database_backend()));
         statement.exec_without_returning(transaction).await?;
@@ -161,7 +179,7 @@ async fn insert_attachments(
     rows: Vec<attachment::ActiveModel>,
 ) -> Result<(), DbErr> {
     use attachment::Column::{ChatId, Hash, MessageId};
-    for some in rows.chunks(STATEMENT_ROWS) {
+    for some in statements(&rows) {
         let there_already = OnConflict::columns([ChatId, Hash, MessageId])
             .do_nothing_on([ChatId, Hash, MessageId])
             .to_owned();
@@ -227,6 +245,21 @@ mod tests {
         }
         let joined: Vec<_> = parts.concat().iter().map(id).collect();
         assert_eq!(joined, (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_statements_of_a_table_have_nine_sizes_at_the_most() {
+        let rows: Vec<_> = (0..2000).collect();
+        let mut sizes = BTreeSet::new();
+        for count in 0..rows.len() {
+            let parts: Vec<_> = statements(&rows[..count]).collect();
+            assert_eq!(parts.concat(), rows[..count]);
+            sizes.extend(parts.iter().map(|part| part.len()));
+        }
+        assert_eq!(
+            sizes.into_iter().collect::<Vec<_>>(),
+            [1, 2, 4, 8, 16, 32, 64, 128, 256]
+        );
     }
 
     #[test]
