@@ -428,6 +428,26 @@ async fn a_user_who_is_only_looked_up_leaves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_whom_others_name_or_whose_password_they_guess_stays_in_sql() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (_, bob) = ann_and_cold_bob(&stack).await;
+    let store = &stack.store;
+    for text in ["bob", &bob.to_string()] {
+        let found = store.find_any(text).await.expect("both answer");
+        assert_eq!(found.expect("Bob").id, bob);
+    }
+    let guessed = store.login("bob", "a guess", "e2e", "e2e").await;
+    assert!(
+        matches!(guessed, Err(Error::WrongLogin { account }) if account == Some(bob)),
+        "{guessed:?}"
+    );
+    let keys = stack.redis.keys(&format!("user:*{bob}*")).await;
+    assert!(keys.is_empty(), "nobody loads him: {keys:?}");
+    let right = store.login("bob", PASSWORD, "e2e", "e2e").await;
+    assert_eq!(right.expect("logged in").user.id, bob);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn notifying_a_user_who_is_cold_leaves_nothing_in_redis() {
     let stack = Stack::start(Sql::Sqlite).await;
     let (ann, bob) = ann_and_cold_bob(&stack).await;

@@ -47,7 +47,7 @@ impl Nodes {
         )
         .await;
         let mut readers = Vec::new();
-        for _ in 0..7 {
+        for _ in 0..8 {
             readers.push(stack.open_store_on(&url).await);
         }
         Self {
@@ -108,19 +108,23 @@ async fn a_node_that_lags_is_not_read_from() {
         send(chat, text, None).await;
         send(gone, text, None).await;
     }
-    stack.person("cleo").await;
+    let cleo = stack.person("cleo").await;
+    let logged_out = stack.store.revoke_others(cleo, "").await;
+    logged_out.expect("no session is left");
     let done = stack.store.delete_for_everyone(own, first).await;
     done.expect("deleted");
     let list = format!("chat:{{c{}}}:{chat}:messages", chat.partition());
     eventually(SOON, "all is saved, and the older ones left", async || {
         stack.redis.cli(&["LLEN", &list]).await.trim() == "1"
             && stack.redis.keys("*:dirty").await.is_empty()
+            && stack.redis.keys(&format!("user:*{cleo}")).await.is_empty()
     })
     .await;
     flusher.stop().await;
     stack.leave(gone).await;
 
-    let (page, view, message, mark, namesake, again, changes) = tokio::join!(
+    let cleo = cleo.to_string();
+    let (page, view, message, mark, namesake, again, changes, user) = tokio::join!(
         reader.page(own, Tick::NEVER, Tick::NEVER, 50),
         readers[1].view(other),
         readers[2].message(own, first),
@@ -128,6 +132,7 @@ async fn a_node_that_lags_is_not_read_from() {
         register_cleo(&readers[4]),
         say(&readers[5], chat, ann, "first", Some("the first")),
         readers[6].sync(ann, since, Some(gone)),
+        readers[7].find_any(&cleo),
     );
     let changes = changes.expect("what Redis has");
     assert!(changes.partial, "some may be missing: {changes:?}");
@@ -138,6 +143,7 @@ async fn a_node_that_lags_is_not_read_from() {
         ("a read mark", mark.err()),
         ("a name that is taken", namesake.err()),
         ("a message that was sent before", again.err()),
+        ("a user", user.err()),
     ];
     for (what, error) in refused {
         // The stores seem out of step, too, when it lags for long.

@@ -83,6 +83,22 @@ impl Hot {
         }
     }
 
+    /// Reads a user's row, for a caller who looks a user who is not resident up in SQL: that must
+    /// have what it had when the user left.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn user_or_marks(&self, user: UserId) -> Result<UserRecord> {
+        let record = self.user(user).await?;
+        if matches!(record, UserRecord::Cold) {
+            let marks = vec![arg(UserKeys::new(user).commits())];
+            let marks = self.command("HGETALL", marks).await?;
+            self.settled.note(&marks.into_array());
+        }
+        Ok(record)
+    }
+
     /// Changes a user's row. `Ok(None)`: a name in it is no longer wanted under its nonce.
     ///
     /// # Errors

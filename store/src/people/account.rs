@@ -21,6 +21,18 @@ impl Store {
         }
     }
 
+    /// Returns the same as [`Store::user`], for somebody who may be a stranger: a user who is not
+    /// resident is read in SQL and stays there, so that nobody loads the lists of whoever they
+    /// name.
+    pub(super) async fn look_up(&self, id: UserId) -> Result<Option<User>> {
+        let user = match retry(|| self.hot.user_or_marks(id)).await? {
+            UserRecord::Named(user) => Some(*user),
+            UserRecord::Nameless => None,
+            UserRecord::Cold => self.cold.user(id).await?,
+        };
+        Ok(user.filter(|user| !user.erased.happened()))
+    }
+
     /// Finds a user whom another one means by an id, a username, or an e-mail address if its user
     /// allows that.
     ///
@@ -28,7 +40,7 @@ impl Store {
     /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
     pub async fn find_any(&self, text: &str) -> Result<Option<User>> {
         match text.parse() {
-            Ok(id) => self.user(id).await,
+            Ok(id) => self.look_up(id).await,
             Err(_) => {
                 let name = Name::guess(text);
                 let found = self.find(&name).await?;

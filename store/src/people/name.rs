@@ -20,7 +20,7 @@ impl Store {
     /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
     pub async fn find(&self, name: &Name) -> Result<Option<User>> {
         if let Some(claim) = self.hot.claimed(name).await?
-            && let Some(user) = self.user(claim.owner).await?
+            && let Some(user) = self.look_up(claim.owner).await?
             && has_name(&user, name)
         {
             return Ok(Some(user));
@@ -40,7 +40,7 @@ impl Store {
             return Err(cold::DbErr::Custom("it does not answer".into()).into());
         };
         for id in ids {
-            if let Some(user) = self.user(id).await?
+            if let Some(user) = self.look_up(id).await?
                 && has_name(&user, name)
             {
                 return Ok(Some(user));
