@@ -16,8 +16,9 @@ fn id_of(value: &Value) -> String {
     value["id"].as_str().expect("an id").to_owned()
 }
 
-/// Makes the last use of a user's sessions two hours ago, and has a flusher look at the user.
-async fn was_away(stack: &Stack, user: &Client) -> i64 {
+/// Makes the last use of a user's session some minutes ago, and has a flusher look at the user.
+/// Returns when the session ends, and its key.
+async fn was_away(stack: &Stack, user: &Client, minutes: i64) -> (i64, String) {
     let sessions = format!("user:*{}:sessions", user.id);
     let sessions = stack.redis.keys(&sessions).await.pop();
     let sessions = sessions.expect("a list of sessions");
@@ -27,14 +28,24 @@ async fn was_away(stack: &Stack, user: &Client) -> i64 {
     let [hash, ends] = found[..] else {
         panic!("one session: {found:?}")
     };
-    let ends = ends.parse::<i64>().expect("ms") - 2 * 3600 * 1000;
+    let ends = ends.parse::<i64>().expect("ms") - minutes * 60 * 1000;
     cli(&["ZADD", &sessions, &ends.to_string(), hash]).await;
-    let slot = sessions.split(':').nth(1).expect("a hash tag");
+    let slot = slot_of(stack, user).await;
     let session = format!("session:{slot}:{hash}");
     let seen = ends * 1000 - stack.options.session_ttl.as_micros() as i64;
     cli(&["HSET", &session, "seen", &seen.to_string()]).await;
     cli(&["ZADD", &format!("due:{slot}"), "1", &user.id]).await;
-    ends
+    (ends, session)
+}
+
+/// Returns the hash tag of a user's keys.
+async fn slot_of(stack: &Stack, user: &Client) -> String {
+    let sessions = stack
+        .redis
+        .keys(&format!("user:*{}:sessions", user.id))
+        .await;
+    let slot = sessions[0].split(':').nth(1).expect("a hash tag");
+    slot.to_owned()
 }
 
 async fn keys(stack: &Stack, user: &Client) -> Vec<String> {
@@ -79,7 +90,7 @@ async fn who_is_at_work_goes_on_and_misses_nothing_once_sql_is_back() {
     proxy.cut();
     // Who is away would have to be read from SQL.
     let looks = stack.looks(&carl.id).await;
-    was_away(&stack, &carl).await;
+    was_away(&stack, &carl, 120).await;
     eventually(
         PATIENCE,
         "the flusher looked at Carl, and again",
@@ -162,6 +173,42 @@ async fn who_is_at_work_goes_on_and_misses_nothing_once_sql_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_registers_leaves_redis_within_minutes() {
+    let stack = Stack::with(Sql::Sqlite, Options::default()).await;
+    let api = stack.start_api().await;
+    let (ann, bob) = (api.register("ann").await, api.register("bob").await);
+    was_away(&stack, &ann, 3).await;
+    let (ends, session) = was_away(&stack, &bob, 3).await;
+    let opened = ends * 1000 - stack.options.session_ttl.as_micros() as i64;
+    stack
+        .redis
+        .cli(&["HSET", &session, "created", &opened.to_string()])
+        .await;
+
+    let flusher = stack.start_flusher().await;
+    eventually(PATIENCE, "Bob has left", async || {
+        keys(&stack, &bob).await == ["sessions"]
+    })
+    .await;
+    let due = format!("due:{}", slot_of(&stack, &ann).await);
+    eventually(PATIENCE, "Ann is looked at", async || {
+        stack.redis.cli(&["ZSCORE", &due, &ann.id]).await.len() > 1
+    })
+    .await;
+    assert!(
+        keys(&stack, &ann).await.len() > 1,
+        "who used a session since they opened it stays"
+    );
+    assert_eq!(
+        bob.get("/v1/users/me").await.status,
+        200,
+        "and a session goes on"
+    );
+    flusher.stop().await;
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_not_at_work_leaves_redis_and_their_session_goes_on() {
     let options = Options::default().counting(&[Verb::SnapshotUser]);
     let stack = Stack::with(Sql::Sqlite, options).await;
@@ -177,7 +224,7 @@ async fn who_is_not_at_work_leaves_redis_and_their_session_goes_on() {
     assert!(keys(&stack, &ann).await.len() > 1, "who is at work stays");
 
     let only_sessions = async || keys(&stack, &ann).await == ["sessions"];
-    let ends = was_away(&stack, &ann).await;
+    let (ends, _) = was_away(&stack, &ann, 120).await;
     eventually(PATIENCE, "Ann has left", only_sessions).await;
     let list = stack
         .redis
@@ -206,7 +253,7 @@ async fn who_is_not_at_work_leaves_redis_and_their_session_goes_on() {
     let sessions = ann.get("/v1/auth/sessions").await.expect(200);
     assert_eq!(sessions["items"].as_array().map(Vec::len), Some(1));
 
-    was_away(&stack, &ann).await;
+    was_away(&stack, &ann, 120).await;
     eventually(PATIENCE, "Ann has left again", only_sessions).await;
     ann.logout().await;
     ann.get("/v1/chats")

@@ -96,6 +96,7 @@ impl Hot {
                 user,
                 soon: Millis(soon),
                 idle: Millis(self.options.user_ttl()),
+                noted: Millis(self.options.seen_every() * 2),
                 saved_claims: arg(claims),
                 session_ttl: Millis(self.options.session_ttl),
                 evict: exit != UserExit::None,

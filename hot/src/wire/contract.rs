@@ -272,6 +272,7 @@ mod tests {
             user: UserId::new(),
             soon: Millis(std::time::Duration::from_secs(1)),
             idle: Millis(std::time::Duration::from_secs(2)),
+            noted: Millis(std::time::Duration::from_secs(1)),
             saved_claims: arg(""),
             session_ttl: Millis(std::time::Duration::from_secs(3)),
             evict: true,
@@ -300,12 +301,12 @@ mod tests {
             "local user, chats, dirty, sessions, hydrating, due, parked, dead, private_rows, \
              commits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], \
              KEYS[9], KEYS[10]\n\
-             local user_id, soon, idle, saved_claims, session_ttl, evict, writer, commit, saved, \
-             logs_out, session_prefix = \
-             ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), \
-             ARGV[6] == '1', ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == '1', \
-             ARGV[11]\n\
-             local committed = list_after(11)\n"
+             local user_id, soon, idle, noted, saved_claims, session_ttl, evict, writer, commit, \
+             saved, logs_out, session_prefix = \
+             ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], \
+             tonumber(ARGV[6]), ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), \
+             ARGV[11] == '1', ARGV[12]\n\
+             local committed = list_after(12)\n"
         );
         assert!(
             Verb::LoadUser

@@ -470,6 +470,8 @@ verbs! {
             /// The time until a user leaves who does nothing, and until a flusher comes back to one
             /// with parked rows.
             idle: Millis,
+            /// The time in which the use of a session is noted, even of one that is used seldom.
+            noted: Millis,
             /// The claims that the commit carried.
             saved_claims: Text,
             /// The time for which a session lives unused.

@@ -1,5 +1,5 @@
--- Marks what was committed of a user as clean; a clean user may leave who has no session, or has
--- not used any for long. `logs_out`: their sessions end.
+-- Marks what was committed of a user as clean; a clean user may leave who has no session, has not
+-- used any for long, or has not used the newest since it was opened. `logs_out`: their sessions end.
 -- returns {'FORGOT'}: as `settle_chat` says | {'GONE'} | {'DIRTY'} | {'WARM'} | {'PARKED'} |
 -- {'IDLE'}: may leave, without a session | {'AWAY'}: may leave, with one | {'EVICTED'}
 if has_forgotten(commits, writer, commit) then return { 'FORGOT' } end
@@ -46,7 +46,13 @@ redis.call('ZREMRANGEBYSCORE', sessions, '-inf', text(now))
 local last = redis.call('ZRANGE', sessions, -1, -1, 'WITHSCORES')
 local ends = tonumber(last[2] or 0)
 -- A session ends a whole life after its last use.
-local leaves = math.min(ends, ends - session_ttl + idle)
+local used = ends - session_ttl
+local leaves = math.min(ends, used + idle)
+if last[1] then
+  local opened, seen = unpack(redis.call('HMGET', session_prefix .. last[1], 'created', 'seen'))
+  -- Who only logs in, or registers without end, is not at work yet.
+  if opened and opened == seen then leaves = math.min(leaves, used + noted) end
+end
 if leaves > now then
   redis.call('ZADD', due, text(leaves), user_id)
   return { 'WARM' }
