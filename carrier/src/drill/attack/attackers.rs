@@ -39,8 +39,14 @@ const CROWD: usize = 500;
 const REGISTRARS: usize = 60_000;
 /// The number of the first address that guesses come from.
 const GUESSERS: usize = 30_000;
-/// The most large groups that are listed.
-const GROUPS: usize = 100;
+/// The large groups that are listed from the beginning, and the owners who made them: as many each
+/// as a budget pays for at once.
+const OLD_GROUPS: usize = 90;
+const OWNERS: usize = 10;
+/// The number of the first address that those owners come from.
+const OWNERS_FROM: usize = 40_000;
+/// The large groups that are made meanwhile.
+const NEW_GROUPS: usize = 12;
 
 /// A kind of attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -207,6 +213,24 @@ impl Scene {
         })
     }
 
+    /// Makes large groups that somebody is in.
+    async fn found_large_groups(&self, system: &System, guest: &Caller) -> Result<()> {
+        for at in 0..OWNERS {
+            let owner = Caller::anonymous(system, OWNERS_FROM + at)?;
+            let owner = owner.register(&format!("founder{at}")).await?;
+            let members: Vec<&String> = self.members.iter().chain([&guest.id]).collect();
+            for _ in 0..OLD_GROUPS / OWNERS {
+                let body = json!({ "kind": "group", "name": "large", "members": members });
+                let (status, made) = owner.ask(Method::POST, "/chats", Some(body)).await?;
+                ensure!(
+                    status.is_success(),
+                    "a large group is answered with {status}: {made}"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Adds somebody to the group.
     async fn add(&self, member: &str) -> Result<()> {
         let path = format!("/chats/{}/members/{member}", self.group);
@@ -251,6 +275,10 @@ impl Attack {
         scene.add(&me.id).await?;
         let chat = match self {
             Attack::ColdChat => keep_cold(system, &me, ended).await?,
+            Attack::ChatLists => {
+                scene.found_large_groups(system, &me).await?;
+                scene.group.clone()
+            }
             _ => scene.group.clone(),
         };
         Ok(Attacker {
@@ -477,7 +505,7 @@ impl Attacker {
 
     /// Lists groups of all members, of which there is another one now and then.
     async fn list_large_groups(&self, strike: usize) {
-        if strike.is_multiple_of(5) && strike / 5 < GROUPS / LOOPS {
+        if strike.is_multiple_of(5) && strike / 5 < NEW_GROUPS / LOOPS {
             let body = json!({ "kind": "group", "name": "large", "members": self.scene.members });
             self.try_once(Method::POST, "/chats", Some(body)).await;
         }
