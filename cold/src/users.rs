@@ -145,6 +145,25 @@ impl Cold {
         rows.into_iter().map(private_row::from_row).collect()
     }
 
+    /// Returns which of these users block another one.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query.
+    pub async fn who_blocks(&self, users: &[UserId], other: UserId) -> Result<Vec<UserId>> {
+        use private_row::Column::{Kind, Target, UserId as User, Value};
+        let ids: Vec<Uuid> = private_row::Entity::find()
+            .select_only()
+            .column(User)
+            .filter(User.is_in(users.iter().map(|user| user.0)))
+            .filter(Kind.eq("block"))
+            .filter(Target.eq(other.0))
+            .filter(Value.ne(""))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
     /// Returns a user's memberships: chat, rev, and the tick of the end (`NEVER` if it has none).
     ///
     /// # Errors

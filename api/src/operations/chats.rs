@@ -1,7 +1,6 @@
 //! Chats, and how a member keeps one.
 
 use chrono::{DateTime, Utc};
-use futures_util::future::try_join_all;
 use model::{ChatId, ChatKind, ChatView, FieldErrorCode, Preferences, ProblemCode, Tick, UserId};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
@@ -313,11 +312,7 @@ fn not_created(error: Error) -> Problem {
 /// # Errors
 /// 422 with a field error for each text that stands for no user.
 async fn resolve(caller: &Caller, texts: &[String]) -> Result<Vec<UserId>, Problem> {
-    let mut found = Vec::new();
-    for some in texts.chunks(16) {
-        found
-            .extend(try_join_all(some.iter().map(|text| caller.state.store.find_any(text))).await?);
-    }
+    let found = caller.state.store.find_all(texts).await?;
     let unknown = found
         .iter()
         .zip(texts)

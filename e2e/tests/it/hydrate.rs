@@ -447,6 +447,45 @@ async fn a_user_whom_others_name_or_whose_password_they_guess_stays_in_sql() {
     assert_eq!(right.expect("logged in").user.id, bob);
 }
 
+on_both!(people_who_are_asked_whether_they_accept_a_group_stay_in_sql);
+async fn people_who_are_asked_whether_they_accept_a_group_stay_in_sql(sql: Sql) {
+    let stack = Stack::with(sql, Options::default()).await;
+    let (store, mut people) = (&stack.store, Vec::new());
+    for name in ["ann", "bob", "carl"] {
+        let email = format!("{name}@example.org");
+        let registered = store.register(name, &email, name, PASSWORD, "e2e", "e2e");
+        people.push(registered.await.expect("registered"));
+    }
+    let [ann, bob, carl] = [0, 1, 2].map(|at: usize| people[at].user.id);
+    store.block(carl, ann, true).await.expect("blocked");
+    for person in &people[1..] {
+        let logged_out = store.logout(person.user.id, &person.token.hash()).await;
+        logged_out.expect("logged out");
+    }
+    let in_redis = async || {
+        let mut keys = stack.redis.keys(&format!("user:*{bob}*")).await;
+        keys.extend(stack.redis.keys(&format!("user:*{carl}*")).await);
+        keys
+    };
+    let flusher = stack.start_flusher().await;
+    let gone = async || in_redis().await.is_empty();
+    eventually(30 * SECOND, "both have left Redis", gone).await;
+    flusher.stop().await;
+
+    let texts = [carl.to_string(), "bob".into(), UserId::new().to_string()];
+    let found = store.find_all(&texts).await;
+    let found = found.expect("both answer").into_iter();
+    let found: Vec<_> = found.map(|user| user.map(|user| user.id)).collect();
+    assert_eq!(found, [Some(carl), Some(bob), None]);
+    let refused = store
+        .create_group(ChatId::new(), ann, "Us", &[bob, carl])
+        .await;
+    assert!(matches!(refused, Err(Error::NotAccepted)), "{refused:?}");
+    assert_eq!(in_redis().await, Vec::<String>::new(), "nobody loads them");
+    let made = store.create_group(ChatId::new(), ann, "Us", &[bob]).await;
+    assert!(made.expect("created"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn notifying_a_user_who_is_cold_leaves_nothing_in_redis() {
     let stack = Stack::start(Sql::Sqlite).await;

@@ -1,6 +1,9 @@
 //! The user's own row: read it, change it, erase it.
 
+use std::collections::BTreeSet;
+
 use fred::types::Value;
+use futures_util::future::try_join_all;
 use model::{Name, Tick, User, UserId};
 
 use crate::wire::{Error, Hot, Millis, Refusal, Result, UserKeys, arg, keys, number, text, verbs};
@@ -83,20 +86,23 @@ impl Hot {
         }
     }
 
-    /// Reads a user's row, for a caller who looks a user who is not resident up in SQL: that must
-    /// have what it had when the user left.
+    /// Notes what SQL had when these users, who are not resident, left: they are looked up there
+    /// next.
     ///
     /// # Errors
-    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
-    /// be read.
-    pub async fn user_or_marks(&self, user: UserId) -> Result<UserRecord> {
-        let record = self.user(user).await?;
-        if matches!(record, UserRecord::Cold) {
-            let marks = vec![arg(UserKeys::new(user).commits())];
-            let marks = self.command("HGETALL", marks).await?;
+    /// `Error::Unavailable` when Redis does not answer.
+    pub async fn note_settled(&self, users: &[UserId]) -> Result<()> {
+        let marks: BTreeSet<_> = users
+            .iter()
+            .map(|user| UserKeys::new(*user).commits())
+            .collect();
+        let ask = marks
+            .into_iter()
+            .map(|marks| self.command("HGETALL", vec![arg(marks)]));
+        for marks in try_join_all(ask).await? {
             self.settled.note(&marks.into_array());
         }
-        Ok(record)
+        Ok(())
     }
 
     /// Changes a user's row. `Ok(None)`: a name in it is no longer wanted under its nonce.

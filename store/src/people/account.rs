@@ -1,9 +1,16 @@
 //! An account: registration, its row, its password.
 
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
 use hot::{UserChange, UserRecord};
 use model::{Name, NameKind, Session, User, UserId, fold};
 
 use crate::{Error, Result, Store, password::PasswordCheck, people::IssuedToken, residency::retry};
+
+/// The number of users who are looked up at once, and of names.
+const AT_ONCE: usize = 256;
+const NAMES_AT_ONCE: usize = 16;
 
 impl Store {
     /// Returns a user's newest row; `None` when the user does not exist or was erased.
@@ -25,12 +32,47 @@ impl Store {
     /// resident is read in SQL and stays there, so that nobody loads the lists of whoever they
     /// name.
     pub(super) async fn look_up(&self, id: UserId) -> Result<Option<User>> {
-        let user = match retry(|| self.hot.user_or_marks(id)).await? {
-            UserRecord::Named(user) => Some(*user),
-            UserRecord::Nameless => None,
-            UserRecord::Cold => self.cold.user(id).await?,
+        Ok(self.look_up_all(&[id]).await?.remove(&id))
+    }
+
+    /// Returns those of these users whom there are, as [`Store::look_up`] does.
+    async fn look_up_all(&self, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+        let (mut found, mut cold) = (Vec::new(), Vec::new());
+        for some in ids.chunks(AT_ONCE) {
+            for (id, record) in some.iter().zip(retry(|| self.hot.users(some)).await?) {
+                match record {
+                    UserRecord::Named(user) => found.push(*user),
+                    UserRecord::Nameless => {}
+                    UserRecord::Cold => cold.push(*id),
+                }
+            }
+        }
+        if !cold.is_empty() {
+            retry(|| self.hot.note_settled(&cold)).await?;
+        }
+        for some in cold.chunks(AT_ONCE) {
+            found.extend(self.cold.users(some).await?);
+        }
+        let users = found.into_iter().filter(|user| !user.erased.happened());
+        Ok(users.map(|user| (user.id, user)).collect())
+    }
+
+    /// Finds users as [`Store::find_any`] does, those that are meant by ids all at once.
+    ///
+    /// # Errors
+    /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
+    pub async fn find_all(&self, texts: &[String]) -> Result<Vec<Option<User>>> {
+        let ids: Vec<UserId> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+        let known = self.look_up_all(&ids).await?;
+        let find = async |text: &String| match text.parse() {
+            Ok(id) => Ok(known.get(&id).cloned()),
+            Err(_) => self.find_any(text).await,
         };
-        Ok(user.filter(|user| !user.erased.happened()))
+        let mut found = Vec::with_capacity(texts.len());
+        for some in texts.chunks(NAMES_AT_ONCE) {
+            found.extend(try_join_all(some.iter().map(find)).await?);
+        }
+        Ok(found)
     }
 
     /// Finds a user whom another one means by an id, a username, or an e-mail address if its user

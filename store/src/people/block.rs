@@ -1,9 +1,13 @@
 //! Blocks between two users.
 
+use futures_util::future::try_join_all;
 use hot::{Membership, Refusal};
 use model::{ChatId, PrivateKey, Tick, User, UserId};
 
 use crate::{Error, Result, Store, residency::retry};
+
+/// The number of users whose blocks are looked at together.
+const AT_ONCE: usize = 256;
 
 impl Store {
     /// Makes a user block another, or ends the block. A repetition is no error.
@@ -80,12 +84,25 @@ impl Store {
 
     /// Returns those of these people who block a user.
     pub(crate) async fn who_blocks(&self, people: &[UserId], by: UserId) -> Result<Vec<UserId>> {
-        let mut found = Vec::new();
-        for some in people.chunks(16) {
-            let blocks = some.iter().map(|user| self.blocked_since(*user, by));
-            let blocks = futures_util::future::try_join_all(blocks).await?;
-            let pairs = some.iter().zip(blocks);
-            found.extend(pairs.filter_map(|(user, since)| since.map(|_| *user)));
+        let about = PrivateKey::Block(by);
+        let (mut found, mut cold) = (Vec::new(), Vec::new());
+        for some in people.chunks(AT_ONCE) {
+            let read = async |user: &UserId| retry(|| self.hot.private_row(*user, about)).await;
+            let rows = try_join_all(some.iter().map(read)).await?;
+            for (user, row) in some.iter().zip(rows) {
+                match row {
+                    Ok(row) if row.value.is_empty() => {}
+                    Ok(_) => found.push(*user),
+                    Err(_) => cold.push(*user),
+                }
+            }
+        }
+        // Nobody's lists are loaded for it.
+        if !cold.is_empty() {
+            retry(|| self.hot.note_settled(&cold)).await?;
+        }
+        for some in cold.chunks(AT_ONCE) {
+            found.extend(self.cold.who_blocks(some, by).await?);
         }
         Ok(found)
     }
@@ -121,9 +138,7 @@ impl Store {
             PrivateKey::Block(other) => Some(self.user(other)),
             PrivateKey::Chat(_) => None,
         };
-        let users =
-            futures_util::future::try_join_all(blocks.into_iter().filter_map(|mine| of(mine.key)))
-                .await?;
+        let users = try_join_all(blocks.into_iter().filter_map(|mine| of(mine.key))).await?;
         Ok((users.into_iter().flatten().collect(), next))
     }
 }
