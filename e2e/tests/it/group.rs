@@ -383,3 +383,34 @@ async fn a_group_that_two_change_at_once_is_changed_by_both() {
         (Some("Best friends"), Some("Of old"))
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_members_of_a_group_are_read_once_however_many_it_is_listed_for() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let mut people = Vec::new();
+    for at in 0..24 {
+        people.push(stack.person(&format!("member{at}")).await);
+    }
+    let reads = async || -> u64 {
+        let stats = stack.redis.cli(&["INFO", "commandstats"]).await;
+        let reads = stats.split_once("cmdstat_hgetall:calls=").expect("some").1;
+        let reads = reads.split_once(',').expect("a list").0;
+        reads.parse().expect("a count")
+    };
+    let (chat, owner) = (ChatId::new(), people[0]);
+    let before = reads().await;
+    let made = stack
+        .store
+        .create_group(chat, owner, "Crew", &people[1..])
+        .await;
+    assert!(made.expect("created"));
+    let created = reads().await - before;
+    assert!(created < 12, "{created} reads of all members of 24");
+    let deleted = stack
+        .store
+        .delete_chat(Membership { chat, user: owner })
+        .await;
+    deleted.expect("deleted");
+    let deleted = reads().await - before - created;
+    assert!(deleted < 12, "{deleted} reads of all members of 24");
+}

@@ -17,6 +17,9 @@ use crate::{
     residency::{HydrationOutcome, retry},
 };
 
+/// The number of members whose lists a chat is written into at once.
+const ENLISTED_AT_ONCE: usize = 16;
+
 impl Store {
     /// Opens the direct chat of two people, and returns true when it is new. Its id follows from
     /// the two users, so that both find the same chat.
@@ -116,12 +119,8 @@ impl Store {
         };
         let new = self.load_chat(id, |tick| Some(rows(tick))).await? == HydrationOutcome::Created;
         // The flusher finishes what a crash leaves undone when it saves the memberships.
-        for some in members.chunks(16) {
-            futures_util::future::try_join_all(
-                some.iter().map(|(user, _)| self.enlist_as_is(id, *user)),
-            )
-            .await?;
-        }
+        let users: Vec<UserId> = members.iter().map(|(user, _)| *user).collect();
+        self.enlist_as_is(id, &users).await?;
         if new && let Some((roster, _)) = self.hot.roster(id).await? {
             self.notifier.members(
                 id,
@@ -136,22 +135,19 @@ impl Store {
         Ok(new)
     }
 
-    /// Writes a chat into a member's list as the chat's own rows have it.
-    async fn enlist_as_is(&self, chat: ChatId, user: UserId) -> Result<()> {
-        match self.hot.members(chat).await?.get(&user) {
-            Some(member) => {
-                self.enlist(
-                    user,
-                    ListedChat {
-                        chat,
-                        rev: member.rev,
-                        left: member.left,
-                    },
-                )
-                .await
-            }
-            None => Ok(()), // The chat was evicted meanwhile, so SQL has it.
+    /// Writes a chat into these members' lists as the chat's own rows have it. They are read once:
+    /// of two changes of a list the later one wins.
+    async fn enlist_as_is(&self, chat: ChatId, users: &[UserId]) -> Result<()> {
+        // It is empty if the chat was evicted meanwhile, so SQL has it.
+        let members = retry(|| self.hot.members(chat)).await?;
+        for some in users.chunks(ENLISTED_AT_ONCE) {
+            let listed = some.iter().filter_map(|user| {
+                let &Member { rev, left, .. } = members.get(user)?;
+                Some(self.enlist(*user, ListedChat { chat, rev, left }))
+            });
+            futures_util::future::try_join_all(listed).await?;
         }
+        Ok(())
     }
 
     /// Writes a chat into a user's list; hydrates the user first where that is needed.
@@ -337,13 +333,8 @@ impl Store {
             }
         }
         // The flusher finishes what a crash leaves undone when it saves the memberships.
-        for some in members.keys().collect::<Vec<_>>().chunks(16) {
-            futures_util::future::try_join_all(
-                some.iter()
-                    .map(|user| self.enlist_as_is(membership.chat, **user)),
-            )
-            .await?;
-        }
+        let users: Vec<UserId> = members.keys().copied().collect();
+        self.enlist_as_is(membership.chat, &users).await?;
         self.notifier.removed(
             membership.chat,
             members
