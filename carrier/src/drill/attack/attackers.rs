@@ -39,10 +39,10 @@ const CROWD: usize = 500;
 const REGISTRARS: usize = 60_000;
 /// The number of the first address that guesses come from.
 const GUESSERS: usize = 30_000;
-/// The large groups that are listed from the beginning, and the owners who made them: as many each
-/// as a budget pays for at once.
-const OLD_GROUPS: usize = 90;
-const OWNERS: usize = 10;
+/// The owners of the large groups that are listed from the beginning, and how many each makes: what
+/// a budget pays for at once, but for the first.
+const OWNERS: usize = 30;
+const GROUPS_EACH: usize = 3;
 /// The number of the first address that those owners come from.
 const OWNERS_FROM: usize = 40_000;
 /// The large groups that are made meanwhile.
@@ -219,13 +219,11 @@ impl Scene {
             let owner = Caller::anonymous(system, OWNERS_FROM + at)?;
             let owner = owner.register(&format!("founder{at}")).await?;
             let members: Vec<&String> = self.members.iter().chain([&guest.id]).collect();
-            for _ in 0..OLD_GROUPS / OWNERS {
-                let body = json!({ "kind": "group", "name": "large", "members": members });
-                let (status, made) = owner.ask(Method::POST, "/chats", Some(body)).await?;
-                ensure!(
-                    status.is_success(),
-                    "a large group is answered with {status}: {made}"
-                );
+            let body = json!({ "kind": "group", "name": "large", "members": members });
+            for _ in 0..GROUPS_EACH {
+                owner
+                    .insist(Method::POST, "/chats", Some(body.clone()))
+                    .await?;
             }
         }
         Ok(())
@@ -234,18 +232,7 @@ impl Scene {
     /// Adds somebody to the group.
     async fn add(&self, member: &str) -> Result<()> {
         let path = format!("/chats/{}/members/{member}", self.group);
-        loop {
-            let (status, answer) = self.owner.ask(Method::PUT, &path, None).await?;
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                sleep(Duration::from_secs(1)).await; // adding to a large group has its cost
-                continue;
-            }
-            ensure!(
-                status.is_success(),
-                "a member is answered with {status}: {answer}"
-            );
-            return Ok(());
-        }
+        self.owner.insist(Method::PUT, &path, None).await
     }
 }
 

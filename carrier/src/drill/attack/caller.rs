@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, client::IntoClientRequest},
@@ -106,6 +109,27 @@ impl Caller {
             request = request.json(&body);
         }
         read(request).await
+    }
+
+    /// Sends a request again and again while it is refused for what the account has cost.
+    pub(super) async fn insist(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<()> {
+        loop {
+            let (status, answer) = self.ask(method.clone(), path, body.clone()).await?;
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                sleep(Duration::from_secs(1)).await; // what is done to a large group has its cost
+                continue;
+            }
+            ensure!(
+                status.is_success(),
+                "{method} {path} is answered with {status}: {answer}"
+            );
+            return Ok(());
+        }
     }
 
     /// Begins a request with the session of this caller.
