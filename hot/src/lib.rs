@@ -129,9 +129,9 @@ pub use people::{
 };
 pub use residency::{ChatRows, HydrationStart, LoadOutcome};
 pub use server::{
-    Check, Deliveries, Delivery, DurabilityBarrier, ExpiryEvents, ExpiryHint, FORMAT, FsyncWatch,
-    Guarantee, Inboxes, Memory, Pairing, Progress, RedisEpoch, ServerFacts, ServerWatch, Severity,
-    share_of,
+    Check, Deliveries, Delivery, DurabilityBarrier, EndedSessions, ExpiryEvents, ExpiryHint,
+    FORMAT, FsyncWatch, Guarantee, Inboxes, Memory, Pairing, Progress, RedisEpoch, ServerFacts,
+    ServerWatch, Severity, share_of,
 };
 pub use wire::{
     CommitMark, Error, ExpiredKey, Hot, Kind, Meter, Options, Patience, Refusal, Result, Scripts,

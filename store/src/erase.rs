@@ -32,6 +32,7 @@ impl Store {
                 Err(_) => return Err(Error::NoUser),
             }
         };
+        self.known_sessions.end(&EndedSessions::OfUser(user));
         self.notifier.user(
             user,
             Notification::SessionEnded {

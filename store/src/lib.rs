@@ -49,8 +49,8 @@ pub use chats::{
 pub use config::{Accept, Config};
 pub use error::Error;
 pub use hot::{
-    Admission, Deliveries, Delivery, Error as HotError, Inboxes, Membership, Meter, NOTIFY_UP_TO,
-    Progress, Rate, RateVerdict, SessionState, TICKET_LIFE, UserChange, charge,
+    Deliveries, Delivery, EndedSessions, Error as HotError, Inboxes, Membership, Meter,
+    NOTIFY_UP_TO, Progress, Rate, RateVerdict, SessionState, TICKET_LIFE, UserChange, charge,
     critical_task_ended, spawn_critical,
 };
 pub use notify::Notification;

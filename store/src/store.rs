@@ -13,6 +13,7 @@ use crate::{
     flights::Flights,
     notify::Notifier,
     password::Passwords,
+    people::KnownSessions,
     safety::{
         self, AckLevel, BackPressure, Health, SavingWatch, SqlOutage, Standing, StepWatch,
         WriteDurability, WriteToken,
@@ -37,6 +38,7 @@ pub struct Store {
     /// The users who are being hydrated.
     pub(crate) user_flights: Flights<UserId>,
     pub(crate) notifier: Notifier,
+    pub(crate) known_sessions: KnownSessions,
     pub(crate) back_pressure: BackPressure,
     pub(crate) saving: SavingWatch,
     pub(crate) sql_outage: SqlOutage,
@@ -80,6 +82,7 @@ impl Store {
         let writes = WriteDurability::open(&hot, &server, ack).await?;
         let notifier = Notifier::start(&hot, &cold);
         let turns = Turns::default();
+        let known_sessions = KnownSessions::new(hot.options().seen_every());
         Ok(Self {
             hot,
             cold,
@@ -90,6 +93,7 @@ impl Store {
             chat_flights: Flights::default(),
             user_flights: Flights::default(),
             notifier,
+            known_sessions,
             back_pressure: Default::default(),
             saving: Default::default(),
             sql_outage: Default::default(),

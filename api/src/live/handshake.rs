@@ -78,7 +78,7 @@ impl Handshake {
     /// # Errors
     /// 401 when the ticket or token is not valid, or none was given; 429 when nothing is left of
     /// the account's budget.
-    pub(crate) async fn session(&self, ticket: Option<&str>) -> Result<Session, Problem> {
+    pub(crate) async fn session(&self, ticket: Option<&str>) -> Result<Arc<Session>, Problem> {
         let store = &self.state.store;
         let ticket = ticket
             .and_then(|text| text.parse().ok())
@@ -86,12 +86,13 @@ impl Handshake {
         let (partition, hash) = match (ticket, &self.token) {
             (Some(ticket), _) => {
                 let session = store.use_ticket(&ticket).await?;
-                (session.user.partition(), session.hash)
+                (session.user.partition(), session.hash.clone())
             }
             (None, Some(token)) => (token.partition(), token.hash()),
             (None, None) => return Err(Problem::unauthorized()),
         };
-        let admitted = budget::admit(&self.state, partition, &hash, None).await;
+        // It lives on for long: Redis is asked whether the session is good.
+        let admitted = budget::admit_by_redis(&self.state, partition, &hash, None).await;
         admitted.map(|admitted| admitted.session)
     }
 }

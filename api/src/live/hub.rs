@@ -74,6 +74,8 @@ impl Hub {
         let now = store.now().await?;
         let instance = UserId::new();
         inboxes.open(instance).await?;
+        inboxes.open_ended().await?;
+        store.know_sessions();
         let hub = Self(Arc::new(Shared {
             store,
             inboxes,

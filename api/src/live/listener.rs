@@ -33,6 +33,8 @@ impl Hub {
                 }
                 Delivery::Inbox(user, payload) => self.deliver(user, &payload),
                 Delivery::Presence(user) => self.presence_changed(user),
+                Delivery::Ended(sessions) => self.0.store.forget_sessions(&sessions),
+                Delivery::Proof(asked) => self.0.store.prove_sessions(asked),
                 Delivery::Lost => self.recover(),
             }
         }
@@ -70,6 +72,7 @@ impl Hub {
     /// missed.
     pub(super) fn recover(&self) {
         self.0.losses.fetch_add(1, Ordering::SeqCst);
+        self.0.store.know_no_sessions();
         if self.0.recovering.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -81,6 +84,7 @@ impl Hub {
                 match hub.reopen().await {
                     Ok(now) if hub.0.losses.load(Ordering::SeqCst) == losses => {
                         hub.0.heard.fetch_max(now.0, Ordering::Relaxed);
+                        hub.0.store.know_sessions();
                         break;
                     }
                     Ok(_) => {} // More was lost meanwhile.
@@ -108,6 +112,7 @@ impl Hub {
     /// Opens all inboxes again, and returns the time at which all of them were open.
     async fn reopen(&self) -> store::Result<Tick> {
         self.0.inboxes.open(self.0.instance).await?;
+        self.0.inboxes.open_ended().await?;
         let users: Vec<UserId> = self.users().keys().copied().collect();
         let watched = self.0.watch_list.users();
         let open = users

@@ -145,7 +145,7 @@ async fn accept(on_upgrade: OnUpgrade) -> Option<Socket> {
 
 /// The client of a connection.
 struct Client {
-    session: model::Session,
+    session: Arc<model::Session>,
     address: String,
 }
 

@@ -28,7 +28,7 @@ use crate::{
 /// The session of a request, and the state.
 pub(crate) struct Caller {
     /// The session.
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     /// The stores and the settings.
     pub(crate) state: Arc<State>,
     /// What is held on behalf of the request.

@@ -2,10 +2,10 @@
 //! them, cost Redis and SQL. It is charged with the round trip that checks the session of a later
 //! request, so a request pays for those before it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{Partition, Session};
-use store::{Admission, Meter, Rate, RateVerdict};
+use store::{Meter, Rate, RateVerdict, SessionState};
 
 use crate::{
     bounds::debts::{Debt, WORTH},
@@ -19,13 +19,13 @@ pub(crate) const NAME: &str = "cost";
 
 /// A session that was let in, and the limit that was counted, if there was one.
 pub(crate) struct Admitted {
-    pub(crate) session: Session,
+    pub(crate) session: Arc<Session>,
     pub(crate) limit: Option<(Rate, RateVerdict)>,
 }
 
-/// Checks the session whose token has this hash, charges what it owes to the budget of its account,
-/// and counts an action against its limit, if there is one. From then on the present task's work
-/// counts for the session.
+/// Checks the session whose token has this hash, and counts an action against its limit, if there
+/// is one; where the session is known to be good, and owes little, without Redis. From then on the
+/// present task's work counts for the session.
 ///
 /// # Errors
 /// 401 for a session that is not good, 429 when nothing is left of the budget.
@@ -35,33 +35,60 @@ pub(crate) async fn admit(
     hash: &str,
     limit: Option<(&'static str, Rate)>,
 ) -> Result<Admitted, Problem> {
-    let budget = state.config.limit_cost.rate();
-    let debt = budget.and_then(|_| state.debts.find(hash));
-    if let Some(seconds) = debt.as_ref().and_then(Debt::seconds) {
-        return Err(used_up(seconds));
+    let debt = debt_of(state, hash)?;
+    let owes_little = match &debt {
+        Some(debt) => debt.meter.units() < WORTH,
+        None => state.config.limit_cost.rate().is_none(),
+    };
+    if owes_little && let Some(known) = state.store.admit_known(hash, limit) {
+        if let Some(debt) = debt {
+            Meter::bind_current(&debt.meter);
+        }
+        return Ok(Admitted::of(known, limit));
     }
+    admit_by_redis(state, partition, hash, limit).await
+}
+
+/// Checks a session in Redis as [`admit`] does, and charges what it owes to the budget of its
+/// account with the same round trip.
+///
+/// # Errors
+/// 401 for a session that is not good, 429 when nothing is left of the budget.
+pub(crate) async fn admit_by_redis(
+    state: &State,
+    partition: Partition,
+    hash: &str,
+    limit: Option<(&'static str, Rate)>,
+) -> Result<Admitted, Problem> {
+    let budget = state.config.limit_cost.rate();
+    let debt = debt_of(state, hash)?;
     let owes = |debt: &Debt| limit.is_some() || debt.meter.units() >= WORTH;
     let owed = debt
         .as_ref()
         .filter(|debt| owes(debt))
         .map(|debt| debt.meter.take());
-    let admission = Admission {
-        limit,
-        budget: budget.zip(owed),
-    };
-    let known = state.store.admit(partition, hash, admission).await?;
+    let store = &state.store;
+    let known = store
+        .admit(partition, hash, limit, budget.zip(owed))
+        .await?;
     if budget.is_some() {
         let debt = debt.unwrap_or_else(|| state.debts.enter(hash));
         Meter::bind_current(&debt.meter);
-        if let Some(verdict) = known.budget.filter(|verdict| !verdict.allowed) {
+        if let Some(verdict) = known.budget.filter(|verdict| !verdict.is_allowed()) {
             debt.refuse(Duration::from_secs(verdict.seconds.into()));
             return Err(used_up(verdict.seconds));
         }
     }
-    Ok(Admitted {
-        session: known.session,
-        limit: limit.map(|(_, rate)| rate).zip(known.verdict),
-    })
+    Ok(Admitted::of(known, limit))
+}
+
+impl Admitted {
+    fn of(known: SessionState, limit: Option<(&'static str, Rate)>) -> Self {
+        Self {
+            session: known.session,
+            limit: limit.map(|(_, rate)| rate).zip(known.verdict),
+        }
+    }
 }
 
 /// Does some work at the cost of the account of a session that is good, whose token has this hash.
@@ -75,6 +102,19 @@ pub(crate) async fn at_cost_of<F: Future>(state: &State, hash: &str, work: F) ->
 /// Returns the limit of an action as [`admit`] takes it.
 pub(crate) fn limit_of<A: LimitedAction>(state: &State) -> Option<(&'static str, Rate)> {
     A::limit(&state.config).rate().map(|rate| (A::NAME, rate))
+}
+
+/// Returns what a session owes, if it has a budget and has run up a debt.
+///
+/// # Errors
+/// 429 while nothing is left of the budget.
+fn debt_of(state: &State, hash: &str) -> Result<Option<Debt>, Problem> {
+    let budget = state.config.limit_cost.rate();
+    let debt = budget.and_then(|_| state.debts.find(hash));
+    match debt.as_ref().and_then(Debt::seconds) {
+        Some(seconds) => Err(used_up(seconds)),
+        None => Ok(debt),
+    }
 }
 
 fn used_up(seconds: u32) -> Problem {

@@ -151,7 +151,7 @@ pub(crate) async fn by_bytes(caller: &Caller, file: &Upload, most: u64) -> Resul
     };
     let who = caller.user().to_string();
     let verdict = caller.state.store.limit("bytes", &who, rate).await?;
-    match verdict.filter(|verdict| !verdict.allowed) {
+    match verdict.filter(|verdict| !verdict.is_allowed()) {
         None => Ok(()),
         Some(verdict) => Err(Problem::rate_limited(
             format!(
@@ -196,7 +196,7 @@ pub(crate) fn record(
 /// # Errors
 /// 429 when the limit is used up.
 pub(crate) fn check(what: &str, rate: Rate, verdict: RateVerdict) -> Result<(), Problem> {
-    if verdict.allowed {
+    if verdict.is_allowed() {
         return Ok(());
     }
     let (most, period) = (rate.most, humantime::format_duration(rate.period));
@@ -272,7 +272,7 @@ mod tests {
             period: Duration::from_millis(ms),
         };
         let verdict = |left, seconds| RateVerdict {
-            allowed: left > 0,
+            granted: u32::from(left > 0),
             left,
             seconds,
         };

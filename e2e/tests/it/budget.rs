@@ -12,7 +12,7 @@ use hot::Rate;
 use reqwest::{Method, StatusCode};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use store::{Admission, SessionState};
+use store::SessionState;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -342,18 +342,23 @@ async fn what_is_owed_is_charged_whole_and_paid_off_at_an_even_pace() {
         period: Duration::from_secs(100_000),
     };
     let owes = async |owed| -> SessionState {
-        let admission = Admission {
-            limit: Some(("send", rate)),
-            budget: Some((rate, owed)),
-        };
         let token = &login.token;
         let admitted = stack
             .store
-            .admit(token.partition(), &token.hash(), admission)
+            .admit(
+                token.partition(),
+                &token.hash(),
+                Some(("send", rate)),
+                Some((rate, owed)),
+            )
             .await;
         admitted.expect("she is known")
     };
-    let left = |state: &SessionState| state.budget.map(|verdict| (verdict.allowed, verdict.left));
+    let left = |state: &SessionState| {
+        state
+            .budget
+            .map(|verdict| (verdict.is_allowed(), verdict.left))
+    };
     assert_eq!(left(&owes(0).await), Some((true, 100)));
     let known = owes(30).await;
     assert_eq!(left(&known), Some((true, 70)));

@@ -33,6 +33,7 @@ mod health;
 mod history;
 mod hydrate;
 mod kill;
+mod known_sessions;
 mod lagging;
 mod limits;
 mod live;

@@ -105,6 +105,7 @@ impl Hot {
                 saved: mark.saved,
                 logs_out: exit == UserExit::WithSessions,
                 session_prefix: arg(keys::session(user.partition(), "")),
+                ended_channel: arg(keys::ended(user.partition())),
                 committed: committed_list(committed),
             })
             .await?,

@@ -26,8 +26,8 @@ impl Rate {
 /// The verdict of a limit on one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateVerdict {
-    /// True when it may be done, and was counted; what is refused is not counted.
-    pub allowed: bool,
+    /// How many may be done, and were counted; what is refused is not counted.
+    pub granted: u32,
     /// The number that may come now besides.
     pub left: u32,
     /// Seconds until one more than that may come, rounded up.
@@ -35,6 +35,11 @@ pub struct RateVerdict {
 }
 
 impl RateVerdict {
+    /// True when at least one more may be done.
+    pub fn is_allowed(&self) -> bool {
+        self.granted > 0
+    }
+
     /// Reads the verdict; `None` when nothing was counted.
     pub(crate) fn of(mut values: impl Iterator<Item = Value>) -> Result<Option<Self>> {
         let Some(allowed) = values.next().filter(|value| value.as_i64().is_some()) else {
@@ -47,7 +52,7 @@ impl RateVerdict {
         );
         let whole = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Ok(Some(Self {
-            allowed: allowed.as_i64() == Some(1),
+            granted: whole(allowed.as_i64().unwrap_or(0)),
             left: whole(left),
             seconds: whole(seconds),
         }))
@@ -88,12 +93,17 @@ mod tests {
         let blank = [Value::from(""), Value::from(""), Value::from("")];
         assert_eq!(RateVerdict::of(blank.into_iter()).expect("nothing"), None);
         let verdict = RateVerdict {
-            allowed: true,
+            granted: 1,
             left: 4,
             seconds: 9,
         };
         assert_eq!(read(&[1, 4, 9]).expect("a verdict"), Some(verdict));
-        assert!(!read(&[0, 0, 9]).expect("a verdict").expect("some").allowed);
+        assert!(
+            !read(&[0, 0, 9])
+                .expect("a verdict")
+                .expect("some")
+                .is_allowed()
+        );
         assert!(read(&[1, 4]).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Sessions.
 
+use std::sync::Arc;
+
 use fred::types::Value;
 use model::{Partition, Session, Tick, Token, UserId};
 
@@ -27,7 +29,7 @@ pub struct OpenedSession {
 #[derive(Clone, Debug)]
 pub struct SessionState {
     /// The session.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// The rev of the user's password as it is now; `None` when the user is not resident. A good
     /// session has the same.
     pub password_rev: Option<Tick>,
@@ -40,8 +42,8 @@ pub struct SessionState {
 /// What to count for the user of a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Admission<'a> {
-    /// The name of a limit and its rate, to be counted against once.
-    pub limit: Option<(&'a str, Rate)>,
+    /// The name of a limit and its rate, and how many are wanted at once.
+    pub limit: Option<(&'a str, Rate, u32)>,
     /// The budget of the user, and the units that are to be charged to it.
     pub budget: Option<(Rate, u32)>,
 }
@@ -70,6 +72,7 @@ impl Hot {
                 ttl: Millis(self.options.session_ttl),
                 password_rev,
                 session_prefix: arg(keys::session(user.partition(), "")),
+                ended_channel: arg(keys::ended(user.partition())),
                 max_sessions: MAX_SESSIONS,
             })
             .await?;
@@ -115,7 +118,7 @@ impl Hot {
         hash: &str,
         admission: Admission<'_>,
     ) -> Result<Option<SessionState>> {
-        let (what, rate) = admission.limit.unwrap_or(("", Rate::NONE));
+        let (what, rate, wanted) = admission.limit.unwrap_or(("", Rate::NONE, 0));
         let (budget, owed) = admission.budget.unwrap_or((Rate::NONE, 0));
         let reply = self
             .run(verbs::Admit {
@@ -123,6 +126,7 @@ impl Hot {
                 user_prefix: arg(keys::user_prefix(partition)),
                 limit_prefix: arg(keys::user_limit(partition, what)),
                 most: rate.most,
+                wanted,
                 period: Micros(rate.period),
                 budget_prefix: arg(keys::user_limit(partition, BUDGET)),
                 budget: budget.most,
@@ -142,7 +146,7 @@ impl Hot {
             return Ok(None);
         };
         Ok(Some(SessionState {
-            session,
+            session: Arc::new(session),
             password_rev,
             verdict: RateVerdict::of(limit.into_iter())?,
             budget: RateVerdict::of(verdicts.into_iter())?,
@@ -184,6 +188,7 @@ impl Hot {
             user,
             session: keys::session(user.partition(), hash),
             hash: arg(hash),
+            ended_channel: arg(keys::ended(user.partition())),
         })
         .await?
         .number(0)

@@ -152,6 +152,7 @@ impl Hot {
                 user,
                 caller_clock: Tick::now(),
                 flush_after: Millis(self.options.flush_after),
+                ended_channel: arg(keys::ended(user.partition())),
                 fields,
                 stamps,
                 names,
@@ -181,6 +182,7 @@ impl Hot {
                     caller_clock: Tick::now(),
                     flush_after: Millis(self.options.flush_after),
                     session_prefix: arg(keys::session(user.partition(), "")),
+                    ended_channel: arg(keys::ended(user.partition())),
                     place: arg(&place),
                     most: ERASED_AT_ONCE,
                 })

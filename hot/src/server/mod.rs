@@ -29,5 +29,5 @@ pub use facts::{FORMAT, Pairing, ServerFacts};
 pub use fsync_watch::FsyncWatch;
 pub use memory::{Memory, share_of};
 pub use progress::Progress;
-pub use pubsub::{Deliveries, Delivery, Inboxes};
+pub use pubsub::{Deliveries, Delivery, EndedSessions, Inboxes};
 pub use server_watch::ServerWatch;

@@ -3,8 +3,13 @@
 //!
 //! Sharded pub/sub is fire and forget. So a notification names the one before it, and a lost one is
 //! found missing (see `store`).
+//!
+//! That sessions ended is published, too, by the scripts that end them. Who goes by that must know
+//! that it still hears: a connection whose packets are dropped is silent, and looks as if nothing
+//! had happened. So it is asked, some times a second, and its answer comes behind what was
+//! published before.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fred::{
@@ -13,16 +18,26 @@ use fred::{
     types::{Message, Value, config::Server},
 };
 use futures_util::future::try_join_all;
-use model::UserId;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use model::{Partition, UserId};
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        mpsc,
+    },
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::wire::{
-    Error, Hot, Options, Result, charge_notifications, keys, listener, stay_with_primary,
+    Error, Hot, Options, Result, all_nodes_answer, charge_notifications, keys, listener,
+    stay_with_primary,
 };
 
 /// The number of users who are published to in one pipeline.
 const PUBLISHED_AT_ONCE: usize = 256;
+
+/// The time between two questions whether the connection still hears.
+const PROOF: Duration = Duration::from_millis(400);
 
 /// A delivery from the inboxes that are open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +46,22 @@ pub enum Delivery {
     Inbox(UserId, Bytes),
     /// A sign that this user came online or went offline.
     Presence(UserId),
+    /// These sessions have ended.
+    Ended(EndedSessions),
+    /// A proof that all is delivered that was published before this moment.
+    Proof(Instant),
     /// A loss: of the connection, or of deliveries that came too fast. Open all inboxes again, and
     /// look at everything.
     Lost,
+}
+
+/// Sessions that have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndedSessions {
+    /// The one whose token has this hash.
+    Of(String),
+    /// All that a user had.
+    OfUser(UserId),
 }
 
 /// A subscription to the inboxes of some users. Dropping it ends it.
@@ -42,13 +70,14 @@ pub struct Inboxes(Arc<Subscriber>);
 
 struct Subscriber {
     client: Client,
-    _stays: AbortOnDropHandle<()>,
+    _tasks: [AbortOnDropHandle<()>; 2],
 }
 
 /// The deliveries of a subscription.
 pub struct Deliveries {
     messages: Receiver<Message>,
     reconnects: Receiver<Server>,
+    proofs: mpsc::Receiver<Instant>,
 }
 
 impl Inboxes {
@@ -73,12 +102,15 @@ impl Inboxes {
             .init()
             .await
             .map_err(|error| Error::of("subscribe", error))?;
+        let (proves, proofs) = mpsc::channel(1);
         let deliveries = Deliveries {
             messages: client.message_rx(),
             reconnects: client.reconnect_rx(),
+            proofs,
         };
+        let proving = tokio::spawn(prove(client.clone(), proves));
         let subscriber = Subscriber {
-            _stays: stay_with_primary(&client),
+            _tasks: [stay_with_primary(&client), AbortOnDropHandle::new(proving)],
             client,
         };
         Ok((Self(Arc::new(subscriber)), deliveries))
@@ -107,6 +139,18 @@ impl Inboxes {
             .sunsubscribe(keys::inbox(user))
             .await
             .map_err(|error| Error::of("SUNSUBSCRIBE", error))
+    }
+
+    /// Listens for the ends of all sessions.
+    ///
+    /// # Errors
+    /// Fails when Redis does not answer.
+    pub async fn open_ended(&self) -> Result<()> {
+        let open = Partition::all().map(|one| self.0.client.ssubscribe(keys::ended(one)));
+        let opened: FredResult<Vec<()>> = try_join_all(open).await;
+        opened
+            .map(drop)
+            .map_err(|error| Error::of("SSUBSCRIBE", error))
     }
 
     /// Listens for a user's coming and going.
@@ -161,15 +205,18 @@ impl Deliveries {
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
             let delivery = tokio::select! {
+                // A proof holds when nothing waits that came before it.
+                biased;
+                reconnected = self.reconnects.recv() => match reconnected {
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
+                    Err(RecvError::Closed) => return None,
+                },
                 message = self.messages.recv() => match message {
                     Ok(message) => delivery(message),
                     Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
                     Err(RecvError::Closed) => return None,
                 },
-                reconnected = self.reconnects.recv() => match reconnected {
-                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
-                    Err(RecvError::Closed) => return None,
-                },
+                Some(asked) = self.proofs.recv() => Some(Delivery::Proof(asked)),
             };
             if delivery.is_some() {
                 return delivery;
@@ -178,7 +225,29 @@ impl Deliveries {
     }
 }
 
+/// Asks, again and again, whether the connection still hears.
+async fn prove(client: Client, proofs: mpsc::Sender<Instant>) {
+    let mut ticks = interval(PROOF);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let asked = Instant::now();
+        if timeout(PROOF, all_nodes_answer(&client)).await == Ok(true)
+            && proofs.send(asked).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
 fn delivery(message: Message) -> Option<Delivery> {
+    if keys::is_ended(&message.channel) {
+        let text = message.value.into_string()?;
+        return Some(Delivery::Ended(match text.parse() {
+            Ok(user) => EndedSessions::OfUser(user),
+            Err(_) => EndedSessions::Of(text),
+        }));
+    }
     if let Some(user) = keys::inbox_of(&message.channel) {
         let bytes = match message.value {
             Value::Bytes(bytes) => bytes,

@@ -281,6 +281,7 @@ mod tests {
             saved: 2,
             logs_out: false,
             session_prefix: arg("session:"),
+            ended_channel: arg("ended"),
             committed: vec![arg("user"), arg(7)],
         };
         let (keys, args) = call.parts();
@@ -288,10 +289,7 @@ mod tests {
         assert_eq!(keys.len(), contract.keys.len());
         assert_eq!(args.len(), contract.args.len() + 3);
         let tail = &args[contract.args.len() - 1..];
-        assert_eq!(
-            tail,
-            [arg("session:"), Value::Integer(2), arg("user"), arg(7)]
-        );
+        assert_eq!(tail, [arg("ended"), Value::Integer(2), arg("user"), arg(7)]);
     }
 
     #[test]
@@ -302,11 +300,11 @@ mod tests {
              commits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], \
              KEYS[9], KEYS[10]\n\
              local user_id, soon, idle, noted, saved_claims, session_ttl, evict, writer, commit, \
-             saved, logs_out, session_prefix = \
+             saved, logs_out, session_prefix, ended_channel = \
              ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], \
              tonumber(ARGV[6]), ARGV[7] == '1', ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), \
-             ARGV[11] == '1', ARGV[12]\n\
-             local committed = list_after(12)\n"
+             ARGV[11] == '1', ARGV[12], ARGV[13]\n\
+             local committed = list_after(13)\n"
         );
         assert!(
             Verb::LoadUser

@@ -222,6 +222,15 @@ pub(crate) fn inbox_of(channel: &str) -> Option<UserId> {
         .ok()
 }
 
+/// Returns the channel of the sessions of a partition's users that end.
+pub(crate) fn ended(partition: Partition) -> String {
+    format!("ended:{{u{partition}}}")
+}
+
+pub(crate) fn is_ended(channel: &str) -> bool {
+    channel.starts_with("ended:{u")
+}
+
 /// Returns the channel of a user's coming and going.
 pub(crate) fn watched(user: UserId) -> String {
     format!("watch:{{u{}}}:{user}", user.partition())
@@ -300,6 +309,9 @@ mod tests {
             (inbox_of(&watched(user)), watched_of(&inbox(user))),
             (None, None)
         );
+        let ends = ended(user.partition());
+        assert!(is_ended(&ends) && inbox_of(&ends).is_none() && watched_of(&ends).is_none());
+        assert!(!is_ended(&inbox(user)) && !is_ended(&watched(user)));
     }
 
     #[test]
@@ -339,6 +351,7 @@ mod tests {
             presence(user),
             watched(user),
             inbox(user),
+            ended(user.partition()),
             user_prefix(user.partition()) + &user.to_string(),
             user_limit(user.partition(), "sends") + &user.to_string(),
         ] {

@@ -38,7 +38,7 @@ pub(crate) use keys::{ChatKeys, FRESH, HYDRATE, META, UserKeys, dead, due};
 pub use keys::{ExpiredKey, Kind};
 pub(crate) use meter::charge_notifications;
 pub use meter::{Meter, charge};
-pub(crate) use primary::stay_with_primary;
+pub(crate) use primary::{all_nodes_answer, stay_with_primary};
 pub use refusal::Refusal;
 pub(crate) use refusal::refusal;
 pub(crate) use reply::{Reply, number, parse, text};

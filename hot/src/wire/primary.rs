@@ -54,18 +54,28 @@ async fn leave(client: &Client) {
 /// Returns true when a node that the client takes for a primary is a replica. A node that does not
 /// answer, or does not tell, counts as a primary: fred reconnects to the former by itself.
 async fn is_on_replica(client: &Client) -> bool {
-    let nodes = match client.is_clustered() {
+    join_all(nodes(client).into_iter().map(|node| role(client, node)))
+        .await
+        .into_iter()
+        .any(|role| role.is_ok_and(|role| role == "slave"))
+}
+
+/// Returns true when each node answers that the client takes for a primary.
+pub(crate) async fn all_nodes_answer(client: &Client) -> bool {
+    let nodes = nodes(client);
+    let ask = nodes.iter().map(|node| ask(client, node, "PING", &[]));
+    !nodes.is_empty() && join_all(ask).await.iter().all(FredResult::is_ok)
+}
+
+fn nodes(client: &Client) -> Vec<Option<Server>> {
+    match client.is_clustered() {
         true => client
             .cached_cluster_state()
             .map_or_else(Vec::new, |state| {
                 state.unique_primary_nodes().into_iter().map(Some).collect()
             }),
         false => vec![None],
-    };
-    join_all(nodes.into_iter().map(|node| role(client, node)))
-        .await
-        .into_iter()
-        .any(|role| role.is_ok_and(|role| role == "slave"))
+    }
 }
 
 /// Returns the role of a node. One that was demoted forgets the scripts, so that nobody uses it

@@ -488,6 +488,8 @@ verbs! {
             logs_out: bool,
             /// The prefix of the keys of sessions.
             session_prefix: Text,
+            /// The channel of sessions that end.
+            ended_channel: Text,
         }
         lists {
             /// Rows that were committed: entry, rev.
@@ -695,6 +697,8 @@ verbs! {
             flush_after: Millis,
             /// The prefix of the keys of the user's sessions, in the same slot.
             session_prefix: Text,
+            /// The channel of sessions that end.
+            ended_channel: Text,
             /// The place among the private rows to go on from; `0` to begin.
             place: Text,
             /// The number of rows and of sessions to look at, about.
@@ -732,6 +736,8 @@ verbs! {
             caller_clock: Tick,
             /// The time after which an unsaved change is saved, at the latest.
             flush_after: Millis,
+            /// The channel of sessions that end.
+            ended_channel: Text,
         }
         lists {
             /// Fields that change: name, value.
@@ -759,6 +765,8 @@ verbs! {
             password_rev: Tick,
             /// The prefix of the keys of the user's sessions, in the same slot.
             session_prefix: Text,
+            /// The channel of sessions that end.
+            ended_channel: Text,
             /// The number of sessions that the user may have.
             max_sessions: usize,
         };
@@ -787,6 +795,8 @@ verbs! {
             limit_prefix: Text,
             /// The number that is allowed in a period; 0 without a limit.
             most: u32,
+            /// The number that is asked for at once.
+            wanted: u32,
             /// The period.
             period: Micros,
             /// The prefix of the budget's key, in the same slot.
@@ -834,6 +844,8 @@ verbs! {
         {
             /// The hash of the token.
             hash: Text,
+            /// The channel of sessions that end.
+            ended_channel: Text,
         };
     /// Tells that an API serves a user. What says so is small and goes by itself, so a full Redis
     /// has room for it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
-use hot::{UserChange, UserRecord};
+use hot::{EndedSessions, UserChange, UserRecord};
 use model::{Name, NameKind, Session, User, UserId, fold};
 
 use crate::{Error, Result, Store, password::PasswordCheck, people::IssuedToken, residency::retry};
@@ -194,7 +194,11 @@ impl Store {
             retry(|| self.hot.announce_rename(id)).await?;
         }
         loop {
-            match retry(|| self.hot.change_user(id, change)).await? {
+            let changed = retry(|| self.hot.change_user(id, change)).await?;
+            if change.ends_sessions {
+                self.known_sessions.end(&EndedSessions::OfUser(id));
+            }
+            match changed {
                 Ok(Some(rev)) => {
                     self.notifier.private_changed(id, rev, rev);
                     return Ok(());

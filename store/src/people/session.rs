@@ -1,10 +1,15 @@
 //! Logs in, authenticates by a token, logs out.
 
-use hot::{Admission, Meter, SessionState, UserChange};
+use std::sync::Arc;
+
+use hot::{Admission, EndedSessions, Meter, Rate, SessionState, UserChange};
 use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
 
+use tokio::time::Instant;
+
 use crate::{
-    Error, Result, Store, notify::Notification, password::PasswordCheck, residency::retry,
+    Error, Result, Store, notify::Notification, password::PasswordCheck, people::KnownSessions,
+    residency::retry,
 };
 
 /// The token of a session that was just opened.
@@ -75,6 +80,7 @@ impl Store {
                     self.remember_names(&user);
                     let ended = opened.iter().flat_map(|opened| &opened.ended);
                     for session in ended.cloned() {
+                        self.known_sessions.end(&EndedSessions::Of(session.clone()));
                         self.notifier
                             .user(user.id, Notification::SessionEnded { session });
                     }
@@ -94,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSession`] when it has ended, or the password was changed since.
-    pub async fn authenticate(&self, token: &Token) -> Result<Session> {
+    pub async fn authenticate(&self, token: &Token) -> Result<Arc<Session>> {
         let hash = token.hash();
         Ok(self
             .valid_session(|| self.hot.authenticate(token.partition(), &hash))
@@ -102,8 +108,18 @@ impl Store {
             .session)
     }
 
-    /// Returns the session whose token has this hash, charges the budget of its user and counts
-    /// against a limit. There is no verdict where nothing was counted, since Redis takes no writes
+    /// Returns the session whose token has this hash, if this process knows it to be good, and
+    /// counts against a limit. `None`: [`Store::admit`] asks Redis.
+    pub fn admit_known(
+        &self,
+        hash: &str,
+        limit: Option<(&'static str, Rate)>,
+    ) -> Option<SessionState> {
+        self.known_sessions.find(hash, limit)
+    }
+
+    /// Returns the session whose token has this hash, charges the budget of its user some units and
+    /// counts against a limit. There is no verdict where nothing was counted, since Redis takes no writes
     /// or only the limiter is broken. That must not keep users from reading; writes are refused by
     /// Redis itself.
     ///
@@ -113,12 +129,29 @@ impl Store {
         &self,
         partition: Partition,
         hash: &str,
+        limit: Option<(&'static str, Rate)>,
+        budget: Option<(Rate, u32)>,
+    ) -> Result<SessionState> {
+        let known = &self.known_sessions;
+        let asked = known.ask();
+        let admitted = if limit.is_none() && budget.is_none() {
+            let ask = || self.hot.authenticate(partition, hash);
+            self.valid_session(ask).await?
+        } else {
+            let limit = limit.map(|limit| (limit.0, limit.1, known.wanted(hash, limit)));
+            let admission = Admission { limit, budget };
+            self.admit_by_redis(partition, hash, admission).await?
+        };
+        known.remember(asked, &admitted, limit);
+        Ok(admitted)
+    }
+
+    async fn admit_by_redis(
+        &self,
+        partition: Partition,
+        hash: &str,
         admission: Admission<'_>,
     ) -> Result<SessionState> {
-        if admission.limit.is_none() && admission.budget.is_none() {
-            let ask = || self.hot.authenticate(partition, hash);
-            return self.valid_session(ask).await;
-        }
         // A call that is repeated after a lost answer may count twice, which costs less than to
         // remember what was counted.
         let admit = || async {
@@ -147,7 +180,7 @@ impl Store {
             return Err(Error::NoSession);
         }
         if session.seen < Tick::now().earlier(self.hot.options().seen_every()) {
-            let (store, session) = (self.clone(), session.clone());
+            let (store, session) = (self.clone(), Arc::clone(session));
             tokio::spawn(async move {
                 if let Err(error) = store.touch(&session).await {
                     tracing::debug!(%error, "could not write down the use of a session");
@@ -173,7 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSession`] when it has ended, or the password was changed since.
-    pub async fn check_session(&self, user: UserId, hash: &str) -> Result<Session> {
+    pub async fn check_session(&self, user: UserId, hash: &str) -> Result<Arc<Session>> {
         let ask = || self.hot.authenticate(user.partition(), hash);
         Ok(self.valid_session(ask).await?.session)
     }
@@ -192,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSession`] when it was used before, or is too old.
-    pub async fn use_ticket(&self, ticket: &Token) -> Result<Session> {
+    pub async fn use_ticket(&self, ticket: &Token) -> Result<Arc<Session>> {
         let hash = self
             .hot
             .use_ticket(ticket.partition(), &ticket.hash())
@@ -210,6 +243,7 @@ impl Store {
     /// [`Error::Hot`] when Redis does not answer; retry later.
     pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
         let left = retry(|| self.hot.close_session(user, hash)).await?;
+        self.known_sessions.end(&EndedSessions::Of(hash.to_owned()));
         self.notifier.user(
             user,
             Notification::SessionEnded {
@@ -229,6 +263,27 @@ impl Store {
             }));
         }
         Ok(())
+    }
+
+    /// Forgets sessions that have ended, elsewhere or here.
+    pub fn forget_sessions(&self, ended: &EndedSessions) {
+        self.known_sessions.end(ended);
+    }
+
+    /// Forgets all sessions, and asks Redis for each until [`Store::know_sessions`]: that some
+    /// ended may not be heard.
+    pub fn know_no_sessions(&self) {
+        self.known_sessions.lose();
+    }
+
+    /// Begins to know sessions, since the ends of all of them are listened to.
+    pub fn know_sessions(&self) {
+        self.known_sessions.listen();
+    }
+
+    /// Notes that the ends of all sessions from before a moment were heard.
+    pub fn prove_sessions(&self, asked: Instant) {
+        self.known_sessions.prove(asked);
     }
 
     /// Returns a user's open sessions; `current` is the hash of the asking session's token.

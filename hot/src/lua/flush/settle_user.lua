@@ -14,6 +14,7 @@ if logs_out then
     redis.call('DEL', session_prefix .. hash)
   end
   redis.call('DEL', sessions)
+  redis.call('SPUBLISH', ended_channel, user_id)
 end
 -- Claims are only ever added at the end: those that this commit carried are a prefix, and are
 -- released by now.

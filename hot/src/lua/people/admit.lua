@@ -1,7 +1,8 @@
 -- As `authenticate`, and of a good session charges what its user owes to the budget, and counts
 -- against a limit, each if there is one. Still one round trip.
 -- returns what `authenticate` does, and of a good session then, for the budget and for the limit:
--- allowed (1 or 0), how many more may come now, seconds until one more may; or three times ''
+-- allowed (1 or 0; of the limit how many of those wanted), how many more may come now, seconds until
+-- one more may; or three times ''
 local found = session_of(session, user_prefix)
 if not found[1] or found[5] ~= found[6] then return found end
 local allowed
@@ -11,6 +12,6 @@ if budget > 0 then
   found[7] = allowed
 end
 if most > 0 and allowed ~= 0 then
-  found[10], found[11], found[12] = count(limit_prefix .. found[1], most, period)
+  found[10], found[11], found[12] = count(limit_prefix .. found[1], most, period, wanted)
 end
 return found

@@ -14,7 +14,11 @@ local function put(field, value)
   change[#change + 1] = value
 end
 for field, value in each(fields, 2) do put(field, value) end
-for field in each(stamps, 1) do put(field, tick) end
+local ends_sessions = false
+for field in each(stamps, 1) do
+  put(field, tick)
+  ends_sessions = ends_sessions or field == 'password_rev'
+end
 for kind, name, nonce in each(names, 3) do
   local wish = name .. ' ' .. nonce .. ' '
   stale = stale or string.sub(redis.call('HGET', user, 'want_' .. kind) or '', 1, #wish) ~= wish
@@ -26,4 +30,5 @@ put('claims', claims)
 becomes_dirty(dirty, due, user_id, flush_after)
 redis.call('ZADD', dirty, tick, 'user')
 redis.call('HSET', user, unpack(change))
+if ends_sessions then redis.call('SPUBLISH', ended_channel, user_id) end
 return { 'OK', tick }

@@ -14,7 +14,10 @@ if others >= max_sessions then
   -- They are ordered by their end, which each use moves. An older release had no bound.
   local some = math.min(others - max_sessions + 1, 500)
   ended = redis.call('ZRANGE', sessions, 0, some - 1)
-  for _, oldest in ipairs(ended) do redis.call('DEL', session_prefix .. oldest) end
+  for _, oldest in ipairs(ended) do
+    redis.call('DEL', session_prefix .. oldest)
+    redis.call('SPUBLISH', ended_channel, oldest)
+  end
   redis.call('ZREM', sessions, unpack(ended))
 end
 redis.call('ZADD', sessions, text(expires), hash)

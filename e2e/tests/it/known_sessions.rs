@@ -1,0 +1,152 @@
+//! An API knows the sessions that it has seen, and asks Redis for them no more: until they end,
+//! wherever that is, or until it may not hear of it.
+
+use std::time::Duration;
+
+use e2e::{Api, Client, PASSWORD, Sql, Stack, eventually};
+use model::{Token, UserId};
+use serde_json::json;
+
+/// Far less than the time for which a session is known whose end is not heard.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Returns the number of scripts that Redis has run.
+async fn scripts(stack: &Stack) -> u64 {
+    let stats = stack.redis.cli(&["INFO", "commandstats"]).await;
+    let calls = |line: &str| -> Option<u64> {
+        let (_, rest) = line.split_once("cmdstat_evalsha")?;
+        rest.split_once("calls=")?.1.split(',').next()?.parse().ok()
+    };
+    stats.lines().filter_map(calls).sum()
+}
+
+/// Uses a session until no script is run for it any more.
+async fn becomes_known(stack: &Stack, client: &Client) {
+    eventually(SOON, "the session is known", async || {
+        let before = scripts(stack).await;
+        client.get("/v1/users/me").await.expect(200);
+        scripts(stack).await == before
+    })
+    .await;
+}
+
+async fn is_refused(client: &Client, why: &str) {
+    let refused = async || client.get("/v1/users/me").await.status == 401;
+    eventually(SOON, why, refused).await;
+}
+
+async fn another(api: &Api, login: &str) -> Client {
+    let mut client = api.client();
+    client.login(login).await;
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_another() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (here, there) = (stack.start_api().await, stack.start_api().await);
+    let mut ann = here.register("ann").await;
+    let known = async |client: &Client| {
+        let elsewhere = client.at(&there.url);
+        becomes_known(&stack, client).await;
+        becomes_known(&stack, &elsewhere).await;
+        elsewhere
+    };
+    let refused_here = async |client: &Client| {
+        let here = client.get("/v1/users/me").await;
+        here.expect_problem(401, "unauthorized");
+    };
+
+    let phone = another(&here, "ann").await;
+    let elsewhere = known(&phone).await;
+    phone.logout().await;
+    refused_here(&phone).await;
+    is_refused(&elsewhere, "it was logged out").await;
+
+    let phone = another(&here, "ann").await;
+    let elsewhere = known(&phone).await;
+    let sessions = ann.get("/v1/auth/sessions").await.expect(200);
+    let sessions = sessions["items"].as_array().expect("some");
+    let other = sessions.iter().find(|one| one["current"] != true);
+    let id = other.expect("the phone")["id"].as_str().expect("an id");
+    let ended = ann.delete(&format!("/v1/auth/sessions/{id}")).await;
+    ended.expect(204);
+    refused_here(&phone).await;
+    is_refused(&elsewhere, "it was ended").await;
+
+    let phone = another(&here, "ann").await;
+    let elsewhere = [known(&phone).await, known(&ann).await];
+    let changed = ann.change_password(PASSWORD, "another-tugboat-8").await;
+    changed.expect(200);
+    refused_here(&phone).await;
+    for client in &elsewhere {
+        is_refused(client, "the password was changed").await;
+    }
+
+    let elsewhere = known(&ann).await;
+    let user = UserId(ann.id.parse().expect("an id"));
+    let account = stack.store.user(user).await.expect("read").expect("ann");
+    for at in 0..hot::MAX_SESSIONS {
+        let token = Token::new(user, [at as u8; 32]);
+        let rev = account.password_rev;
+        let opened = stack.hot.open_session(user, &token, "e2e", rev);
+        let opened = opened.await.expect("Redis answers").expect("resident");
+        assert!(opened.is_some());
+    }
+    is_refused(&elsewhere, "a hundred others were opened").await;
+
+    let bob = here.register("bob").await;
+    let elsewhere = known(&bob).await;
+    let body = json!({ "password": PASSWORD });
+    bob.post("/v1/users/me/erase", body).await.expect(204);
+    refused_here(&bob).await;
+    is_refused(&elsewhere, "its account was erased").await;
+    there.stop().await;
+    here.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_asked_for_again_when_its_end_may_not_have_been_heard() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let ann = api.register("ann").await;
+    becomes_known(&stack, &ann).await;
+    let user = UserId(ann.id.parse().expect("an id"));
+    let token: Token = ann.token.as_deref().expect("one").parse().expect("a token");
+    let session = format!("session:{{u{}}}:{}", user.partition(), token.hash());
+    stack.redis.cli(&["DEL", &session]).await;
+    ann.get("/v1/users/me").await.expect(200); // that it ended was not published
+    let allow = async |what| stack.redis.cli(&["ACL", "SETUSER", "default", what]).await;
+    allow("-ssubscribe").await;
+    stack.redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    is_refused(&ann, "it is asked for").await;
+    allow("+ssubscribe").await;
+    let ann = another(&api, "ann").await;
+    becomes_known(&stack, &ann).await;
+    api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_of_a_session_that_is_known_is_one_script() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack
+        .start_api_with(api::Config::default(), &stack.redis.url())
+        .await;
+    let ann = api.register("ann").await;
+    let chat = ann.create_group("Alone", &[]).await.expect(201);
+    let chat = chat["id"].as_str().expect("an id");
+    becomes_known(&stack, &ann).await;
+    let before = scripts(&stack).await;
+    for at in 0..100 {
+        let sent = ann.send(chat, &format!("text {at}")).await;
+        let left = sent.header("ratelimit").to_owned();
+        assert!(
+            left.contains(&format!("\"send\";r={}", 599 - at)),
+            "{at}: {left}"
+        );
+        sent.expect(201);
+    }
+    let all = scripts(&stack).await - before;
+    assert!((100..125).contains(&all), "{all} scripts for 100 messages");
+    api.stop().await;
+}
