@@ -6,6 +6,7 @@ use std::time::Duration;
 use e2e::{Api, Client, PASSWORD, Sql, Stack, eventually};
 use model::{Token, UserId};
 use serde_json::json;
+use tokio::time::Instant;
 
 /// Far less than the time for which a session is known whose end is not heard.
 const SOON: Duration = Duration::from_secs(10);
@@ -103,6 +104,60 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
     is_refused(&elsewhere, "its account was erased").await;
     there.stop().await;
     here.stop().await;
+}
+
+/// Nobody listens for this store, so it hears of nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_forgets_the_sessions_that_it_ends_without_being_told() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let store = &stack.store;
+    store.know_sessions();
+    let is_known = |token: &Token| {
+        store.prove_sessions(Instant::now());
+        store.admit_known(&token.hash(), None).is_some()
+    };
+    let known = async |token: &Token| {
+        let (partition, hash) = (token.partition(), token.hash());
+        let admitted = store.admit(partition, &hash, None, None).await;
+        assert!(is_known(token));
+        admitted.expect("she is in").session
+    };
+    let email = "ann@example.org";
+    let ann = store.register("ann", email, "Ann", PASSWORD, "e2e", "e2e");
+    let ann = ann.await.expect("registered");
+    let login = async |password| {
+        let entered = store.login("ann", password, "e2e", "e2e").await;
+        entered.expect("she is in").token
+    };
+
+    let phone = login(PASSWORD).await;
+    known(&phone).await;
+    let user = ann.user.id;
+    store.logout(user, &phone.hash()).await.expect("logged out");
+    assert!(!is_known(&phone), "it was logged out");
+
+    known(&ann.token).await;
+    for at in 1..hot::MAX_SESSIONS {
+        let token = Token::new(user, [at as u8; 32]);
+        let opened = stack
+            .hot
+            .open_session(user, &token, "e2e", ann.user.password_rev);
+        let opened = opened.await.expect("Redis answers").expect("resident");
+        assert_eq!(opened.expect("her password").ended, Vec::<String>::new());
+    }
+    assert!(is_known(&ann.token));
+    let phone = login(PASSWORD).await;
+    assert!(!is_known(&ann.token), "it was the oldest of too many");
+
+    let session = known(&phone).await;
+    let new = "another-tugboat-8";
+    let changed = store.change_credentials(&session, PASSWORD, Some(new), Default::default());
+    let entered = changed.await.expect("changed");
+    assert!(!is_known(&phone), "the password was changed");
+
+    let session = known(&entered.token).await;
+    store.erase(&session, new).await.expect("erased");
+    assert!(!is_known(&entered.token), "the account was erased");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
