@@ -41,10 +41,7 @@ pub(crate) async fn admit(
         None => state.config.limit_cost.rate().is_none(),
     };
     if owes_little && let Some(known) = state.store.admit_known(hash, limit) {
-        if let Some(debt) = debt {
-            Meter::bind_current(&debt.meter);
-        }
-        return Ok(Admitted::of(known, limit));
+        return Ok(let_in(known, limit, debt));
     }
     admit_by_redis(state, partition, hash, limit).await
 }
@@ -71,23 +68,27 @@ pub(crate) async fn admit_by_redis(
     let known = store
         .admit(partition, hash, limit, budget.zip(owed))
         .await?;
-    if budget.is_some() {
-        let debt = debt.unwrap_or_else(|| state.debts.enter(hash));
-        Meter::bind_current(&debt.meter);
-        if let Some(verdict) = known.budget.filter(|verdict| !verdict.is_allowed()) {
-            debt.refuse(Duration::from_secs(verdict.seconds.into()));
-            return Err(used_up(verdict.seconds));
-        }
+    let debt = budget.map(|_| debt.unwrap_or_else(|| state.debts.enter(hash)));
+    let verdict = known.budget.filter(|verdict| !verdict.is_allowed());
+    if let Some((debt, verdict)) = debt.as_ref().zip(verdict) {
+        debt.refuse(Duration::from_secs(verdict.seconds.into()));
+        return Err(used_up(verdict.seconds));
     }
-    Ok(Admitted::of(known, limit))
+    Ok(let_in(known, limit, debt))
 }
 
-impl Admitted {
-    fn of(known: SessionState, limit: Option<(&'static str, Rate)>) -> Self {
-        Self {
-            session: known.session,
-            limit: limit.map(|(_, rate)| rate).zip(known.verdict),
-        }
+/// Lets a session in: what the present task does counts as its debt.
+fn let_in(
+    known: SessionState,
+    limit: Option<(&'static str, Rate)>,
+    debt: Option<Debt>,
+) -> Admitted {
+    if let Some(debt) = debt {
+        Meter::bind_current(&debt.meter);
+    }
+    Admitted {
+        session: known.session,
+        limit: limit.map(|(_, rate)| rate).zip(known.verdict),
     }
 }
 
