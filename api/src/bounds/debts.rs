@@ -10,7 +10,7 @@ use store::Meter;
 use tokio::time::Instant;
 
 /// The units that are worth a write to Redis: until then a session owes them.
-pub(crate) const WORTH: u32 = 16;
+pub(crate) const WORTH: u32 = 64;
 /// The sessions that are remembered: beyond, those that owe little are forgotten.
 const MOST: usize = 20_000;
 
