@@ -116,12 +116,12 @@ impl KnownSessions {
     pub(crate) fn wanted(&self, hash: &str, (name, rate): Limit) -> u32 {
         let mut inner = self.lock();
         let user = inner.sessions.get(hash).map(|session| session.user);
-        let last = user.and_then(|user| inner.portion(user, name));
-        let was_small = |last: &Portion| last.left == 0 && last.since.elapsed() < SOON;
-        let wanted = match last {
-            Some(last) if was_small(last) => last.taken.saturating_mul(2).max(PORTION),
-            _ => PORTION,
+        let last = match user {
+            Some(user) => inner.portion(user, name),
+            None => None,
         };
+        let was_small = last.filter(|last| last.left == 0 && last.since.elapsed() < SOON);
+        let wanted = was_small.map_or(PORTION, |last| last.taken.saturating_mul(2).max(PORTION));
         wanted.min(rate.most / PART).max(1)
     }
 
