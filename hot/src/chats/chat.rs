@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use fred::types::Value;
-use futures_util::future::try_join_all;
 use model::{Chat, ChatId, ChatKind, Draft, Member, Tick, UserId};
 
 use super::{ChangeNotice, Membership, change_notice, read_members};
@@ -159,17 +158,15 @@ impl Hot {
     async fn row_ticks(&self, chats: &[ChatId], field: &str) -> Result<Vec<Option<Tick>>> {
         let ask = chats
             .iter()
-            .map(|chat| self.command("HGET", vec![arg(ChatKeys::new(*chat).chat()), arg(field)]));
-        let ticks = try_join_all(ask).await?.into_iter();
+            .map(|chat| vec![arg(ChatKeys::new(*chat).chat()), arg(field)]);
+        let ticks = self.commands("HGET", ask).await?.into_iter();
         let ticks: Vec<_> = ticks.map(|value| value.as_i64().map(Tick)).collect();
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left
             .map(|(chat, _)| ChatKeys::new(*chat).commits())
             .collect();
-        let ask = marks
-            .into_iter()
-            .map(|marks| self.command("HGETALL", vec![arg(marks)]));
-        for marks in try_join_all(ask).await? {
+        let ask = marks.into_iter().map(|marks| vec![arg(marks)]);
+        for marks in self.commands("HGETALL", ask).await? {
             self.settled.note(&marks.into_array());
         }
         Ok(ticks)

@@ -297,10 +297,10 @@ impl Hot {
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer.
     pub async fn changed(&self, places: &[(Tick, ChatId)]) -> Result<Vec<Option<String>>> {
-        let ask = places.iter().map(|(id, chat)| {
-            self.command("HGET", vec![arg(ChatKeys::new(*chat).changed()), arg(id)])
-        });
-        let answers = futures_util::future::try_join_all(ask).await?;
+        let ask = places
+            .iter()
+            .map(|(id, chat)| vec![arg(ChatKeys::new(*chat).changed()), arg(id)]);
+        let answers = self.commands("HGET", ask).await?;
         Ok(answers.into_iter().map(Value::into_string).collect())
     }
 
@@ -453,9 +453,9 @@ impl Hot {
     ) -> Result<Vec<Vec<String>>> {
         let ask = places.iter().map(|(id, chat)| {
             let key = arg(ChatKeys::new(*chat).reactors(*id));
-            self.command("HGET", vec![key, arg(user)])
+            vec![key, arg(user)]
         });
-        let answers = futures_util::future::try_join_all(ask).await?;
+        let answers = self.commands("HGET", ask).await?;
         Ok(answers
             .into_iter()
             .map(|value| emojis(&text(value)))

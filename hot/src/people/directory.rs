@@ -2,7 +2,10 @@
 
 use model::{Tick, UserId};
 
-use super::UserRecord;
+use super::{
+    UserRecord,
+    user::{record_of, user_fields},
+};
 use crate::wire::{FRESH, Hot, Result, arg, parse, text, verbs};
 
 /// The number of users to remember; more register or rename themselves within the time of a flush
@@ -67,6 +70,11 @@ impl Hot {
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
     pub async fn users(&self, ids: &[UserId]) -> Result<Vec<UserRecord>> {
-        futures_util::future::try_join_all(ids.iter().map(|id| self.user(*id))).await
+        let rows = self.commands("HMGET", ids.iter().map(|id| user_fields(*id)));
+        let rows = rows.await?.into_iter();
+        ids.iter()
+            .zip(rows)
+            .map(|(id, row)| record_of(*id, row))
+            .collect()
     }
 }

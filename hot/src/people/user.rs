@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use fred::types::Value;
-use futures_util::future::try_join_all;
 use model::{Name, Tick, User, UserId};
 
 use crate::wire::{Error, Hot, Millis, Refusal, Result, UserKeys, arg, keys, number, text, verbs};
@@ -69,21 +68,7 @@ impl Hot {
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
     pub async fn user(&self, user: UserId) -> Result<UserRecord> {
-        let row = self
-            .command(
-                "HMGET",
-                [arg(UserKeys::new(user).user()), arg("id")]
-                    .into_iter()
-                    .chain(FIELDS.map(arg))
-                    .collect(),
-            )
-            .await?;
-        let mut row = row.into_array();
-        match (row.first(), row.get(1)) {
-            (None | Some(Value::Null), _) => Ok(UserRecord::Cold),
-            (_, None | Some(Value::Null)) => Ok(UserRecord::Nameless),
-            _ => read_user(user, row.split_off(1)).map(|user| UserRecord::Named(Box::new(user))),
-        }
+        record_of(user, self.command("HMGET", user_fields(user)).await?)
     }
 
     /// Notes what SQL had when these users, who are not resident, left: they are looked up there
@@ -96,10 +81,8 @@ impl Hot {
             .iter()
             .map(|user| UserKeys::new(*user).commits())
             .collect();
-        let ask = marks
-            .into_iter()
-            .map(|marks| self.command("HGETALL", vec![arg(marks)]));
-        for marks in try_join_all(ask).await? {
+        let ask = marks.into_iter().map(|marks| vec![arg(marks)]);
+        for marks in self.commands("HGETALL", ask).await? {
             self.settled.note(&marks.into_array());
         }
         Ok(())
@@ -226,6 +209,24 @@ pub(crate) fn read_user(id: UserId, row: Vec<Value>) -> Result<User> {
         found_by_email: next().as_i64() == Some(1),
         rev: tick("a user's rev", next())?,
     })
+}
+
+/// Returns the arguments of the HMGET that reads a user's row.
+pub(super) fn user_fields(user: UserId) -> Vec<Value> {
+    [arg(UserKeys::new(user).user()), arg("id")]
+        .into_iter()
+        .chain(FIELDS.map(arg))
+        .collect()
+}
+
+/// Reads the answer.
+pub(super) fn record_of(user: UserId, row: Value) -> Result<UserRecord> {
+    let mut row = row.into_array();
+    match (row.first(), row.get(1)) {
+        (None | Some(Value::Null), _) => Ok(UserRecord::Cold),
+        (_, None | Some(Value::Null)) => Ok(UserRecord::Nameless),
+        _ => read_user(user, row.split_off(1)).map(|user| UserRecord::Named(Box::new(user))),
+    }
 }
 
 #[cfg(test)]

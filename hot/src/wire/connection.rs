@@ -25,6 +25,9 @@ use super::{
 /// The time between two notes of a session's use, unless its life is short.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
+/// The commands that are sent together.
+const TOGETHER: usize = 512;
+
 /// The errors of a Redis that is a replica, or becomes one.
 const OF_REPLICAS: [&str; 3] = ["READONLY", "MASTERDOWN", "LOADING"];
 
@@ -339,6 +342,34 @@ impl Hot {
         let answer: FredResult<Value> = self.client.custom(command, args).await;
         charge_call(answer.as_ref().map_or(0, size));
         answer.map_err(|error| Error::of(name, error))
+    }
+
+    /// Runs a command of the server itself with each of these arguments, and returns the answers.
+    /// They are sent together, which costs this process a third of what they cost one by one; but
+    /// in a cluster each goes to the node that has its key.
+    pub(crate) async fn commands(
+        &self,
+        name: &'static str,
+        all: impl IntoIterator<Item = Vec<Value>>,
+    ) -> Result<Vec<Value>> {
+        let mut all = all.into_iter().peekable();
+        if self.client.is_clustered() {
+            return try_join_all(all.map(|args| self.command(name, args))).await;
+        }
+        let mut answers = Vec::new();
+        while all.peek().is_some() {
+            let pipeline = self.client.pipeline();
+            for args in all.by_ref().take(TOGETHER) {
+                let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+                let queued: FredResult<()> = pipeline.custom(command, args).await;
+                queued.map_err(|error| Error::of(name, error))?;
+            }
+            let some: FredResult<Value> = pipeline.all().await;
+            let some = some.map_err(|error| Error::of(name, error))?.into_array();
+            some.iter().for_each(|answer| charge_call(size(answer)));
+            answers.extend(some);
+        }
+        Ok(answers)
     }
 }
 
