@@ -1,6 +1,6 @@
 //! Erasing an account.
 
-use hot::Membership;
+use hot::{EndedSessions, Membership};
 use model::{ChatKind, Role, Session, Tick, UserId};
 
 use crate::{Error, Result, Store, notify::Notification, residency::retry};

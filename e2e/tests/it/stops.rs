@@ -750,14 +750,11 @@ async fn a_count_that_is_stopped_has_counted_nothing_and_keeps_nobody_out(sql: S
             Verb::Admit,
             async |step| format!("send{step}"),
             async |what| {
-                let admission = store::Admission {
-                    limit: Some((&what, rate)),
-                    budget: None,
-                };
+                let limit = Some((&*what.leak(), rate));
                 let admit = async || {
                     let admitted = stack
                         .store
-                        .admit(token.partition(), &token.hash(), admission)
+                        .admit(token.partition(), &token.hash(), limit, None)
                         .await;
                     admitted.expect("she is known")
                 };

@@ -158,14 +158,15 @@ impl Hot {
     async fn row_ticks(&self, chats: &[ChatId], field: &str) -> Result<Vec<Option<Tick>>> {
         let ask = chats
             .iter()
-            .map(|chat| vec![arg(ChatKeys::new(*chat).chat()), arg(field)]);
+            .map(|chat| vec![arg(ChatKeys::new(*chat).chat()), arg(field)])
+            .collect();
         let ticks = self.commands("HGET", ask).await?.into_iter();
         let ticks: Vec<_> = ticks.map(|value| value.as_i64().map(Tick)).collect();
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left
             .map(|(chat, _)| ChatKeys::new(*chat).commits())
             .collect();
-        let ask = marks.into_iter().map(|marks| vec![arg(marks)]);
+        let ask = marks.into_iter().map(|marks| vec![arg(marks)]).collect();
         for marks in self.commands("HGETALL", ask).await? {
             self.settled.note(&marks.into_array());
         }

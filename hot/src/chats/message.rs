@@ -299,7 +299,8 @@ impl Hot {
     pub async fn changed(&self, places: &[(Tick, ChatId)]) -> Result<Vec<Option<String>>> {
         let ask = places
             .iter()
-            .map(|(id, chat)| vec![arg(ChatKeys::new(*chat).changed()), arg(id)]);
+            .map(|(id, chat)| vec![arg(ChatKeys::new(*chat).changed()), arg(id)])
+            .collect();
         let answers = self.commands("HGET", ask).await?;
         Ok(answers.into_iter().map(Value::into_string).collect())
     }
@@ -455,7 +456,7 @@ impl Hot {
             let key = arg(ChatKeys::new(*chat).reactors(*id));
             vec![key, arg(user)]
         });
-        let answers = self.commands("HGET", ask).await?;
+        let answers = self.commands("HGET", ask.collect()).await?;
         Ok(answers
             .into_iter()
             .map(|value| emojis(&text(value)))

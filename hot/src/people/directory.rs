@@ -70,8 +70,8 @@ impl Hot {
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
     pub async fn users(&self, ids: &[UserId]) -> Result<Vec<UserRecord>> {
-        let rows = self.commands("HMGET", ids.iter().map(|id| user_fields(*id)));
-        let rows = rows.await?.into_iter();
+        let rows = ids.iter().map(|id| user_fields(*id)).collect();
+        let rows = self.commands("HMGET", rows).await?.into_iter();
         ids.iter()
             .zip(rows)
             .map(|(id, row)| record_of(*id, row))

@@ -81,7 +81,7 @@ impl Hot {
             .iter()
             .map(|user| UserKeys::new(*user).commits())
             .collect();
-        let ask = marks.into_iter().map(|marks| vec![arg(marks)]);
+        let ask = marks.into_iter().map(|marks| vec![arg(marks)]).collect();
         for marks in self.commands("HGETALL", ask).await? {
             self.settled.note(&marks.into_array());
         }

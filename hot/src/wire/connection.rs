@@ -350,14 +350,13 @@ impl Hot {
     pub(crate) async fn commands(
         &self,
         name: &'static str,
-        all: impl IntoIterator<Item = Vec<Value>>,
+        all: Vec<Vec<Value>>,
     ) -> Result<Vec<Value>> {
-        let mut all = all.into_iter().peekable();
         if self.client.is_clustered() {
-            return try_join_all(all.map(|args| self.command(name, args))).await;
+            return try_join_all(all.into_iter().map(|args| self.command(name, args))).await;
         }
-        let mut answers = Vec::new();
-        while all.peek().is_some() {
+        let (mut answers, mut all) = (Vec::with_capacity(all.len()), all.into_iter());
+        while all.len() > 0 {
             let pipeline = self.client.pipeline();
             for args in all.by_ref().take(TOGETHER) {
                 let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);

@@ -115,6 +115,9 @@ impl KnownSessions {
     /// were soon used up.
     pub(crate) fn wanted(&self, hash: &str, (name, rate): Limit) -> u32 {
         let mut inner = self.lock();
+        if !inner.listens {
+            return 1; // Nothing is remembered.
+        }
         let user = inner.sessions.get(hash).map(|session| session.user);
         let last = match user {
             Some(user) => inner.portion(user, name),
@@ -370,6 +373,9 @@ mod tests {
         );
         tokio::time::advance(SOON).await;
         assert_eq!(known.wanted("a", SENDS), PORTION);
+        known.lose();
+        assert_eq!(known.wanted("a", SENDS), 1, "what is left would be lost");
+        known.listen();
         let few = (
             "login",
             Rate {

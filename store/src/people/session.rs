@@ -8,8 +8,7 @@ use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User,
 use tokio::time::Instant;
 
 use crate::{
-    Error, Result, Store, notify::Notification, password::PasswordCheck, people::KnownSessions,
-    residency::retry,
+    Error, Result, Store, notify::Notification, password::PasswordCheck, residency::retry,
 };
 
 /// The token of a session that was just opened.
