@@ -343,6 +343,16 @@ impl Stack {
             .expect("a count")
     }
 
+    /// Returns the number of scripts that Redis has run.
+    pub async fn scripts_run(&self) -> usize {
+        let stats = self.redis.cli(&["INFO", "commandstats"]).await;
+        let calls = |line: &str| -> Option<usize> {
+            let (_, rest) = line.split_once("cmdstat_eval")?;
+            rest.split_once("calls=")?.1.split(',').next()?.parse().ok()
+        };
+        stats.lines().filter_map(calls).sum()
+    }
+
     /// Waits until no key of this chat is left in Redis.
     pub async fn evicted(&self, chat: ChatId) {
         let what = format!("no key of chat {chat} is left in Redis");

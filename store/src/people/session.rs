@@ -133,7 +133,7 @@ impl Store {
     ) -> Result<SessionState> {
         let known = &self.known_sessions;
         let asked = known.ask();
-        let admitted = if limit.is_none() && budget.is_none() {
+        let mut admitted = if limit.is_none() && budget.is_none() {
             let ask = || self.hot.authenticate(partition, hash);
             self.valid_session(ask).await?
         } else {
@@ -142,6 +142,9 @@ impl Store {
             self.admit_by_redis(partition, hash, admission).await?
         };
         known.remember(asked, &admitted, limit);
+        if let Some(verdict) = &mut admitted.verdict {
+            verdict.left += verdict.granted.saturating_sub(1); // This process has those.
+        }
         Ok(admitted)
     }
 
