@@ -35,6 +35,8 @@ async fn was_away(stack: &Stack, user: &Client, minutes: i64) -> (i64, String) {
     let seen = ends * 1000 - stack.options.session_ttl.as_micros() as i64;
     cli(&["HSET", &session, "seen", &seen.to_string()]).await;
     cli(&["ZADD", &format!("due:{slot}"), "1", &user.id]).await;
+    // No API knows it any more by then.
+    cli(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     (ends, session)
 }
 

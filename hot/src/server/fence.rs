@@ -13,6 +13,11 @@ impl Hot {
         self.fence.put_up();
     }
 
+    /// True when Redis was proven to be as new as SQL, and nothing gave reason to doubt it since.
+    pub fn is_certain(&self) -> bool {
+        self.fence.is_certain()
+    }
+
     /// Waits until a script met a Redis that does not know it.
     pub async fn question(&self) {
         self.fence.question().await;

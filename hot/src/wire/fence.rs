@@ -70,6 +70,12 @@ impl Fence {
         self.is_up() && self.proven.load(SeqCst) < self.doubted.load(SeqCst)
     }
 
+    /// True when no question is open: the last comparison proved Redis, and nothing gave reason to
+    /// doubt it since.
+    pub(crate) fn is_certain(&self) -> bool {
+        !self.is_up() || self.proven.load(SeqCst) >= self.asked.load(SeqCst)
+    }
+
     /// Asks whether Redis is as new as SQL, and returns which Redis was, by a comparison that began
     /// after the question: one under way may have missed why the scripts are gone.
     pub(crate) async fn ask(&self, patience: Duration) -> Option<Arc<str>> {
@@ -129,13 +135,14 @@ mod tests {
         fence.put_up();
         assert!(!fence.is_doubted());
         let before = fence.asked();
+        assert!(fence.is_certain());
         fence.doubt();
         fence.answer(before, Some("too early".into()));
-        assert!(fence.is_doubted());
+        assert!(fence.is_doubted() && !fence.is_certain());
         fence.answer(fence.asked(), None);
-        assert!(fence.is_doubted());
+        assert!(fence.is_doubted() && !fence.is_certain());
         fence.answer(fence.asked(), Some("in time".into()));
-        assert!(!fence.is_doubted());
+        assert!(!fence.is_doubted() && fence.is_certain());
     }
 
     #[tokio::test]

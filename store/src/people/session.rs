@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     Error, Result, Store, notify::Notification, password::PasswordCheck, residency::retry,
+    safety::Standing,
 };
 
 /// The token of a session that was just opened.
@@ -114,6 +115,10 @@ impl Store {
         hash: &str,
         limit: Option<(&'static str, Rate)>,
     ) -> Option<SessionState> {
+        // Redis may be another one by now: a script looks before anything is read there.
+        if !self.hot.is_certain() || self.step.standing() != Standing::InStep {
+            return None;
+        }
         self.known_sessions.find(hash, limit)
     }
 
