@@ -50,6 +50,8 @@ pub enum Delivery {
     Ended(EndedSessions),
     /// A proof that all is delivered that was published before this moment.
     Proof(Instant),
+    /// The end of a connection: nothing is heard until [`Delivery::Lost`].
+    Broken,
     /// A loss: of the connection, or of deliveries that came too fast. Open all inboxes again, and
     /// look at everything.
     Lost,
@@ -76,6 +78,7 @@ struct Subscriber {
 /// The deliveries of a subscription.
 pub struct Deliveries {
     messages: Receiver<Message>,
+    breaks: Receiver<(fred::error::Error, Option<Server>)>,
     reconnects: Receiver<Server>,
     proofs: mpsc::Receiver<Instant>,
 }
@@ -105,6 +108,7 @@ impl Inboxes {
         let (proves, proofs) = mpsc::channel(1);
         let deliveries = Deliveries {
             messages: client.message_rx(),
+            breaks: client.error_rx(),
             reconnects: client.reconnect_rx(),
             proofs,
         };
@@ -207,6 +211,10 @@ impl Deliveries {
             let delivery = tokio::select! {
                 // A proof holds when nothing waits that came before it.
                 biased;
+                broken = self.breaks.recv() => match broken {
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Broken),
+                    Err(RecvError::Closed) => return None,
+                },
                 reconnected = self.reconnects.recv() => match reconnected {
                     Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
                     Err(RecvError::Closed) => return None,
