@@ -135,5 +135,5 @@ pub use server::{
 };
 pub use wire::{
     CommitMark, Error, ExpiredKey, Hot, Kind, Meter, Options, Patience, Refusal, Result, Scripts,
-    Verb, charge, critical_task_ended, on_critical_end, spawn_critical,
+    Verb, charge, charge_notifications, critical_task_ended, on_critical_end, spawn_critical,
 };

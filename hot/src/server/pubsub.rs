@@ -29,8 +29,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::wire::{
-    Error, Hot, Options, Result, all_nodes_answer, charge_notifications, keys, listener,
-    stay_with_primary,
+    Error, Hot, Options, Result, all_nodes_answer, keys, listener, stay_with_primary,
 };
 
 /// The number of users who are published to in one pipeline.
@@ -276,7 +275,6 @@ impl Hot {
     /// # Errors
     /// Fails when Redis does not answer; some may have been published then.
     pub async fn publish(&self, notifications: &[(UserId, Bytes)]) -> Result<()> {
-        charge_notifications(notifications.len());
         for some in notifications.chunks(PUBLISHED_AT_ONCE) {
             if self.client.is_clustered() {
                 // Each goes to the node that has its slot.

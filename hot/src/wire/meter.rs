@@ -93,7 +93,7 @@ pub(crate) fn charge_call(bytes: usize) {
 }
 
 /// Counts notifications.
-pub(crate) fn charge_notifications(count: usize) {
+pub fn charge_notifications(count: usize) {
     charge(in_units(count, NOTIFICATIONS).max(1));
 }
 

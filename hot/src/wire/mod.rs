@@ -36,8 +36,8 @@ pub use critical::{critical_task_ended, on_critical_end, spawn_critical};
 pub use error::Error;
 pub(crate) use keys::{ChatKeys, FRESH, HYDRATE, META, UserKeys, dead, due};
 pub use keys::{ExpiredKey, Kind};
-pub(crate) use meter::charge_notifications;
-pub use meter::{Meter, charge};
+
+pub use meter::{Meter, charge, charge_notifications};
 pub(crate) use primary::{all_nodes_answer, stay_with_primary};
 pub use refusal::Refusal;
 pub(crate) use refusal::refusal;

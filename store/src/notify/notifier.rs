@@ -7,7 +7,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,7 +19,10 @@ use cold::Cold;
 use futures_util::future::join_all;
 use hot::{ChangeNotice, Hot, Meter};
 use model::{ChatId, ServerEvent, Tick, User, UserId, UserUpdated};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{Result, notify::Notification};
 
@@ -24,6 +31,11 @@ const PUBLISHERS: usize = 16;
 /// The number of notifications that may wait for each task. Further ones are dropped, and the
 /// flusher makes up for them.
 const WAITING: usize = 4096;
+/// The number of tasks whose notifications are published together, and of notifications, about.
+const TOGETHER: usize = 64;
+const PUBLISHED_AT_ONCE: usize = 1024;
+/// The time between two lines about notifications that are dropped.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// The number of members' ids, about, that each task remembers.
 const REMEMBERED: usize = 100_000;
 
@@ -52,6 +64,28 @@ pub(crate) struct Notifier {
     hot: Hot,
     cold: Cold,
     queues: Arc<[mpsc::Sender<MeteredJob>]>,
+    dropped: Arc<Dropped>,
+}
+
+/// The notifications that were dropped, of which the log tells now and then.
+#[derive(Default)]
+struct Dropped {
+    count: AtomicU64,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Dropped {
+    fn tell(&self) {
+        self.count.fetch_add(1, Relaxed);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            *told = Some(Instant::now());
+            tracing::warn!(
+                dropped = self.count.swap(0, Relaxed),
+                "too many notifications wait; members are notified when the change is saved"
+            );
+        }
+    }
 }
 
 impl Notifier {
@@ -72,6 +106,7 @@ impl Notifier {
             hot: hot.clone(),
             cold: cold.clone(),
             queues: (0..PUBLISHERS).map(start).collect(),
+            dropped: Arc::default(),
         }
     }
 
@@ -188,9 +223,7 @@ impl Notifier {
             .try_send((Meter::current(), job))
             .is_err()
         {
-            tracing::warn!(
-                "too many notifications wait; members are notified when the change is saved"
-            );
+            self.dropped.tell();
         }
     }
 
@@ -215,22 +248,48 @@ struct Publisher {
 }
 
 impl Publisher {
+    /// Publishes what waits together, in few packets: a change of one chat does not wait for the
+    /// answers to those before it.
     async fn publish_all(mut self, mut jobs: mpsc::Receiver<MeteredJob>) {
-        while let Some((meter, job)) = jobs.recv().await {
-            let published = match meter {
-                Some(meter) => meter.measure(self.publish(job)).await,
-                None => self.publish(job).await,
-            };
-            if let Err(error) = published {
-                tracing::debug!(
-                    %error,
-                    "could not notify; members are notified when the change is saved"
-                );
+        let mut some = Vec::new();
+        while jobs.recv_many(&mut some, TOGETHER).await > 0 {
+            let (mut payloads, mut barriers) = (Vec::new(), Vec::new());
+            for (meter, job) in some.drain(..) {
+                let addressed = self.address(job, &mut payloads, &mut barriers);
+                let addressed = match meter {
+                    Some(meter) => meter.measure(addressed).await,
+                    None => addressed.await,
+                };
+                self.complain(addressed);
+                if payloads.len() > PUBLISHED_AT_ONCE {
+                    self.complain(self.hot.publish(&payloads).await.map_err(Into::into));
+                    payloads.clear();
+                }
+            }
+            self.complain(self.hot.publish(&payloads).await.map_err(Into::into));
+            for done in barriers {
+                done.send(()).ok();
             }
         }
     }
 
-    async fn publish(&mut self, job: Job) -> Result<()> {
+    fn complain(&self, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            tracing::debug!(
+                %error,
+                "could not notify; members are notified when the change is saved"
+            );
+        }
+    }
+
+    /// Adds the notifications of a task to those that are published next.
+    async fn address(
+        &mut self,
+        job: Job,
+        payloads: &mut Vec<(UserId, Bytes)>,
+        barriers: &mut Vec<oneshot::Sender<()>>,
+    ) -> Result<()> {
+        let before = payloads.len();
         match job {
             Job::Members {
                 chat,
@@ -244,24 +303,16 @@ impl Publisher {
                     Some((other, membership)) if other == user => membership.clone(),
                     _ => payload.clone(),
                 };
-                let payloads: Vec<_> = self
-                    .members(chat, roster)
-                    .await?
-                    .iter()
-                    .map(|user| (*user, payload_of(user)))
-                    .collect();
-                self.hot.publish(&payloads).await?;
+                let members = self.members(chat, roster).await?;
+                payloads.extend(members.iter().map(|user| (*user, payload_of(user))));
             }
             Job::Users(users, notification) => {
                 let payload = notification.encode();
-                let payloads: Vec<_> = users
-                    .into_iter()
-                    .map(|user| (user, payload.clone()))
-                    .collect();
-                self.hot.publish(&payloads).await?;
+                payloads.extend(users.into_iter().map(|user| (user, payload.clone())));
             }
-            Job::Barrier(done) => drop(done.send(())),
+            Job::Barrier(done) => barriers.push(done),
         }
+        hot::charge_notifications(payloads.len() - before);
         Ok(())
     }
 
