@@ -1,11 +1,12 @@
 //! Child processes that cannot outlive the test process.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -218,13 +219,23 @@ pub fn cpu_time(pid: u32) -> Duration {
     TICK * ticks.filter_map(|ticks| ticks.parse::<u32>().ok()).sum()
 }
 
-/// Returns a port on which no process listens, below those that outgoing connections take.
+/// The ports that servers of tests have: below those that outgoing connections take.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 22_000;
+
+/// Returns a port on which no process listens, and that was not returned of late: a server that was
+/// stopped may be started again.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if given.len() > usize::from(PORTS / 2) {
+        given.clear(); // Those of long ago are free again.
+    }
     loop {
         let random = uuid::Uuid::now_v7();
         let bytes = random.as_bytes();
-        let port = 10_000 + u16::from_be_bytes([bytes[14], bytes[15]]) % 22_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port = FIRST_PORT + u16::from_be_bytes([bytes[14], bytes[15]]) % PORTS;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
             return port;
         }
     }

@@ -13,6 +13,9 @@ mod config;
 /// What many ask for at once is done once; uses `error` alone.
 mod flights;
 
+/// The sessions that this process knows to be good; uses nothing else.
+mod known_sessions;
+
 /// Hashes and checks passwords off the async threads; uses `error` alone.
 mod password;
 

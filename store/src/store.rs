@@ -11,9 +11,9 @@ use model::{ChatId, Durability, Partition, Tick, User, UserId};
 use crate::{
     Error, Result,
     flights::Flights,
+    known_sessions::KnownSessions,
     notify::Notifier,
     password::Passwords,
-    people::KnownSessions,
     safety::{
         self, AckLevel, BackPressure, Health, SavingWatch, SqlOutage, Standing, StepWatch,
         WriteDurability, WriteToken,

@@ -62,13 +62,22 @@ const HOT: &[Row] = &[
 const STORE: &[Row] = &[
     ("error", &[]),
     ("flights", &["error", "lib"]),
+    ("known_sessions", &[]),
     ("password", &["error", "lib"]),
     ("notify", &["lib"]),
     ("safety", &["error", "lib"]),
     ("config", &["safety"]),
     (
         "store",
-        &["error", "flights", "lib", "notify", "password", "safety"],
+        &[
+            "error",
+            "flights",
+            "known_sessions",
+            "lib",
+            "notify",
+            "password",
+            "safety",
+        ],
     ),
     ("residency", &["error", "lib", "store"]),
     (

@@ -6,8 +6,6 @@ mod account;
 mod block;
 /// Pages of people by the beginning of a name, or by their ids.
 mod directory;
-/// The sessions that this process knows to be good.
-mod known_sessions;
 /// Limits for requests without a session.
 mod limit;
 /// Unique names: who has one, and claims.
@@ -21,6 +19,5 @@ mod session;
 
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
-pub(crate) use known_sessions::KnownSessions;
 pub(crate) use name::has_name;
 pub use session::IssuedToken;

@@ -116,16 +116,17 @@ impl Store {
         limit: Option<(&'static str, Rate)>,
     ) -> Option<SessionState> {
         // Redis may be another one by now: a script looks before anything is read there.
-        if !self.hot.is_certain() || self.step.standing() != Standing::InStep {
-            return None;
+        let is_proven = self.hot.is_certain() && self.step.standing() == Standing::InStep;
+        match is_proven {
+            true => self.known_sessions.find(hash, limit),
+            false => None,
         }
-        self.known_sessions.find(hash, limit)
     }
 
     /// Returns the session whose token has this hash, charges the budget of its user some units and
-    /// counts against a limit. There is no verdict where nothing was counted, since Redis takes no writes
-    /// or only the limiter is broken. That must not keep users from reading; writes are refused by
-    /// Redis itself.
+    /// counts against a limit. There is no verdict where nothing was counted, since Redis takes no
+    /// writes or only the limiter is broken. That must not keep users from reading; writes are
+    /// refused by Redis itself.
     ///
     /// # Errors
     /// [`Error::NoSession`] as in [`Store::authenticate`]; then nothing is counted.

@@ -1,5 +1,5 @@
 -- Marks what was committed of a user as clean; a clean user may leave who has no session, has not
--- used any for long, or has not used the newest since it was opened. `logs_out`: their sessions end.
+-- used any for long, or has not used the newest since it was opened. `logs_out`: all sessions end.
 -- returns {'FORGOT'}: as `settle_chat` says | {'GONE'} | {'DIRTY'} | {'WARM'} | {'PARKED'} |
 -- {'IDLE'}: may leave, without a session | {'AWAY'}: may leave, with one | {'EVICTED'}
 if has_forgotten(commits, writer, commit) then return { 'FORGOT' } end

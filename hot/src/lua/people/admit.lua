@@ -1,8 +1,8 @@
 -- As `authenticate`, and of a good session charges what its user owes to the budget, and counts
 -- against a limit, each if there is one. Still one round trip.
 -- returns what `authenticate` does, and of a good session then, for the budget and for the limit:
--- allowed (1 or 0; of the limit how many of those wanted), how many more may come now, seconds until
--- one more may; or three times ''
+-- allowed (1 or 0; of the limit how many of those wanted), how many more may come now, seconds
+-- until one more may; or three times ''
 local found = session_of(session, user_prefix)
 if not found[1] or found[5] ~= found[6] then return found end
 local allowed
