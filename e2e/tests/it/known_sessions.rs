@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use e2e::{Api, Client, PASSWORD, Sql, Stack, eventually};
+use hot::UserChange;
 use model::{Token, UserId};
 use serde_json::json;
 use tokio::time::Instant;
@@ -65,6 +66,24 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
     refused_here(&phone).await;
     is_refused(&elsewhere, "it was ended").await;
 
+    // Whoever changes a password, or erases an account, may die before they end the sessions.
+    let phone = another(&here, "ann").await;
+    let elsewhere = known(&phone).await;
+    let user = UserId(ann.id.parse().expect("an id"));
+    let change = UserChange {
+        ends_sessions: true,
+        ..UserChange::default()
+    };
+    let changed = stack.hot.change_user(user, &change).await;
+    assert!(changed.expect("Redis answers").expect("resident").is_some());
+    is_refused(&elsewhere, "the password was changed by one who died").await;
+    let bob = here.register("bob").await;
+    let elsewhere = known(&bob).await;
+    let erased = stack.hot.erase_user(UserId(bob.id.parse().expect("an id")));
+    erased.await.expect("Redis answers").expect("resident");
+    is_refused(&elsewhere, "it was erased by one who died").await;
+
+    ann.login("ann").await;
     let phone = another(&here, "ann").await;
     let elsewhere = [known(&phone).await, known(&ann).await];
     let changed = ann.change_password(PASSWORD, "another-tugboat-8").await;
@@ -75,7 +94,6 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
     }
 
     let elsewhere = known(&ann).await;
-    let user = UserId(ann.id.parse().expect("an id"));
     let account = stack.store.user(user).await.expect("read").expect("ann");
     for at in 0..hot::MAX_SESSIONS {
         let token = Token::new(user, [at as u8; 32]);
@@ -86,11 +104,11 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
     }
     is_refused(&elsewhere, "a hundred others were opened").await;
 
-    let bob = here.register("bob").await;
-    let elsewhere = known(&bob).await;
+    let carl = here.register("carl").await;
+    let elsewhere = known(&carl).await;
     let body = json!({ "password": PASSWORD });
-    bob.post("/v1/users/me/erase", body).await.expect(204);
-    refused_here(&bob).await;
+    carl.post("/v1/users/me/erase", body).await.expect(204);
+    refused_here(&carl).await;
     is_refused(&elsewhere, "its account was erased").await;
     there.stop().await;
     here.stop().await;
