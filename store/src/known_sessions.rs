@@ -190,11 +190,6 @@ impl KnownSessions {
         inner.listens = true;
     }
 
-    /// True while sessions are remembered.
-    pub(crate) fn listens(&self) -> bool {
-        self.lock().listens
-    }
-
     /// Notes that all ends from before a moment were heard.
     pub(crate) fn prove(&self, asked: Instant) {
         let mut inner = self.lock();

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{Tick, UserId};
 use store::{CHANGE_MARGIN, Deliveries, Delivery, Notification};
-use tokio::time::Instant;
 
 use super::{Hub, backfill::backfill, inbox::Inbox};
 
@@ -35,21 +34,12 @@ impl Hub {
                 Delivery::Inbox(user, payload) => self.deliver(user, &payload),
                 Delivery::Presence(user) => self.presence_changed(user),
                 Delivery::Ended(sessions) => self.0.store.forget_sessions(&sessions),
-                Delivery::Proof(asked) => self.prove(asked),
-                Delivery::Broken => self.0.store.know_no_sessions(),
+                Delivery::Proof(asked) => self.0.store.prove_sessions(asked),
                 Delivery::Lost => self.recover(),
             }
         }
         if !self.0.closed.is_cancelled() {
             store::critical_task_ended("the subscription to live events");
-        }
-    }
-
-    /// Notes that deliveries come.
-    fn prove(&self, asked: Instant) {
-        self.0.store.prove_sessions(asked);
-        if !self.0.store.knows_sessions() && !self.0.recovering.load(Ordering::SeqCst) {
-            self.recover(); // The connection did not break after all.
         }
     }
 

@@ -49,10 +49,8 @@ pub enum Delivery {
     Ended(EndedSessions),
     /// A proof that all is delivered that was published before this moment.
     Proof(Instant),
-    /// The end of a connection: nothing is heard until [`Delivery::Lost`].
-    Broken,
-    /// A loss: of the connection, or of deliveries that came too fast. Open all inboxes again, and
-    /// look at everything.
+    /// A loss: of the connection, once when it breaks and once when it is back, or of deliveries
+    /// that came too fast. Open all inboxes again, and look at everything.
     Lost,
 }
 
@@ -211,7 +209,7 @@ impl Deliveries {
                 // A proof holds when nothing waits that came before it.
                 biased;
                 broken = self.breaks.recv() => match broken {
-                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Broken),
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Delivery::Lost),
                     Err(RecvError::Closed) => return None,
                 },
                 reconnected = self.reconnects.recv() => match reconnected {

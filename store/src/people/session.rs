@@ -284,11 +284,6 @@ impl Store {
         self.known_sessions.lose();
     }
 
-    /// True while the ends of all sessions are listened to.
-    pub fn knows_sessions(&self) -> bool {
-        self.known_sessions.listens()
-    }
-
     /// Begins to know sessions, since the ends of all of them are listened to.
     pub fn know_sessions(&self) {
         self.known_sessions.listen();
