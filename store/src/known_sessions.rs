@@ -111,6 +111,13 @@ impl KnownSessions {
         })
     }
 
+    /// Takes one of what is left of a limit while Redis is asked for the session alone.
+    pub(crate) fn take_one(&self, hash: &str, (name, _): Limit) -> Option<RateVerdict> {
+        let mut inner = self.lock();
+        let user = inner.sessions.get(hash)?.user;
+        inner.portion(user, name)?.take_one()
+    }
+
     /// Returns how many of a limit are asked for at once: twice as many as last time when those
     /// were soon used up.
     pub(crate) fn wanted(&self, hash: &str, (name, rate): Limit) -> u32 {
@@ -145,11 +152,13 @@ impl KnownSessions {
             Some(known) => *known = Arc::clone(session),
             None => inner.add(session),
         }
-        if let (Some((name, _)), Some(verdict)) = (limit, state.verdict) {
+        if let (Some((name, rate)), Some(verdict)) = (limit, state.verdict) {
             let user = inner.users.entry(session.user).or_default();
             let old = user.portions.iter().position(|one| one.limit == name);
             let unused = old.map_or(0, |at| user.portions.swap_remove(at).left);
+            // Another session of the user may have left some.
             let left = verdict.granted.saturating_sub(1) + unused;
+            let left = left.min(rate.most / PART);
             user.portions.push(Portion {
                 limit: name,
                 since: Instant::now(),
@@ -393,6 +402,11 @@ mod tests {
         remember(&known, "b", user);
         assert!(known.find("b", Some(SENDS)).is_some());
         assert!(known.find("a", Some(SENDS)).is_none());
+        for _ in 0..40 {
+            known.remember(known.ask(), &state("b", user, Some(4)), Some(SENDS));
+        }
+        let left = std::iter::from_fn(|| known.take_one("a", SENDS)).count();
+        assert_eq!(left, 30, "a twentieth at the most");
     }
 
     #[tokio::test(start_paused = true)]

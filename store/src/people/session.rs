@@ -139,6 +139,9 @@ impl Store {
     ) -> Result<SessionState> {
         let known = &self.known_sessions;
         let asked = known.ask();
+        // What was taken before is used up first.
+        let taken = limit.and_then(|limit| known.take_one(hash, limit));
+        let limit = limit.filter(|_| taken.is_none());
         let mut admitted = if limit.is_none() && budget.is_none() {
             let ask = || self.hot.authenticate(partition, hash);
             self.valid_session(ask).await?
@@ -150,6 +153,9 @@ impl Store {
         known.remember(asked, &admitted, limit);
         if let Some(verdict) = &mut admitted.verdict {
             verdict.left += verdict.granted.saturating_sub(1); // This process has those.
+        }
+        if taken.is_some() && admitted.budget.is_none_or(|budget| budget.is_allowed()) {
+            admitted.verdict = taken;
         }
         Ok(admitted)
     }
