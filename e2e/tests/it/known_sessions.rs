@@ -170,6 +170,27 @@ async fn a_store_forgets_the_sessions_that_it_ends_without_being_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_of_a_limit_is_used_up_although_redis_is_asked() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let store = &stack.store;
+    store.know_sessions();
+    let email = "ann@example.org";
+    let ann = store.register("ann", email, "Ann", PASSWORD, "e2e", "e2e");
+    let token = ann.await.expect("registered").token;
+    let rate = store::Rate {
+        most: 60,
+        period: Duration::from_secs(36_000),
+    };
+    for left in (50..60).rev() {
+        let limit = Some(("search", rate));
+        let (partition, hash) = (token.partition(), token.hash());
+        let admitted = store.admit(partition, &hash, limit, None).await;
+        let verdict = admitted.expect("she is in").verdict;
+        assert_eq!(verdict.map(|verdict| verdict.left), Some(left));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_asked_for_again_when_its_end_may_not_have_been_heard() {
     let stack = Stack::start(Sql::Sqlite).await;
     let api = stack.start_api().await;
