@@ -10,7 +10,8 @@
 //! - `chat:{c17}:ID`, hash: the chat's row. The chat is *resident* while this key exists. Besides
 //!   the columns it has
 //!   - `clock`, the tick of the last change, and `seq`, the newest sequence number,
-//!   - `dropped`, the nonce with which a row, or a key of `…:sent`, last left,
+//!   - `dropped`, the nonce with which a row, or a key of `…:sent` or `…:recent`,
+//!     last left,
 //!   - `told`, the tick of the last change that the members were notified of,
 //!   - `roster`, the version of the set of members: another number whenever a member comes or goes,
 //!   - `mentions_all`, the ids of the newest 50 texts that mention all, which is a column too: no
@@ -35,7 +36,9 @@
 //! - `…:dirty`, sorted set by rev: what SQL does not have yet (`chat`, `member:UID`, `message:ID`),
 //!   and `list:UID`, what another slot does not have.
 //! - `…:parked`, sorted set: dirty rows that SQL refuses.
-//! - `…:sent`, sorted set: `sender:client_id` by the id of the message it made, of the last hour.
+//! - `…:sent`, sorted set: `sender:client_id` by the id of the message it made, of the last hour,
+//!   where the client's id does not tell when it was made; `…:recent`: the others of the last ten
+//!   minutes, as 16 bytes of a digest.
 //! - `…:hydrating`, string, 10 s: the nonce of the hydration under way.
 //! - `due:{c17}`, sorted set: chat ids by the time (ms) at which a flusher must look at them; every
 //!   resident chat is in it.
@@ -116,12 +119,12 @@ pub use audit::{ChatAudit, UserAudit};
 pub use chats::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
     HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
-    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
-    ReplaceOutcome, Replacement, SavedTexts,
+    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, RECENT_AGE, ReactOutcome,
+    RecordVersion, ReplaceOutcome, Replacement, SENT_AGE, SavedTexts, key_made_at,
 };
 pub use flush::{
-    ChatSnapshot, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks, SENT_AGE,
-    SettleOutcome, UserExit, UserSnapshot, partition_index, partitions,
+    ChatSnapshot, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks, SettleOutcome,
+    UserExit, UserSnapshot, partition_index, partitions,
 };
 pub use people::{
     Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, Presence, PrivateChange, Rate,

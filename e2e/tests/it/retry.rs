@@ -15,37 +15,45 @@ fn old_key() -> String {
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds - 7200, 0)).to_string()
 }
 
-/// Options under which Redis takes every key for one of more than an hour ago.
+/// Options under which Redis takes every key for one that it need not remember any more.
 fn all_keys_are_old() -> Options {
     Options::default().altered(|verb, source| match verb {
-        Verb::SettleChat => source.replace("now - sent_age", "now + sent_age"),
+        Verb::SettleChat => source.replace("now - age", "now + age"),
         _ => source,
     })
 }
 
-/// Ann's, said under this key before anything else.
+/// A key of each kind: one that does not tell its age, and one that does.
+fn both_keys() -> [String; 2] {
+    ["key-1".to_owned(), Uuid::now_v7().to_string()]
+}
+
+/// Ann's, said under these keys before anything else.
 struct First {
     chat: ChatId,
     ann: UserId,
-    key: String,
-    id: Tick,
+    sent: Vec<(String, Tick)>,
     ledger: Ledger,
 }
 
 impl First {
-    async fn new(stack: &Stack, key: &str) -> Self {
+    async fn new(stack: &Stack, keys: &[String]) -> Self {
         let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
         let (chat, _) = stack.store.open_direct(ann, bob).await.expect("opened");
-        let id = say(&stack.store, chat, ann, "the first", Some(key))
-            .await
-            .expect("sent");
         let mut ledger = Ledger::new(chat, bob);
-        ledger.sent.push((id, "the first".to_owned()));
+        let mut sent = Vec::new();
+        for key in keys {
+            let body = format!("the first as {key}");
+            let id = say(&stack.store, chat, ann, &body, Some(key))
+                .await
+                .expect("sent");
+            ledger.sent.push((id, body));
+            sent.push((key.clone(), id));
+        }
         Self {
             chat,
             ann,
-            key: key.to_owned(),
-            id,
+            sent,
             ledger,
         }
     }
@@ -69,28 +77,19 @@ impl First {
     }
 
     async fn is_not_said_twice(&self, stack: &Stack) {
-        let again = say(
-            &stack.store,
-            self.chat,
-            self.ann,
-            "the first",
-            Some(&self.key),
-        )
-        .await
-        .expect("acknowledged");
-        assert_eq!(again, self.id, "it is another message");
-        let other = say(
-            &stack.store,
-            self.chat,
-            self.ann,
-            "another",
-            Some(&self.key),
-        )
-        .await;
-        assert!(
-            matches!(other, Err(Error::KeyReused)),
-            "the key now names another text: {other:?}"
-        );
+        let say =
+            async |body: &str, key| say(&stack.store, self.chat, self.ann, body, Some(key)).await;
+        for (key, id) in &self.sent {
+            let again = say(&format!("the first as {key}"), key)
+                .await
+                .expect("acknowledged");
+            assert_eq!(again, *id, "{key}: it is another message");
+            let other = say("another", key).await;
+            assert!(
+                matches!(other, Err(Error::KeyReused)),
+                "{key} now names another text: {other:?}"
+            );
+        }
         audit(stack, std::slice::from_ref(&self.ledger)).await;
     }
 
@@ -107,7 +106,7 @@ impl First {
 on_both!(after_sixty_newer_messages_while_all_are_unsaved);
 async fn after_sixty_newer_messages_while_all_are_unsaved(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let mut first = First::new(&stack, "key-1").await;
+    let mut first = First::new(&stack, &both_keys()).await;
     first.push_back(&stack).await;
     first.is_not_said_twice(&stack).await;
     first.ends_well(&stack).await;
@@ -123,7 +122,7 @@ async fn after_sixty_newer_messages_when_redis_keeps_ten(sql: Sql) {
         },
     )
     .await;
-    let mut first = First::new(&stack, "key-1").await;
+    let mut first = First::new(&stack, &both_keys()).await;
     first.push_back(&stack).await;
     let flusher = stack.start_flusher().await;
     stack.saved(first.chat).await;
@@ -142,7 +141,7 @@ async fn after_sixty_newer_messages_when_redis_keeps_ten(sql: Sql) {
 on_both!(after_the_chat_has_left_and_come_back);
 async fn after_the_chat_has_left_and_come_back(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let mut first = First::new(&stack, "key-1").await;
+    let mut first = First::new(&stack, &both_keys()).await;
     first.push_back(&stack).await;
     first.leave(&stack).await;
     first.is_not_said_twice(&stack).await; // the retry itself brings it back
@@ -155,11 +154,13 @@ async fn after_the_chat_has_left_and_come_back(sql: Sql) {
 on_both!(after_redis_has_forgotten_the_key_for_its_age);
 async fn after_redis_has_forgotten_the_key_for_its_age(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let first = First::new(&stack, &old_key()).await;
+    let first = First::new(&stack, &[old_key()]).await;
     first.leave(&stack).await;
     assert!(stack.store.hydrate_chat(first.chat).await.expect("loaded"));
-    // As when an hour has gone by since it was sent; only SQL can know it now.
-    stack.redis.cli(&["DEL", &first.key_in_redis("sent")]).await;
+    // As when ten minutes have gone by since it was sent; only SQL can know it now.
+    let remembered = first.key_in_redis("recent");
+    assert_eq!(stack.redis.cli(&["ZCARD", &remembered]).await, "1");
+    stack.redis.cli(&["DEL", &remembered]).await;
     first.is_not_said_twice(&stack).await;
     first.ends_well(&stack).await;
 }
@@ -174,26 +175,45 @@ async fn settle(stack: &Stack, chat: ChatId, committed: &[(String, Tick)]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_hour_in_which_it_could_not_be_saved() {
     let stack = Stack::with(Sql::Sqlite, all_keys_are_old()).await;
-    let first = First::new(&stack, "key-1").await;
-    let entry = format!("message:{}", first.id);
+    let first = First::new(&stack, &both_keys()).await;
+    let rows = first
+        .sent
+        .iter()
+        .map(|(_, id)| (format!("message:{id}"), *id));
+    let rows: Vec<_> = rows.collect();
     let settle = async |committed: &[(String, Tick)]| settle(&stack, first.chat, committed).await;
     settle(&[]).await;
     first.is_not_said_twice(&stack).await;
-    let refused = stack
-        .hot
-        .park_chat_row(first.chat, &entry, first.id, 1, "refused");
-    assert_eq!(refused.await.expect("Redis answers"), 1);
+    for (entry, id) in &rows {
+        let refused = stack
+            .hot
+            .park_chat_row(first.chat, entry, *id, 1, "refused");
+        assert_eq!(refused.await.expect("Redis answers"), 1);
+    }
     settle(&[]).await;
     first.is_not_said_twice(&stack).await;
     // Who asked SQL just before it was saved asks Redis just after.
-    settle(&[(entry, first.id)]).await;
+    settle(&rows).await;
     first.is_not_said_twice(&stack).await;
     settle(&[]).await;
-    let keys = stack
-        .redis
-        .cli(&["ZCARD", &first.key_in_redis("sent")])
-        .await;
-    assert_eq!(keys, "0", "what is saved is not kept for ever");
+    for of in ["sent", "recent"] {
+        let keys = stack.redis.cli(&["ZCARD", &first.key_in_redis(of)]).await;
+        assert_eq!(keys, "0", "what is saved is not kept for ever");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_upgrade_from_a_version_that_kept_all_keys_for_an_hour() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let first = First::new(&stack, &[Uuid::now_v7().to_string()]).await;
+    let (key, id) = &first.sent[0];
+    let before = first.key_in_redis("sent");
+    let entry = format!("{}:{key}", first.ann);
+    let cli = async |command: &[&str]| stack.redis.cli(command).await;
+    assert_eq!(cli(&["ZADD", &before, &id.to_string(), &entry]).await, "1");
+    assert_eq!(cli(&["DEL", &first.key_in_redis("recent")]).await, "1");
+    first.is_not_said_twice(&stack).await;
+    first.ends_well(&stack).await;
 }
 
 /// A try that sleeps after it has asked SQL, while another try of the same key is done.
@@ -277,7 +297,7 @@ async fn by_one_who_slept_since_they_asked_sql() {
     let first = slow.other_sends().await;
     saved().await;
     settle(&stack, chat, &[]).await;
-    let of = format!("chat:{{c{}}}:{chat}:sent", chat.partition());
+    let of = format!("chat:{{c{}}}:{chat}:recent", chat.partition());
     assert_eq!(stack.redis.cli(&["ZCARD", &of]).await, "0");
     slow.asks_again(&missed).await;
 
@@ -293,8 +313,11 @@ async fn by_one_who_slept_since_they_asked_sql() {
 
     // A call was stopped before it wrote the message that Redis remembers of the key.
     let stopped = sleeper(&three);
-    let entry = format!("{ann}:{three}");
-    stack.redis.cli(&["ZADD", &of, "1", &entry]).await;
+    let of = format!("chat:{{c{}}}:{chat}:sent", chat.partition());
+    stack
+        .redis
+        .cli(&["ZADD", &of, "1", &format!("{ann}:{three}")])
+        .await;
     let missed = stopped.asks().await;
     stopped.other_sends().await;
     let outcome = stopped.append(&missed).await;
@@ -304,9 +327,10 @@ async fn by_one_who_slept_since_they_asked_sql() {
 on_both!(the_key_of_another_sender_is_another_key);
 async fn the_key_of_another_sender_is_another_key(sql: Sql) {
     let stack = Stack::start(sql).await;
-    let first = First::new(&stack, &old_key()).await;
+    let first = First::new(&stack, &[old_key()]).await;
     first.leave(&stack).await;
     let (store, bob) = (&stack.store, first.ledger.reader);
-    let other = say(store, first.chat, bob, "the first", Some(&first.key)).await;
-    assert_ne!(other.expect("sent"), first.id);
+    let (key, id) = &first.sent[0];
+    let other = say(store, first.chat, bob, "bob's first", Some(key)).await;
+    assert_ne!(other.expect("sent"), *id);
 }

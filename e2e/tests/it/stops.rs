@@ -131,7 +131,7 @@ async fn an_append_is_there_once_whatever_comes_next(sql: Sql) {
             async |_| group(&stack, ann, &[bob]).await,
             async |mut ledger| {
                 let stopped = say(&stack.store, ledger.chat, ann, "three", Some("key")).await;
-                let other = say(&stack.store, ledger.chat, bob, "from bob", None)
+                let other = say(&stack.store, ledger.chat, bob, "from bob", Some("bob's"))
                     .await
                     .expect("sent");
                 let id = say(&stack.store, ledger.chat, ann, "three", Some("key"))
@@ -192,8 +192,9 @@ async fn an_append_is_there_once_although_the_chat_went_on_without_it() {
                 let stopped = three().await;
                 let mut others = Vec::new();
                 for body in ["from bob", "again from bob"] {
+                    let key = body.replace(' ', "-");
                     others.push((
-                        say(&stack.store, ledger.chat, bob, body, None)
+                        say(&stack.store, ledger.chat, bob, body, Some(&key))
                             .await
                             .expect("sent"),
                         body.to_owned(),

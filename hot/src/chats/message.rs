@@ -5,7 +5,7 @@ use model::{
     ChatId, Draft, MAX_REACTIONS, MENTION_ALL_UP_TO, OtherReactor, StoredMessage, Tick, UserId,
 };
 
-use super::{ChangeNotice, Membership, change_notice};
+use super::{ChangeNotice, Membership, change_notice, sent_key::digest};
 use crate::wire::{
     ChatKeys, Hot, Millis, Refusal, Result, arg, number, parse, refusal, text, verbs,
 };
@@ -180,6 +180,7 @@ impl Hot {
                 caller_clock: Tick::now(),
                 sender: message.draft.sender_id,
                 client_id: arg(message.key),
+                digest: digest(message.draft.sender_id, message.key),
                 tail: arg(message.draft.tail()),
                 ttl: Millis(self.options.chat_ttl),
                 flush_after: Millis(self.options.flush_after),

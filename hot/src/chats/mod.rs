@@ -10,6 +10,8 @@ mod member;
 mod membership;
 /// Messages: append, page, replace, and what is not saved yet.
 mod message;
+/// Idempotency keys: for how long, and as what, Redis remembers them.
+mod sent_key;
 
 pub(crate) use chat::read_chat;
 pub use chat::{ANSWER_BYTES, ChatChange, ChatDeletion, HotChanges, HotView};
@@ -22,3 +24,5 @@ pub use message::{
     ReactOutcome, RecordVersion, ReplaceOutcome, Replacement,
 };
 pub(crate) use message::{other_list, read_others};
+pub(crate) use sent_key::remembered;
+pub use sent_key::{RECENT_AGE, SENT_AGE, key_made_at};

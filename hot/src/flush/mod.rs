@@ -16,5 +16,5 @@ mod unsaved;
 
 pub use marks::{PartitionMarks, partition_index, partitions};
 pub use parked::DeadLetter;
-pub use settle::{SENT_AGE, SettleOutcome, UserExit};
+pub use settle::{SettleOutcome, UserExit};
 pub use snapshot::{ChatSnapshot, DirtyEntry, DirtyRow, MemberRow, UserSnapshot};

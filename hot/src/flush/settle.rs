@@ -7,6 +7,7 @@ use model::{ChatId, Tick, UserId};
 use uuid::Uuid;
 
 use super::marks::check_forgotten;
+use crate::chats::{RECENT_AGE, SENT_AGE};
 use crate::wire::{CommitMark, Hot, Micros, Millis, Reply, Result, arg, keys, verbs};
 
 /// The state of a chat or a user after a flush.
@@ -39,9 +40,6 @@ pub enum UserExit {
     WithSessions,
 }
 
-/// The time for which an idempotency key protects from a second append of the same message.
-pub const SENT_AGE: Duration = Duration::from_secs(3600);
-
 impl Hot {
     /// Marks these rows of a chat as saved by a commit; what is clean leaves Redis. `soon`: the
     /// time until a flusher comes back if the chat is still dirty. `leaves`: a clean chat is
@@ -65,6 +63,7 @@ impl Hot {
                 soon: Millis(soon),
                 idle: Millis(self.options.chat_ttl),
                 sent_age: Micros(SENT_AGE),
+                recent_age: Micros(RECENT_AGE),
                 nonce: arg(Uuid::now_v7()),
                 writer: arg(mark.writer),
                 commit: mark.commit,

@@ -4,7 +4,7 @@ use fred::types::Value;
 use model::{Chat, ChatId, Member, PrivateRow, StoredMessage, Tick, User, UserId};
 
 use crate::{
-    chats::other_list,
+    chats::{other_list, remembered},
     people::{FIELDS, ListedChat, NAMELESS_LIFE},
     wire::{Hot, Millis, Reply, Result, arg, verbs},
 };
@@ -112,11 +112,7 @@ impl Hot {
             files.flat_map(|file| [arg(0), arg(format_args!("{}:{}", file.hash, message.id))])
         });
         let file_entries = file_entries.collect();
-        let sent_keys = rows
-            .sent
-            .iter()
-            .flat_map(|(sender, key, id)| [arg(id), arg(format_args!("{sender}:{key}"))])
-            .collect();
+        let (sent_keys, recent_digests) = remembered(&rows.sent);
         let mut reacted_ids = Vec::new();
         for stored in &rows.messages {
             let others = other_list(&stored.others());
@@ -153,6 +149,7 @@ impl Hot {
                     member_records,
                     records,
                     sent_keys,
+                    recent_digests,
                     dirty_entries,
                     silent_ids,
                     file_entries,

@@ -35,6 +35,9 @@ impl ChatKeys {
     pub(crate) fn sent(&self) -> String {
         self.of("sent")
     }
+    pub(crate) fn recent(&self) -> String {
+        self.of("recent")
+    }
     pub(crate) fn hydrating(&self) -> String {
         self.of("hydrating")
     }
@@ -325,6 +328,7 @@ mod tests {
             of.members(),
             of.dirty(),
             of.sent(),
+            of.recent(),
             of.hydrating(),
             of.parked(),
             of.changed(),

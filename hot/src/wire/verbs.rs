@@ -21,7 +21,9 @@ pub(crate) fn only_on() -> String {
 verbs! {
     /// Appends a message to a chat.
     Append "chats" "append" "" [clock list member others process follow files commits]
-        chat as chat_id (chat token messages members dirty sent due changed silent files commits)
+        chat as chat_id (
+            chat token messages members dirty sent recent due changed silent files commits
+        )
         {
             /// The caller's clock.
             caller_clock: Tick,
@@ -29,6 +31,8 @@ verbs! {
             sender: UserId,
             /// The idempotency key.
             client_id: Text,
+            /// What `recent` has of the key; empty when the key does not tell its age.
+            digest: Text,
             /// The message's JSON after its ticks.
             tail: Text,
             /// The time for which the chat stays warm.
@@ -125,7 +129,7 @@ verbs! {
         };
     /// Deletes a group.
     DeleteChat "chats" "delete_chat" "allow-oom" [clock list member others process follow]
-        chat as chat_id (chat token messages members dirty due changed sent silent files)
+        chat as chat_id (chat token messages members dirty due changed sent recent silent files)
         {
             /// The caller's clock.
             caller_clock: Tick,
@@ -303,7 +307,7 @@ verbs! {
     /// Makes a chat resident.
     LoadChat "residency" "load_chat" "" [clock lists others]
         chat as chat_id (
-            chat token messages members dirty sent hydrating due changed silent files
+            chat token messages members dirty sent recent hydrating due changed silent files
         )
         {
             /// The nonce of the hydration.
@@ -320,8 +324,10 @@ verbs! {
             member_records,
             /// Records of messages, oldest first.
             records,
-            /// Keys of the last hour's messages: id, key.
+            /// Keys of the last hour's messages that do not tell their age: id, key.
             sent_keys,
+            /// Digests of the other keys of the last ten minutes: id, digest.
+            recent_digests,
             /// Dirty entries: rev, entry.
             dirty_entries,
             /// Ids, twice each, of the messages that are no texts, or deleted.
@@ -415,8 +421,8 @@ verbs! {
     /// Marks what was committed as clean, and evicts a chat that is.
     SettleChat "flush" "settle_chat" "allow-oom" [clock lists files member others commits]
         chat as chat_id (
-            chat token messages members dirty sent hydrating due parked dead changed silent files
-            commits
+            chat token messages members dirty sent recent hydrating due parked dead changed silent
+            files commits
         )
         {
             /// The number of newest messages that stay although they are saved.
@@ -427,6 +433,8 @@ verbs! {
             idle: Millis,
             /// The age at which an idempotency key is forgotten.
             sent_age: Micros,
+            /// The same of one that tells its age.
+            recent_age: Micros,
             /// The nonce of this call, which a row that leaves leaves behind.
             nonce: Text,
             /// The writer of SQL that the rows are for.

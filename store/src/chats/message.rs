@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::future::try_join;
 use hot::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, HotPage, MarkOutcome, Membership, Meter, MissedKey,
-    MovedMark, NewMessage, SENT_AGE, SavedTexts,
+    MovedMark, NewMessage, RECENT_AGE, SavedTexts, key_made_at,
 };
 use model::{Draft, ServerEvent, StoredMessage, Tick, UserId, reactions_of, split_record};
 use uuid::Uuid;
@@ -437,16 +437,13 @@ fn replay(draft: &Draft<'_>, mut record: String) -> Result<SendOutcome> {
     })
 }
 
-/// Returns true when a key is a UUIDv7, which tells its age, that may be older than the keys in
-/// Redis; SQL must then be asked. The clock of who made it may be wrong: half of their age is
-/// believed, and so is no time to come beyond that.
+/// Returns true when a key tells its age, and may be older than those in Redis; SQL must then be
+/// asked. The clock of who made it may be wrong: half of their age is believed, and so is no time
+/// to come beyond that.
 fn may_be_forgotten(key: &str) -> bool {
-    let Some(made) = key.parse::<Uuid>().ok().and_then(|id| id.get_timestamp()) else {
-        return false;
-    };
-    let (seconds, _) = made.to_unix();
-    let away = (seconds as i64 * 1_000_000).abs_diff(Tick::now().0);
-    u128::from(away) > (SENT_AGE / 2).as_micros()
+    key_made_at(key).is_some_and(|made| {
+        u128::from(made.0.abs_diff(Tick::now().0)) > (RECENT_AGE / 2).as_micros()
+    })
 }
 
 /// Decodes a record of Redis.
@@ -542,11 +539,11 @@ mod tests {
         };
         let now = (Tick::now().0 / 1_000_000) as u64;
         for (made_at, forgotten) in [
-            (now - 3700, true),
-            (now - 1700, false),
+            (now - 310, true),
+            (now - 290, false),
             (now, false),
-            (now + 1700, false),
-            (now + 3700, true),
+            (now + 290, false),
+            (now + 310, true),
         ] {
             assert_eq!(may_be_forgotten(&made(made_at)), forgotten, "{made_at}");
         }

@@ -17,7 +17,9 @@ if not is_in(record) then return { 'FORBIDDEN' } end
 
 -- What SQL did not have, when it was asked, is nowhere only if no key has left Redis since: another
 -- try of the same may have been appended, saved and forgotten.
-local before = redis.call('ZSCORE', sent, key)
+local tells_age = digest ~= ''
+local before = tells_age and redis.call('ZSCORE', recent, digest)
+  or redis.call('ZSCORE', sent, key)
 local has_asked = seen ~= '' and seen == redis.call('HGET', chat, 'dropped')
 if before and not (has_asked and before == missing) then
   local message = find_message(messages, tonumber(before))
@@ -44,7 +46,7 @@ for _, user in ipairs(mentioned(tail, sender)) do
   redis.call('ZADD', dirty, id, 'member:' .. user)
 end
 redis.call('ZADD', dirty, id, 'message:' .. id, id, 'member:' .. sender, id, 'chat')
-redis.call('ZADD', sent, id, key)
+redis.call('ZADD', tells_age and recent or sent, id, tells_age and digest or key)
 index_files(files, tail, id)
 redis.call('RPUSH', messages, message)
 follow(keys, message, texts, sender, record)

@@ -32,5 +32,5 @@ redis.call('ZADD', dirty, unpack(marks))
 redis.call('HSET', chat, 'clock', rev, 'told', rev, 'roster', rev, 'rev', rev, 'deleted', rev,
   'name', '', 'description', '', 'avatar', '', 'mentions_all', '')
 complete(keys, { deleted = rev })
-redis.call('DEL', token, sent, files)
+redis.call('DEL', token, sent, recent, files)
 return { 'OK' }

@@ -21,16 +21,20 @@ end
 
 -- An old key is forgotten once its message is saved: then SQL knows it. Who asked SQL before learns
 -- by `dropped` that they have to ask again.
-local old = redis.call('ZRANGE', sent, '-inf', '(' .. text(now - sent_age), 'BYSCORE', 'LIMIT', 0,
-  512, 'WITHSCORES')
-local forgotten = {}
-for i = 1, #old, 2 do
-  if not is_unsaved('message:' .. old[i + 1]) then forgotten[#forgotten + 1] = old[i] end
+local function forget_keys(keys, age)
+  local old = redis.call('ZRANGE', keys, '-inf', '(' .. text(now - age), 'BYSCORE', 'LIMIT', 0, 512,
+    'WITHSCORES')
+  local forgotten = {}
+  for i = 1, #old, 2 do
+    if not is_unsaved('message:' .. old[i + 1]) then forgotten[#forgotten + 1] = old[i] end
+  end
+  if #forgotten > 0 then
+    redis.call('HSET', chat, 'dropped', nonce)
+    redis.call('ZREM', keys, unpack(forgotten))
+  end
 end
-if #forgotten > 0 then
-  redis.call('HSET', chat, 'dropped', nonce)
-  redis.call('ZREM', sent, unpack(forgotten))
-end
+forget_keys(sent, sent_age)
+forget_keys(recent, recent_age)
 
 for entry, rev in each(committed, 2) do
   if redis.call('ZSCORE', dirty, entry) == rev then redis.call('ZREM', dirty, entry) end
@@ -117,7 +121,7 @@ if redis.call('ZCARD', parked) > 0 then
   return { 'PARKED' }
 end
 forget_all_others(chat)
-redis.call('DEL', chat, token, messages, members, dirty, sent, hydrating, parked, changed, silent,
-  files)
+redis.call('DEL', chat, token, messages, members, dirty, sent, recent, hydrating, parked, changed,
+  silent, files)
 redis.call('ZREM', due, chat_id)
 return { 'EVICTED' }

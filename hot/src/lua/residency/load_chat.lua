@@ -3,7 +3,7 @@
 -- returns {'OK'} | {'RESIDENT'} | {'FENCED'}: the nonce is another's by now
 if redis.call('EXISTS', chat) == 1 then return { 'RESIDENT' } end
 if redis.call('GET', hydrating) ~= nonce then return { 'FENCED' } end
-redis.call('DEL', messages, members, dirty, sent, changed, silent, files)
+redis.call('DEL', messages, members, dirty, sent, recent, changed, silent, files)
 local has_others = {}
 for id in each(reacted_ids, 1) do has_others[id] = true end
 for _, id in ipairs(redis.call('SMEMBERS', reacted_of(chat))) do
@@ -16,6 +16,7 @@ write('RPUSH', messages, records)
 write('ZADD', silent, silent_ids)
 write('ZADD', files, file_entries)
 write('ZADD', sent, sent_keys)
+write('ZADD', recent, recent_digests)
 redis.call('SET', token, '', 'PX', ttl)
 write('HSET', chat, fields)
 redis.call('DEL', hydrating)
