@@ -1,4 +1,4 @@
-.PHONY: help run page quick check test openapi fuzz model guards drill cluster bench
+.PHONY: help run page quick check test lints servers openapi fuzz model guards drill cluster bench
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
@@ -28,18 +28,25 @@ check: ## format, lints, unit tests and whether the guards are in place; no serv
 # Debian and Fedora keep mariadbd where only root looks.
 test: export PATH := $(PATH):/usr/sbin:/usr/libexec
 # Most tests wait for servers rather than for a processor; those in a browser need both of them.
-test: export RUST_TEST_THREADS := 4
+test: export RUST_TEST_THREADS := 6
 test: ## format, lints and every test, on real servers
 	@scripts/setup --tests
 	npm --prefix web run --silent build
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/guards --check
 	npm --prefix web run --silent lint
 	npm --prefix web run --silent unit
 	cargo build --workspace --all-targets
-	cargo test --workspace --all-targets --no-fail-fast -- --skip browser::
+	@$(MAKE) --no-print-directory --jobs 2 lints servers
 	cargo test --workspace --test it -- browser:: --test-threads 1
+
+# Beside the tests, on what they leave of the processors; in a folder of its own, since two cargos
+# wait for each other in one.
+lints:
+	nice -n 19 cargo clippy --workspace --all-targets --target-dir target/lints -- -D warnings
+
+servers:
+	cargo test --workspace --all-targets --no-fail-fast -- --skip browser::
 
 openapi: ## write api/openapi.json and the TypeScript client's types anew
 	cargo run -q --bin carrier -- openapi > api/openapi.json.new

@@ -37,7 +37,7 @@
 //!   and `list:UID`, what another slot does not have.
 //! - `…:parked`, sorted set: dirty rows that SQL refuses.
 //! - `…:sent`, sorted set: `sender:client_id` by the id of the message it made, of the last hour,
-//!   where the client's id does not tell when it was made; `…:recent`: the others of the last ten
+//!   where the client's id does not tell when it was made; `…:recent`: the others of the last twelve
 //!   minutes, as 16 bytes of a digest.
 //! - `…:hydrating`, string, 10 s: the nonce of the hydration under way.
 //! - `due:{c17}`, sorted set: chat ids by the time (ms) at which a flusher must look at them; every
@@ -119,8 +119,8 @@ pub use audit::{ChatAudit, UserAudit};
 pub use chats::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
     HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
-    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, RECENT_AGE, ReactOutcome,
-    RecordVersion, ReplaceOutcome, Replacement, SENT_AGE, SavedTexts, key_made_at,
+    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
+    ReplaceOutcome, Replacement, SENT_AGE, SavedTexts, may_be_forgotten,
 };
 pub use flush::{
     ChatSnapshot, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks, SettleOutcome,

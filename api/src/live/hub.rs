@@ -164,7 +164,6 @@ impl Hub {
             return;
         }
         *open = false;
-        self.users().remove(&inbox.user);
         let left = async {
             self.0.inboxes.close(inbox.user).await?;
             self.0.store.mark_offline(inbox.user, self.0.instance).await
@@ -176,6 +175,9 @@ impl Hub {
                 "could not record that a user went offline; it expires within a minute"
             );
         }
+        // Whoever connects meanwhile waits at the gate: a channel that is subscribed to before we
+        // have unsubscribed would be silent, and the user look offline.
+        self.users().remove(&inbox.user);
     }
 
     /// Records that this API serves a user now.

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use e2e::{Client, Listener, Sql, Stack, Wire, on_both};
+use hot::{AppendOutcome, MissedKey, NewMessage};
+use model::{ChatId, Draft, MessageKind, Tick, UserId};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 fn id_of(value: &Value) -> String {
     value["id"].as_str().expect("an id").to_owned()
@@ -706,4 +709,85 @@ async fn an_account_has_at_most_64_connections_to_an_api(sql: Sql) {
     });
     again.await;
     api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_published_in_its_own_step_to_those_whom_its_api_knows() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let (ann, bob) = (api.register("ann").await, api.register("bob").await);
+    let chat = id_of(&ann.create_direct("bob").await.expect(201));
+    let mut tells = Listener::connect(&bob, Wire::Socket, "").await;
+    tells.expect("hello").await;
+
+    let id: ChatId = chat.parse().expect("an id");
+    let sender: UserId = ann.id.parse().expect("an id");
+    let (version, members) = stack
+        .hot
+        .roster(id)
+        .await
+        .expect("Redis answers")
+        .expect("it is resident");
+    for (roster, body, is_published) in [
+        (Tick(version.0 + 1), "by nobody", false),
+        (version, "by Redis", true),
+    ] {
+        let key = Uuid::now_v7().to_string();
+        let message = NewMessage {
+            draft: Draft {
+                client_id: Some(&key),
+                ..Draft::new(id, sender, MessageKind::Text, body)
+            },
+            key: &key,
+            is_old: false,
+            readers: Some((roster, members.clone())),
+        };
+        let appended = stack.hot.append(&message, &MissedKey::default()).await;
+        let appended = appended.expect("Redis answers").expect("not refused");
+        assert!(
+            matches!(&appended, AppendOutcome::New(_, _, did) if *did == is_published),
+            "{appended:?}"
+        );
+    }
+    let is_by_redis = |event: &Value| event["message"]["body"] == "by Redis";
+    tells.until("message.created", is_by_redis).await;
+
+    // The first is notified of by the API, which knows the members from then on.
+    for body in ["one", "two", "three"] {
+        let mut sent = ann.send(&chat, body).await.expect(201);
+        sent.as_object_mut()
+            .expect("a message")
+            .remove("durability");
+        let event = tells.expect("message.created").await;
+        let fields: Vec<_> = event.as_object().expect("an event").keys().collect();
+        assert_eq!(fields, ["chat_id", "clock", "message", "prev", "type"]);
+        assert_eq!(event["message"], sent);
+        assert_eq!(
+            (&event["chat_id"], &event["clock"]),
+            (&json!(chat), &sent["id"])
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_while_their_last_connection_leaves_hears_everything() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let (ann, bob) = (api.register("ann").await, api.register("bob").await);
+    let chat = id_of(&ann.create_direct("bob").await.expect(201));
+    let mut tells = Listener::connect(&bob, Wire::Sse, "").await;
+    tells.expect("hello").await;
+    // As when a page is loaded anew: the one leaves at some moment of the other's arrival.
+    for step in 0..100 {
+        let leaves = async {
+            tokio::time::sleep(step * Duration::from_micros(50)).await;
+            drop(tells);
+        };
+        let (again, ()) = tokio::join!(Listener::connect(&bob, Wire::Sse, ""), leaves);
+        tells = again;
+        tells.expect("hello").await;
+        let sent = ann.send(&chat, "still there?").await.expect(201);
+        let is_it = |event: &Value| event["message"]["id"] == sent["id"];
+        tells.until("message.created", is_it).await;
+    }
 }

@@ -56,6 +56,7 @@ mod start;
 mod stops;
 mod storm;
 mod sync;
+mod together;
 mod typescript;
 mod unread;
 mod verify;

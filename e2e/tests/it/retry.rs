@@ -9,10 +9,16 @@ use model::{ChatId, Draft, MessageKind, Tick, UserId};
 use store::Error;
 use uuid::{NoContext, Timestamp, Uuid};
 
+/// Makes a key of so many seconds from now.
+fn key_of(from_now: i64) -> String {
+    let (seconds, _) = Uuid::now_v7().get_timestamp().expect("a time").to_unix();
+    let made = seconds.checked_add_signed(from_now).expect("after 1970");
+    Uuid::new_v7(Timestamp::from_unix(NoContext, made, 0)).to_string()
+}
+
 /// Makes a key of two hours ago.
 fn old_key() -> String {
-    let (seconds, _) = Uuid::now_v7().get_timestamp().expect("a time").to_unix();
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds - 7200, 0)).to_string()
+    key_of(-7200)
 }
 
 /// Options under which Redis takes every key for one that it need not remember any more.
@@ -157,7 +163,7 @@ async fn after_redis_has_forgotten_the_key_for_its_age(sql: Sql) {
     let first = First::new(&stack, &[old_key()]).await;
     first.leave(&stack).await;
     assert!(stack.store.hydrate_chat(first.chat).await.expect("loaded"));
-    // As when ten minutes have gone by since it was sent; only SQL can know it now.
+    // As when twelve minutes have gone by since it was sent; only SQL can know it now.
     let remembered = first.key_in_redis("recent");
     assert_eq!(stack.redis.cli(&["ZCARD", &remembered]).await, "1");
     stack.redis.cli(&["DEL", &remembered]).await;
@@ -216,6 +222,18 @@ async fn after_an_upgrade_from_a_version_that_kept_all_keys_for_an_hour() {
     first.ends_well(&stack).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_a_key_from_a_time_to_come() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let first = First::new(&stack, &[key_of(900)]).await;
+    first.is_not_said_twice(&stack).await;
+    // When that time has come, the key will be believed: it is remembered until then.
+    let [long, short] = ["sent", "recent"].map(|of| first.key_in_redis(of));
+    assert_eq!(stack.redis.cli(&["ZCARD", &long]).await, "1");
+    assert_eq!(stack.redis.cli(&["ZCARD", &short]).await, "0");
+    first.ends_well(&stack).await;
+}
+
 /// A try that sleeps after it has asked SQL, while another try of the same key is done.
 struct Sleeper<'a> {
     stack: &'a Stack,
@@ -237,6 +255,7 @@ impl<'a> Sleeper<'a> {
             draft: self.draft.clone(),
             key: self.key,
             is_old: true,
+            readers: None,
         };
         let appended = self.stack.hot.append(&message, missed).await;
         appended.expect("Redis answers").expect("not refused")

@@ -155,12 +155,13 @@ impl Hot {
 
     /// Reads a tick of each chat's row; `None` for a chat that is not resident. SQL is asked for
     /// such a chat next, and must have what it had when the chat left.
-    async fn row_ticks(&self, chats: &[ChatId], field: &str) -> Result<Vec<Option<Tick>>> {
-        let ask = chats
-            .iter()
-            .map(|chat| vec![arg(ChatKeys::new(*chat).chat()), arg(field)])
-            .collect();
-        let ticks = self.commands("HGET", ask).await?.into_iter();
+    async fn row_ticks(&self, chats: &[ChatId], field: &'static str) -> Result<Vec<Option<Tick>>> {
+        let call = |chat: &ChatId| verbs::RowTick {
+            chat: *chat,
+            field: Value::from_static_str(field),
+        };
+        let ticks = self.run_each(chats.iter().map(call).collect()).await?;
+        let ticks = ticks.into_iter();
         let ticks: Vec<_> = ticks.map(|value| value.as_i64().map(Tick)).collect();
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left

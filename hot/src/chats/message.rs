@@ -5,16 +5,19 @@ use model::{
     ChatId, Draft, MAX_REACTIONS, MENTION_ALL_UP_TO, OtherReactor, StoredMessage, Tick, UserId,
 };
 
-use super::{ChangeNotice, Membership, change_notice, sent_key::digest};
+use super::{
+    ChangeNotice, Membership, change_notice,
+    sent_key::{digest, tells_age},
+};
 use crate::wire::{
-    ChatKeys, Hot, Millis, Refusal, Result, arg, number, parse, refusal, text, verbs,
+    ChatKeys, Hot, Millis, Refusal, Result, arg, keys, number, parse, refusal, text, verbs,
 };
 
 /// The outcome of an append; the JSON is what every member will read.
 #[derive(Clone, Debug)]
 pub enum AppendOutcome {
-    /// The message is in the chat.
-    New(String, ChangeNotice),
+    /// The message is in the chat; `true` when its readers are notified.
+    New(String, ChangeNotice, bool),
     /// The idempotency key was used before: the first message, still hot.
     Repeated(String),
     /// The idempotency key was used before: the id of the first message, which only SQL has by now.
@@ -42,6 +45,9 @@ pub struct NewMessage<'a> {
     pub key: &'a str,
     /// True when the key may be so old that Redis has forgotten it.
     pub is_old: bool,
+    /// The members as of a version of the roster: if it is the chat's, they are notified by Redis
+    /// itself, in the same step.
+    pub readers: Option<(Tick, Vec<UserId>)>,
 }
 
 /// An action on a message that was sent.
@@ -174,13 +180,18 @@ impl Hot {
         message: &NewMessage<'_>,
         missed: &MissedKey,
     ) -> Result<std::result::Result<AppendOutcome, Refusal>> {
+        // In a cluster, each inbox is on a node of its own.
+        let readers = message.readers.as_ref().filter(|_| !self.is_cluster());
+        let inbox = |user: &UserId| arg(keys::inbox(*user));
+        let now = Tick::now();
         let mut reply = self
-            .run(verbs::Append {
+            .run_together(verbs::Append {
                 chat: message.draft.chat_id,
-                caller_clock: Tick::now(),
+                caller_clock: now,
                 sender: message.draft.sender_id,
                 client_id: arg(message.key),
                 digest: digest(message.draft.sender_id, message.key),
+                tells_age: tells_age(message.key, now),
                 tail: arg(message.draft.tail()),
                 ttl: Millis(self.options.chat_ttl),
                 flush_after: Millis(self.options.flush_after),
@@ -188,10 +199,16 @@ impl Hot {
                 is_old: message.is_old,
                 missing: missed.id,
                 seen: arg(&missed.dropped),
+                readers: readers.map_or(Tick::NEVER, |(version, _)| *version),
+                inboxes: readers
+                    .map_or_else(Vec::new, |(_, users)| users.iter().map(inbox).collect()),
             })
             .await?;
         Ok(Ok(match reply.word() {
-            "OK" => AppendOutcome::New(reply.text(1)?, change_notice(&mut reply, 2)?),
+            "OK" => {
+                let (json, change) = (reply.text(1)?, change_notice(&mut reply, 2)?);
+                AppendOutcome::New(json, change, reply.number(4)? == 1)
+            }
             "REPEATED" => AppendOutcome::Repeated(reply.text(1)?),
             "SAVED" => {
                 let (id, dropped) = (reply.tick(1)?, reply.text(2)?);

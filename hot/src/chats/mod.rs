@@ -24,5 +24,6 @@ pub use message::{
     ReactOutcome, RecordVersion, ReplaceOutcome, Replacement,
 };
 pub(crate) use message::{other_list, read_others};
+pub(crate) use sent_key::RECENT_AGE;
 pub(crate) use sent_key::remembered;
-pub use sent_key::{RECENT_AGE, SENT_AGE, key_made_at};
+pub use sent_key::{SENT_AGE, may_be_forgotten};

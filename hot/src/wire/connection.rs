@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Call, Error, Reply, Result, Scripts, Verb,
     fence::{Fence, doubt_new_connections},
+    flight::Flights,
     meter::{charge_call, size},
     settled::Settled,
     stay_with_primary,
@@ -103,6 +104,7 @@ pub struct Hot {
     _life: Arc<Life>,
     pub(crate) fence: Arc<Fence>,
     pub(crate) settled: Arc<Settled>,
+    pub(super) flights: Arc<Flights>,
 }
 
 /// What ends with the last clone of a connection: its tasks, and the connection itself, which its
@@ -152,6 +154,7 @@ impl Hot {
             options: Arc::new(options),
             fence,
             settled,
+            flights: Arc::default(),
         })
     }
 
@@ -176,6 +179,7 @@ impl Hot {
         Self {
             options: Arc::new(options),
             fence: Arc::default(),
+            flights: Arc::default(),
             ..self.clone()
         }
     }
@@ -217,12 +221,27 @@ impl Hot {
     /// After a doubt, Redis is proven first.
     pub(crate) fn run<C: Call>(&self, call: C) -> impl Future<Output = Result<Reply>> {
         let (keys, args) = call.parts();
-        self.evaluate(C::VERB, keys, args)
+        let sent: usize = args.iter().map(size).sum();
+        async move {
+            let value = self.evaluate(C::VERB, keys, args).await;
+            charge_call(sent + value.as_ref().map_or(0, size));
+            Ok(self.reply(C::VERB, value?))
+        }
     }
 
-    async fn evaluate(&self, verb: Verb, keys: Vec<Key>, args: Vec<Value>) -> Result<Reply> {
+    /// Takes the reply of a verb.
+    pub(super) fn reply(&self, verb: Verb, mut value: Value) -> Reply {
+        self.settled.take_from(&mut value);
+        Reply::new(verb.name(), value)
+    }
+
+    pub(super) async fn evaluate(
+        &self,
+        verb: Verb,
+        keys: Vec<Key>,
+        args: Vec<Value>,
+    ) -> Result<Value> {
         let (source, sha) = self.options.scripts.get(verb);
-        let sent: usize = args.iter().map(size).sum();
         // Keys and arguments are cloned without a copy.
         let once = || self.client.evalsha(sha, keys.clone(), args.clone());
         let patience = self.options.command_timeout;
@@ -249,13 +268,7 @@ impl Hot {
         if OF_REPLICAS.iter().any(|code| begins(&result, code)) {
             self.fence.doubt();
         }
-        charge_call(sent + result.as_ref().map_or(0, size));
-        result
-            .map(|mut value| {
-                self.settled.take_from(&mut value);
-                Reply::new(verb.name(), value)
-            })
-            .map_err(|error| Error::of(verb.name(), error))
+        result.map_err(|error| Error::of(verb.name(), error))
     }
 
     /// Lists the primaries of a cluster; `None` when it is not one.

@@ -85,23 +85,31 @@ pub(crate) struct Contract {
 }
 
 impl Contract {
-    /// Returns the lines of Lua that give each key, argument and list its name.
-    pub(crate) fn prologue(&self) -> String {
+    /// Returns the names of all keys, arguments and lists.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let args = self.args.iter().map(|(name, _)| name);
+        let all = self.keys.iter().chain(args).chain(self.lists);
+        all.copied().collect()
+    }
+
+    /// Returns the lines of Lua that give each key, argument and list its name. `keys` and `args`:
+    /// what comes before the number of each, in Lua.
+    pub(crate) fn prologue(&self, keys: &str, args: &str) -> String {
         let mut lines = String::new();
         let mut assign = |names: Vec<&str>, values: Vec<String>| {
             if !names.is_empty() {
                 lines += &format!("local {} = {}\n", names.join(", "), values.join(", "));
             }
         };
-        let keys = 1..=self.keys.len();
-        assign(
-            self.keys.to_vec(),
-            keys.map(|at| format!("KEYS[{at}]")).collect(),
-        );
-        let value = |(at, (_, kind)): (usize, &(&str, ArgumentKind))| match kind {
-            ArgumentKind::Text => format!("ARGV[{}]", at + 1),
-            ArgumentKind::Number => format!("tonumber(ARGV[{}])", at + 1),
-            ArgumentKind::Flag => format!("ARGV[{}] == '1'", at + 1),
+        let key = |at: usize| format!("KEYS[{keys}{at}]");
+        assign(self.keys.to_vec(), (1..=self.keys.len()).map(key).collect());
+        let value = |(at, (_, kind)): (usize, &(&str, ArgumentKind))| {
+            let value = format!("ARGV[{args}{}]", at + 1);
+            match kind {
+                ArgumentKind::Text => value,
+                ArgumentKind::Number => format!("tonumber({value})"),
+                ArgumentKind::Flag => format!("{value} == '1'"),
+            }
         };
         assign(
             self.args.iter().map(|(name, _)| *name).collect(),
@@ -109,7 +117,7 @@ impl Contract {
         );
         let after = |at: usize| match at.checked_sub(1) {
             Some(before) => format!("{}.last", self.lists[before]),
-            None => self.args.len().to_string(),
+            None => format!("{args}{}", self.args.len()),
         };
         for (at, name) in self.lists.iter().enumerate() {
             assign(vec![name], vec![format!("list_after({})", after(at))]);
@@ -145,7 +153,7 @@ macro_rules! always {
 macro_rules! verbs {
     ($(
         $(#[$doc:meta])*
-        $verb:ident $wing:literal $name:literal $flags:literal [$($lib:ident)*]
+        $verb:ident $wing:literal $name:literal $flags:literal
         $(chat $(as $chat_id:ident)? ($($chat_key:ident)+))?
         $(user $(as $user_id:ident)? ($($user_key:ident)+))?
         $(keys ($($(#[$key_doc:meta])* $key:ident)+))?
@@ -186,12 +194,9 @@ macro_rules! verbs {
                 })* }
             }
 
-            /// Returns the files of `lua/lib/` that the script uses, then its own.
-            pub(crate) fn files(self) -> (String, String) {
-                match self { $(Self::$verb => {
-                    let libs = String::new() $(+ &*lua!("lib/", stringify!($lib)))*;
-                    (libs, lua!($wing, "/", $name))
-                })* }
+            /// Returns the lines of the script's own file.
+            pub(crate) fn own(self) -> String {
+                match self { $(Self::$verb => lua!($wing, "/", $name),)* }
             }
         }
 
@@ -295,7 +300,7 @@ mod tests {
     #[test]
     fn the_names_of_a_script_stand_before_its_own_lines() {
         assert_eq!(
-            Verb::SettleUser.contract().prologue(),
+            Verb::SettleUser.contract().prologue("", ""),
             "local user, chats, dirty, sessions, hydrating, due, parked, dead, private_rows, \
              commits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], \
              KEYS[9], KEYS[10]\n\
@@ -309,11 +314,11 @@ mod tests {
         assert!(
             Verb::LoadUser
                 .contract()
-                .prologue()
+                .prologue("", "")
                 .ends_with("local private_entries = list_after(chat_entries.last)\n")
         );
         assert_eq!(
-            Verb::DurabilityBarrier.contract().prologue(),
+            Verb::DurabilityBarrier.contract().prologue("", ""),
             "local barrier = KEYS[1]\n"
         );
     }

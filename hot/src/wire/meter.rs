@@ -1,6 +1,6 @@
 //! What the work for one request or account costs Redis and SQL, in units: a script or a command is
-//! one, and so are 4 KiB that go to Redis or come back, and ten members who are notified. A unit is
-//! about 10 to 20 microseconds of Redis.
+//! one, and so are 4 KiB that go to Redis or come back, ten members who are notified, and ten small
+//! reads that share a script. A unit is about 10 to 20 microseconds of Redis.
 //!
 //! The meter goes along with the task that does the work, so nothing on the way need know of it.
 
@@ -15,6 +15,8 @@ use fred::types::Value;
 const BYTES: usize = 4096;
 /// The published notifications of a unit.
 const NOTIFICATIONS: usize = 10;
+/// The small reads of a unit, where one script does many.
+const READS: usize = 10;
 
 tokio::task_local! {
     static METER: Meter;
@@ -95,6 +97,11 @@ pub(crate) fn charge_call(bytes: usize) {
 /// Counts notifications.
 pub fn charge_notifications(count: usize) {
     charge(in_units(count, NOTIFICATIONS).max(1));
+}
+
+/// Counts small reads that were done in one script.
+pub(crate) fn charge_reads(count: usize) {
+    charge(in_units(count, READS).max(1));
 }
 
 fn in_units(count: usize, unit: usize) -> u32 {

@@ -12,8 +12,12 @@ mod critical;
 mod error;
 /// The fence before a Redis that may have gone back in time.
 mod fence;
+/// Calls of one verb that go to Redis together.
+mod flight;
 /// The names of all keys and channels; no other file writes one.
 pub(crate) mod keys;
+/// What a script gets of the Lua that scripts share.
+mod library;
 /// What work costs, in units.
 mod meter;
 /// The search for the primary anew, by a connection whose node is one no longer.

@@ -2,7 +2,11 @@
 
 use fred::util::sha1_hash;
 
-use super::{Verb, verbs::only_on};
+use super::{
+    Verb,
+    library::{library, used},
+    verbs::only_on,
+};
 
 /// The source of every verb and its SHA-1, by which Redis knows it.
 #[derive(Clone, Debug)]
@@ -18,8 +22,9 @@ impl Scripts {
     /// Makes the scripts as `alter` changes their sources: a test can stop a script at any of its
     /// steps so.
     pub fn altered(alter: impl Fn(Verb, String) -> String) -> Self {
+        let library = library();
         let with_hash = |verb: &Verb| {
-            let source = alter(*verb, source(*verb));
+            let source = alter(*verb, verb.source(&library));
             let sha = sha1_hash(&source);
             (source, sha)
         };
@@ -75,11 +80,26 @@ fn bind(source: &str, identity: &str) -> String {
     format!("{flags}\nlocal proven = '{proven}'\n{}{rest}", only_on())
 }
 
-/// Returns the whole script: its flags, the files that it shares with others, the names of its keys
-/// and arguments, and its own file.
-fn source(verb: Verb) -> String {
-    let contract = verb.contract();
-    let (libs, own) = verb.files();
-    let flags = contract.flags;
-    format!("#!lua flags={flags}\n{libs}{}{own}", contract.prologue())
+impl Verb {
+    /// Returns the whole script: its flags, what it uses of the library, the names of its keys and
+    /// arguments, and its own file.
+    pub(crate) fn source(self, library: &str) -> String {
+        let contract = self.contract();
+        let own = if self.runs_together() {
+            let own = contract.prologue("keys_before + ", "args_before + ") + &self.own();
+            let keys = contract.keys.len();
+            format!(
+                "local function one(keys_before, args_before)\n{own}end\nreturn for_each_call(one, {keys})\n"
+            )
+        } else {
+            contract.prologue("", "") + &self.own()
+        };
+        let shared = used(library, &own, &contract.names());
+        format!("#!lua flags={}\n{shared}{own}", contract.flags)
+    }
+
+    /// True for a verb whose calls go to Redis together, in one script.
+    pub(crate) fn runs_together(self) -> bool {
+        matches!(self, Self::Append | Self::RowTick)
+    }
 }

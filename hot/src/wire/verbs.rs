@@ -20,7 +20,7 @@ pub(crate) fn only_on() -> String {
 // id too, as the first argument. `keys(...)` are keys that the caller names.
 verbs! {
     /// Appends a message to a chat.
-    Append "chats" "append" "" [clock list member others process follow files commits]
+    Append "chats" "append" ""
         chat as chat_id (
             chat token messages members dirty sent recent due changed silent files commits
         )
@@ -31,8 +31,10 @@ verbs! {
             sender: UserId,
             /// The idempotency key.
             client_id: Text,
-            /// What `recent` has of the key; empty when the key does not tell its age.
+            /// What `recent` has of the key; empty when the key tells no time.
             digest: Text,
+            /// True when the key tells its age; `sent` remembers any other.
+            tells_age: bool,
             /// The message's JSON after its ticks.
             tail: Text,
             /// The time for which the chat stays warm.
@@ -48,9 +50,22 @@ verbs! {
             /// What `dropped` was before SQL was asked for it, or for any of this key; empty when
             /// it was not.
             seen: Text,
+            /// The version of the roster whose inboxes these are.
+            readers: Tick,
+        }
+        lists {
+            /// The channels on which its readers are told of it; none when the caller tells them.
+            inboxes,
+        };
+    /// Reads a tick of a chat's row.
+    RowTick "chats" "row_tick" "no-writes"
+        chat (chat)
+        {
+            /// The field that has it.
+            field: Text,
         };
     /// Moves a member's read and delivered marks forward.
-    MarkRead "chats" "mark_read" "" [clock list lists member others process follow commits]
+    MarkRead "chats" "mark_read" ""
         chat as chat_id (chat token messages members dirty due changed silent commits)
         {
             /// The caller's clock.
@@ -79,7 +94,7 @@ verbs! {
             left_out,
         };
     /// Adds a member to a group, removes one, or changes a member's role.
-    ChangeMember "chats" "change_member" "" [clock list member others process follow]
+    ChangeMember "chats" "change_member" ""
         chat as chat_id (chat token messages members dirty due changed silent)
         {
             /// The caller's clock.
@@ -100,7 +115,7 @@ verbs! {
             flush_after: Millis,
         };
     /// Changes a group's name, description or picture.
-    ChangeChat "chats" "change_chat" "" [clock list member others process follow]
+    ChangeChat "chats" "change_chat" ""
         chat as chat_id (chat token messages members dirty due changed silent)
         {
             /// The caller's clock.
@@ -128,7 +143,7 @@ verbs! {
             flush_after: Millis,
         };
     /// Deletes a group.
-    DeleteChat "chats" "delete_chat" "allow-oom" [clock list member others process follow]
+    DeleteChat "chats" "delete_chat" "allow-oom"
         chat as chat_id (chat token messages members dirty due changed sent recent silent files)
         {
             /// The caller's clock.
@@ -139,7 +154,7 @@ verbs! {
             flush_after: Millis,
         };
     /// Replaces a message by another version of it.
-    Replace "chats" "replace" "" [clock list lists member others process follow files]
+    Replace "chats" "replace" ""
         chat as chat_id (chat token messages members dirty due changed silent files)
         {
             /// The caller's clock.
@@ -175,10 +190,10 @@ verbs! {
             others,
         };
     /// Goes on with what follows from the deletion of a text, for some members.
-    Uncount "chats" "uncount" "allow-oom" [clock list member others process follow]
+    Uncount "chats" "uncount" "allow-oom"
         chat (chat messages members dirty changed silent);
     /// Adds a reaction to a message, or takes it back.
-    React "chats" "react" "" [clock list lists member others process follow reactions quote commits]
+    React "chats" "react" ""
         chat as chat_id (chat token messages members dirty due changed silent commits)
         {
             /// The caller's clock.
@@ -207,7 +222,7 @@ verbs! {
             saved_others,
         };
     /// Reads one hot message.
-    Message "chats" "message" "no-writes" [list member quote commits]
+    Message "chats" "message" "no-writes"
         chat (chat messages members changed commits)
         {
             /// The member who asks.
@@ -216,7 +231,7 @@ verbs! {
             id: Tick,
         };
     /// Counts the texts among some messages.
-    Texts "chats" "texts" "no-writes" [clock list lists member commits]
+    Texts "chats" "texts" "no-writes"
         chat (chat messages members changed commits)
         {
             /// The member who asks.
@@ -227,7 +242,7 @@ verbs! {
             ids,
         };
     /// Reads what changed since a tick.
-    Changes "chats" "changes" "no-writes" [clock list member quote commits]
+    Changes "chats" "changes" "no-writes"
         chat (chat messages members dirty changed parked commits)
         {
             /// The member who asks.
@@ -242,7 +257,7 @@ verbs! {
             bytes: usize,
         };
     /// Reads the messages that SQL does not have as they are.
-    Unsaved "chats" "unsaved" "no-writes" [clock list member commits]
+    Unsaved "chats" "unsaved" "no-writes"
         chat (chat messages members dirty changed parked commits)
         {
             /// The member who asks.
@@ -255,7 +270,7 @@ verbs! {
             bytes: usize,
         };
     /// Reads the newest hot message that has a file.
-    Attached "chats" "attached" "no-writes" [list member commits]
+    Attached "chats" "attached" "no-writes"
         chat (chat messages members files commits)
         {
             /// The member who asks; empty for a caller that is refused nothing.
@@ -264,7 +279,7 @@ verbs! {
             hash: Text,
         };
     /// Reads a page of hot messages.
-    Page "chats" "page" "no-writes" [clock list member others quote commits]
+    Page "chats" "page" "no-writes"
         chat (chat token messages members changed commits)
         {
             /// The member who asks.
@@ -279,17 +294,17 @@ verbs! {
             bytes: usize,
         };
     /// Reads who is in a chat.
-    Roster "chats" "roster" "no-writes" [member]
+    Roster "chats" "roster" "no-writes"
         chat (chat members);
     /// Reads a chat as a member sees it.
-    View "chats" "view" "no-writes" [clock list member quote commits]
+    View "chats" "view" "no-writes"
         chat (chat token messages members dirty changed parked commits)
         {
             /// The member who asks.
             reader: UserId,
         };
     /// Begins a hydration.
-    Begin "residency" "begin" "" [clock commits]
+    Begin "residency" "begin" ""
         keys (
             /// The row of a chat or a user.
             record
@@ -305,7 +320,7 @@ verbs! {
             lease: Millis,
         };
     /// Makes a chat resident.
-    LoadChat "residency" "load_chat" "" [clock lists others]
+    LoadChat "residency" "load_chat" ""
         chat as chat_id (
             chat token messages members dirty sent recent hydrating due changed silent files
         )
@@ -326,7 +341,7 @@ verbs! {
             records,
             /// Keys of the last hour's messages that do not tell their age: id, key.
             sent_keys,
-            /// Digests of the other keys of the last ten minutes: id, digest.
+            /// Digests of the other keys of the last minutes: id, digest.
             recent_digests,
             /// Dirty entries: rev, entry.
             dirty_entries,
@@ -338,7 +353,7 @@ verbs! {
             reacted_ids,
         };
     /// Writes the others who reacted to a message of a chat that is about to be loaded.
-    LoadOthers "residency" "load_others" "" [lists others]
+    LoadOthers "residency" "load_others" ""
         chat (chat hydrating)
         {
             /// The nonce of the hydration.
@@ -351,7 +366,7 @@ verbs! {
             others,
         };
     /// Writes a part of the lists of a user who is about to be loaded.
-    LoadUserPart "residency" "load_user_part" "" [lists]
+    LoadUserPart "residency" "load_user_part" ""
         user (user chats hydrating private_rows)
         {
             /// The nonce of the hydration.
@@ -368,7 +383,7 @@ verbs! {
             private_entries,
         };
     /// Makes a user resident.
-    LoadUser "residency" "load_user" "" [clock lists]
+    LoadUser "residency" "load_user" ""
         user as user_id (user chats dirty hydrating due private_rows)
         {
             /// The nonce of the hydration.
@@ -387,7 +402,7 @@ verbs! {
             private_entries,
         };
     /// Leases what is due to a flusher.
-    LeaseDue "flush" "lease_due" "allow-oom" [clock]
+    LeaseDue "flush" "lease_due" "allow-oom"
         keys (
             /// The due set of a partition.
             due
@@ -400,7 +415,6 @@ verbs! {
         };
     /// Reads a chat's unsaved rows.
     SnapshotChat "flush" "snapshot_chat" "allow-oom"
-        [clock list member others process follow commits]
         chat as chat_id (chat messages members dirty due changed parked silent commits)
         {
             /// The number of rows at the most.
@@ -419,7 +433,7 @@ verbs! {
             known: i64,
         };
     /// Marks what was committed as clean, and evicts a chat that is.
-    SettleChat "flush" "settle_chat" "allow-oom" [clock lists files member others commits]
+    SettleChat "flush" "settle_chat" "allow-oom"
         chat as chat_id (
             chat token messages members dirty sent recent hydrating due parked dead changed silent
             files commits
@@ -451,7 +465,7 @@ verbs! {
             committed,
         };
     /// Reads a user's unsaved rows.
-    SnapshotUser "flush" "snapshot_user" "allow-oom" [clock commits]
+    SnapshotUser "flush" "snapshot_user" "allow-oom"
         user as user_id (user dirty due private_rows commits)
         {
             /// The number of rows at the most.
@@ -468,7 +482,7 @@ verbs! {
             known: i64,
         };
     /// Marks what was committed of a user as clean, and evicts a user who is and is not at work.
-    SettleUser "flush" "settle_user" "allow-oom" [clock lists commits]
+    SettleUser "flush" "settle_user" "allow-oom"
         user as user_id (
             user chats dirty sessions hydrating due parked dead private_rows commits
         )
@@ -504,7 +518,7 @@ verbs! {
             committed,
         };
     /// Counts that SQL refused a row, and parks it after some tries.
-    Park "flush" "park" "allow-oom" [clock]
+    Park "flush" "park" "allow-oom"
         keys (
             /// The dirty entries of a chat or a user.
             dirty
@@ -526,7 +540,7 @@ verbs! {
             message: Text,
         };
     /// Makes parked rows dirty again, to be retried.
-    Unpark "flush" "unpark" "allow-oom" []
+    Unpark "flush" "unpark" "allow-oom"
         keys (
             /// The row of a chat or a user.
             record
@@ -544,7 +558,7 @@ verbs! {
             id: Text,
         };
     /// Takes commits that SQL has for begun.
-    AcceptCommits "flush" "accept_commits" "allow-oom" [clock lists commits]
+    AcceptCommits "flush" "accept_commits" "allow-oom"
         keys (
             /// The marks of commits of a partition.
             commits
@@ -554,7 +568,7 @@ verbs! {
             saved,
         };
     /// Marks rows of a chat as unsaved.
-    MarkChatUnsaved "flush" "mark_chat_unsaved" "allow-oom" [clock list]
+    MarkChatUnsaved "flush" "mark_chat_unsaved" "allow-oom"
         chat as chat_id (chat messages members changed dirty due)
         {
             /// The index in the list of messages to begin with.
@@ -563,17 +577,17 @@ verbs! {
             most: usize,
         };
     /// Ends memberships that SQL has and the chat has not.
-    EndMembers "flush" "end_members" "allow-oom" [clock lists member]
+    EndMembers "flush" "end_members" "allow-oom"
         chat as chat_id (chat members dirty due)
         lists {
             /// Present members by SQL: user, record.
             present,
         };
     /// Marks the rows of a user as unsaved.
-    MarkUserUnsaved "flush" "mark_user_unsaved" "allow-oom" [clock]
+    MarkUserUnsaved "flush" "mark_user_unsaved" "allow-oom"
         user as user_id (user private_rows dirty due);
     /// Puts a chat into a user's list, or marks it as left.
-    Enlist "people" "enlist" "allow-oom" [clock commits]
+    Enlist "people" "enlist" "allow-oom"
         user (user chats hydrating commits)
         {
             /// The chat.
@@ -588,7 +602,7 @@ verbs! {
             saved: i64,
         };
     /// Reads the claim of a name.
-    Claimed "people" "claimed" "no-writes" [commits]
+    Claimed "people" "claimed" "no-writes"
         keys (
             /// The claim.
             claim
@@ -596,7 +610,7 @@ verbs! {
             commits
         );
     /// Notes that SQL has a commit.
-    NoteSaved "people" "note_saved" "allow-oom" [clock commits]
+    NoteSaved "people" "note_saved" "allow-oom"
         keys (
             /// The marks of commits of a partition of names.
             commits
@@ -608,7 +622,7 @@ verbs! {
             saved: i64,
         };
     /// Writes down that a user wants a name.
-    WantName "people" "want_name" "" [clock]
+    WantName "people" "want_name" ""
         user as user_id (user due)
         {
             /// `username` or `email`.
@@ -621,7 +635,7 @@ verbs! {
             wait: Millis,
         };
     /// Tells whether the owner of a claim no longer stands by it.
-    IsClaimAbandoned "people" "is_claim_abandoned" "allow-oom" [clock]
+    IsClaimAbandoned "people" "is_claim_abandoned" "allow-oom"
         user (user)
         {
             /// `username` or `email`.
@@ -634,7 +648,7 @@ verbs! {
             age: Millis,
         };
     /// Compares and sets a claim or the nonce of a hydration.
-    Swap "people" "swap" "allow-oom" []
+    Swap "people" "swap" "allow-oom"
         keys (
             /// The claim or the nonce.
             stored
@@ -646,10 +660,10 @@ verbs! {
             value: Text,
         };
     /// Reads the list of a user's chats.
-    ChatsOf "people" "chats_of" "no-writes" []
+    ChatsOf "people" "chats_of" "no-writes"
         user (user chats);
     /// Reads private rows of a user.
-    PrivateRows "people" "private_rows" "no-writes" [lists process]
+    PrivateRows "people" "private_rows" "no-writes"
         user (user private_rows)
         {
             /// The kind of rows to read some of: `chat` or `block`.
@@ -664,7 +678,7 @@ verbs! {
             about,
         };
     /// Changes a private row.
-    ChangePrivateRow "people" "change_private_row" "" [clock]
+    ChangePrivateRow "people" "change_private_row" ""
         user as user_id (user private_rows dirty due)
         {
             /// The caller's clock.
@@ -681,7 +695,7 @@ verbs! {
             flush_after: Millis,
         };
     /// Blocks the other of a direct chat, or ends the block.
-    Block "chats" "block" "allow-oom" [clock list member others process follow]
+    Block "chats" "block" "allow-oom"
         chat as chat_id (chat messages members dirty due changed silent)
         {
             /// The caller's clock.
@@ -696,7 +710,7 @@ verbs! {
             flush_after: Millis,
         };
     /// Erases a user, with some of the private rows and the sessions at a time.
-    EraseUser "people" "erase_user" "allow-oom" [clock process]
+    EraseUser "people" "erase_user" "allow-oom"
         user as user_id (user private_rows dirty due sessions)
         {
             /// The caller's clock.
@@ -713,7 +727,7 @@ verbs! {
             most: usize,
         };
     /// Announces that a user changes what the directory finds them by.
-    AnnounceRename "people" "announce_rename" "allow-oom" [clock]
+    AnnounceRename "people" "announce_rename" "allow-oom"
         keys (
             /// Users who changed their names.
             fresh
@@ -725,7 +739,7 @@ verbs! {
             keep: usize,
         };
     /// Forgets an announcement once SQL has the change.
-    ForgetRename "people" "forget_rename" "allow-oom" []
+    ForgetRename "people" "forget_rename" "allow-oom"
         keys (
             /// Users who changed their names.
             fresh
@@ -737,7 +751,7 @@ verbs! {
             rev: Tick,
         };
     /// Changes a user's row.
-    ChangeUser "people" "change_user" "" [clock lists]
+    ChangeUser "people" "change_user" ""
         user as user_id (user dirty due)
         {
             /// The caller's clock.
@@ -756,7 +770,7 @@ verbs! {
             names,
         };
     /// Opens a session.
-    OpenSession "people" "open_session" "" [clock]
+    OpenSession "people" "open_session" ""
         user as user_id (user sessions)
         keys (
             /// The session.
@@ -779,7 +793,7 @@ verbs! {
             max_sessions: usize,
         };
     /// Reads a session, and whether it is still good.
-    Authenticate "people" "authenticate" "no-writes" [session]
+    Authenticate "people" "authenticate" "no-writes"
         keys (
             /// The session.
             session
@@ -791,7 +805,7 @@ verbs! {
     /// Reads a session and, if it is good, charges the budget of its user, and counts against a
     /// limit. A mark is small and goes by itself, so a full Redis has room for it; and a refusal
     /// could not tell whose the session is.
-    Admit "people" "admit" "allow-oom" [clock session limit]
+    Admit "people" "admit" "allow-oom"
         keys (
             /// The session.
             session
@@ -818,7 +832,7 @@ verbs! {
         };
     /// Counts against a limit of an address or a name. Guessing must not become free when Redis is
     /// full.
-    Limit "people" "limit" "allow-oom" [clock limit]
+    Limit "people" "limit" "allow-oom"
         keys (
             /// The limit.
             limit
@@ -830,7 +844,7 @@ verbs! {
             period: Micros,
         };
     /// Moves the end of a session that was used.
-    TouchSession "people" "touch_session" "allow-oom" [clock]
+    TouchSession "people" "touch_session" "allow-oom"
         user (sessions)
         keys (
             /// The session.
@@ -843,7 +857,7 @@ verbs! {
             ttl: Millis,
         };
     /// Ends a session.
-    CloseSession "people" "close_session" "allow-oom" [clock]
+    CloseSession "people" "close_session" "allow-oom"
         user as user_id (sessions due)
         keys (
             /// The session.
@@ -857,7 +871,7 @@ verbs! {
         };
     /// Tells that an API serves a user. What says so is small and goes by itself, so a full Redis
     /// has room for it.
-    Heartbeat "people" "heartbeat" "allow-oom" [clock]
+    Heartbeat "people" "heartbeat" "allow-oom"
         keys (
             /// The presence of the user.
             presence
@@ -871,7 +885,7 @@ verbs! {
             channel: Text,
         };
     /// Tells that an API no longer serves a user.
-    Leave "people" "leave" "allow-oom" [clock]
+    Leave "people" "leave" "allow-oom"
         keys (
             /// The presence of the user.
             presence
@@ -883,19 +897,19 @@ verbs! {
             channel: Text,
         };
     /// Reads everything about a chat.
-    AuditChat "audit" "audit_chat" "no-writes" []
+    AuditChat "audit" "audit_chat" "no-writes"
         chat as chat_id (chat messages members dirty due changed parked);
     /// Reads everything about a user.
-    AuditUser "audit" "audit_user" "no-writes" []
+    AuditUser "audit" "audit_user" "no-writes"
         user as user_id (user dirty due private_rows parked);
     /// Writes behind other writes, to have something to wait for.
-    DurabilityBarrier "server" "durability_barrier" "allow-oom" []
+    DurabilityBarrier "server" "durability_barrier" "allow-oom"
         keys (
             /// A key of the node that is waited for.
             barrier
         );
     /// Lets the token of a chat expire before its time.
-    ExpireEarly "residency" "expire_early" "allow-oom" [clock]
+    ExpireEarly "residency" "expire_early" "allow-oom"
         chat as chat_id (chat token due);
 }
 
@@ -904,6 +918,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::wire::library::{library, used};
 
     /// Lua without its comments and its strings.
     fn code(lua: &str) -> String {
@@ -926,19 +941,12 @@ mod tests {
             .map(|word| word.split('.').next().unwrap_or_default())
     }
 
-    fn names(contract: &Contract) -> Vec<&'static str> {
-        let args = contract.args.iter().map(|(name, _)| name);
-        let all = contract.keys.iter().chain(args).chain(contract.lists);
-        all.copied().collect()
-    }
-
     #[test]
     fn a_script_uses_every_key_argument_and_list_of_its_contract() {
         for verb in Verb::ALL {
-            let (_, own) = verb.files();
-            let own = code(&own);
+            let own = code(&verb.own());
             let used: BTreeSet<_> = words(&own).collect();
-            for name in names(verb.contract()) {
+            for name in verb.contract().names() {
                 assert!(used.contains(name), "{}: {name} is not used", verb.name());
             }
         }
@@ -947,8 +955,7 @@ mod tests {
     #[test]
     fn a_script_has_its_keys_and_arguments_by_name_only() {
         for verb in Verb::ALL {
-            let (_, own) = verb.files();
-            let positional: Vec<_> = words(&code(&own))
+            let positional: Vec<_> = words(&code(&verb.own()))
                 .filter(|word| ["KEYS", "ARGV"].contains(word))
                 .map(str::to_owned)
                 .collect();
@@ -959,11 +966,11 @@ mod tests {
     #[test]
     fn no_local_variable_of_a_script_hides_a_name_of_its_contract() {
         for verb in Verb::ALL {
-            let contract = names(verb.contract());
+            let contract = verb.contract().names();
             let unique: BTreeSet<_> = contract.iter().collect();
             assert_eq!(unique.len(), contract.len(), "{}", verb.name());
-            let (libs, own) = verb.files();
-            let (libs, own) = (code(&libs), code(&own));
+            let own = code(&verb.own());
+            let libs = code(&used(&library(), &verb.own(), &contract));
             let functions = libs.lines().filter_map(|line| {
                 let (name, _) = line.strip_prefix("local function ")?.split_once('(')?;
                 Some(name)

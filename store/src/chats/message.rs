@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::future::try_join;
 use hot::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, HotPage, MarkOutcome, Membership, Meter, MissedKey,
-    MovedMark, NewMessage, RECENT_AGE, SavedTexts, key_made_at,
+    MovedMark, NewMessage, SavedTexts, charge_notifications, may_be_forgotten,
 };
 use model::{Draft, ServerEvent, StoredMessage, Tick, UserId, reactions_of, split_record};
 use uuid::Uuid;
@@ -61,11 +61,29 @@ impl Store {
         };
         draft.client_id = Some(key);
         let is_old = may_be_forgotten(key);
-        let message = NewMessage { draft, key, is_old };
+        // An answer shows what it answers, which Redis does not know.
+        let readers = match draft.reply_to {
+            None => self.notifier.readers(draft.chat_id),
+            Some(_) => None,
+        };
+        let message = NewMessage {
+            draft,
+            key,
+            is_old,
+            readers,
+        };
         let mut missed = MissedKey::default();
         loop {
             match retry(|| self.hot.append(&message, &missed)).await? {
-                Ok(AppendOutcome::New(mut json, change)) => {
+                Ok(AppendOutcome::New(json, _, true)) => {
+                    let readers = message.readers.as_ref();
+                    charge_notifications(readers.map_or(0, |(_, users)| users.len()));
+                    return Ok(SendOutcome {
+                        json,
+                        replayed: false,
+                    });
+                }
+                Ok(AppendOutcome::New(mut json, change, false)) => {
                     if let Some(reply) = message.draft.reply_to {
                         model::quote(&mut json, |_| reply.preview.clone());
                     }
@@ -437,15 +455,6 @@ fn replay(draft: &Draft<'_>, mut record: String) -> Result<SendOutcome> {
     })
 }
 
-/// Returns true when a key tells its age, and may be older than those in Redis; SQL must then be
-/// asked. The clock of who made it may be wrong: half of their age is believed, and so is no time
-/// to come beyond that.
-fn may_be_forgotten(key: &str) -> bool {
-    key_made_at(key).is_some_and(|made| {
-        u128::from(made.0.abs_diff(Tick::now().0)) > (RECENT_AGE / 2).as_micros()
-    })
-}
-
 /// Decodes a record of Redis.
 pub(super) fn read_record(record: &str) -> Result<StoredMessage> {
     Ok(
@@ -529,25 +538,5 @@ mod tests {
             ..first.clone()
         };
         assert!(replay(&draft("ho"), record(edited)).is_ok());
-    }
-
-    #[test]
-    fn only_a_key_that_may_be_too_old_for_redis_is_looked_up_in_sql() {
-        let made = |seconds| {
-            let time = uuid::Timestamp::from_unix_time(seconds, 0, 0, 0);
-            Uuid::new_v7(time).to_string()
-        };
-        let now = (Tick::now().0 / 1_000_000) as u64;
-        for (made_at, forgotten) in [
-            (now - 310, true),
-            (now - 290, false),
-            (now, false),
-            (now + 290, false),
-            (now + 310, true),
-        ] {
-            assert_eq!(may_be_forgotten(&made(made_at)), forgotten, "{made_at}");
-        }
-        assert!(!may_be_forgotten("any other key"));
-        assert!(!may_be_forgotten(&Uuid::nil().to_string()));
     }
 }

@@ -8,7 +8,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -36,8 +36,10 @@ const TOGETHER: usize = 64;
 const PUBLISHED_AT_ONCE: usize = 1024;
 /// The time between two lines about notifications that are dropped.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-/// The number of members' ids, about, that each task remembers.
+/// The number of members' ids, about, that are remembered for each task.
 const REMEMBERED: usize = 100_000;
+/// The most members whom Redis notifies itself: of more than some, it would be held up.
+const FEW: usize = 16;
 
 /// A task for the publishers.
 pub(crate) enum Job {
@@ -63,8 +65,24 @@ type MeteredJob = (Option<Meter>, Job);
 pub(crate) struct Notifier {
     hot: Hot,
     cold: Cold,
-    queues: Arc<[mpsc::Sender<MeteredJob>]>,
+    queues: Arc<[Queue]>,
     dropped: Arc<Dropped>,
+}
+
+/// The queue of a publishing task.
+struct Queue {
+    jobs: mpsc::Sender<MeteredJob>,
+    state: Arc<Mutex<QueueState>>,
+}
+
+/// What a publishing task and those who give it work know.
+#[derive(Default)]
+struct QueueState {
+    /// The number of tasks that wait, or are being published.
+    pending: usize,
+    /// The members of the chats that it lately published to, with the version of the roster.
+    known: HashMap<ChatId, (Tick, Arc<[UserId]>)>,
+    remembered: usize,
 }
 
 /// The notifications that were dropped, of which the log tells now and then.
@@ -92,15 +110,15 @@ impl Notifier {
     /// Starts the publishing tasks.
     pub(crate) fn start(hot: &Hot, cold: &Cold) -> Self {
         let start = |_| {
-            let (sender, jobs) = mpsc::channel(WAITING);
+            let (jobs, waiting) = mpsc::channel(WAITING);
+            let state = Arc::default();
             let publisher = Publisher {
                 hot: hot.clone(),
                 cold: cold.clone(),
-                known: HashMap::new(),
-                remembered: 0,
+                state: Arc::clone(&state),
             };
-            hot::spawn_critical("a publisher of events", publisher.publish_all(jobs));
-            sender
+            hot::spawn_critical("a publisher of events", publisher.publish_all(waiting));
+            Queue { jobs, state }
         };
         Self {
             hot: hot.clone(),
@@ -133,6 +151,12 @@ impl Notifier {
                 but: None,
             },
         );
+    }
+
+    /// Returns the members of a chat, and the version of its roster, if they are known and few, and
+    /// may be notified past the queue.
+    pub(crate) fn readers(&self, chat: ChatId) -> Option<(Tick, Vec<UserId>)> {
+        lock(&self.queue(chat.partition().0).state).readers(chat)
     }
 
     /// Queues a task in the order of its chat.
@@ -218,11 +242,15 @@ impl Notifier {
         }));
     }
 
+    fn queue(&self, number: u8) -> &Queue {
+        &self.queues[number as usize % PUBLISHERS]
+    }
+
     fn enqueue(&self, number: u8, job: Job) {
-        if self.queues[number as usize % PUBLISHERS]
-            .try_send((Meter::current(), job))
-            .is_err()
-        {
+        let queue = self.queue(number);
+        lock(&queue.state).pending += 1;
+        if queue.jobs.try_send((Meter::current(), job)).is_err() {
+            lock(&queue.state).pending -= 1;
             self.dropped.tell();
         }
     }
@@ -231,7 +259,8 @@ impl Notifier {
     pub(crate) async fn finish(&self) {
         let barriers = self.queues.iter().map(|queue| async {
             let (done, is_done) = oneshot::channel();
-            if queue.send((None, Job::Barrier(done))).await.is_ok() {
+            lock(&queue.state).pending += 1;
+            if queue.jobs.send((None, Job::Barrier(done))).await.is_ok() {
                 is_done.await.ok();
             }
         });
@@ -239,21 +268,34 @@ impl Notifier {
     }
 }
 
-/// A publishing task, with the members of the chats that it lately published to.
+impl QueueState {
+    /// Returns the members of a chat as of a version of the roster. A change of the chat that waits
+    /// here is published before a later one: it would look lost.
+    fn readers(&self, chat: ChatId) -> Option<(Tick, Vec<UserId>)> {
+        let (roster, members) = self.known.get(&chat)?;
+        let is_idle = self.pending == 0 && roster.happened() && members.len() <= FEW;
+        is_idle.then(|| (*roster, members.to_vec()))
+    }
+}
+
+fn lock(state: &Mutex<QueueState>) -> MutexGuard<'_, QueueState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A publishing task.
 struct Publisher {
     hot: Hot,
     cold: Cold,
-    known: HashMap<ChatId, (Tick, Vec<UserId>)>,
-    remembered: usize,
+    state: Arc<Mutex<QueueState>>,
 }
 
 impl Publisher {
     /// Publishes what waits together, in few packets: a change of one chat does not wait for the
     /// answers to those before it.
-    async fn publish_all(mut self, mut jobs: mpsc::Receiver<MeteredJob>) {
+    async fn publish_all(self, mut waiting: mpsc::Receiver<MeteredJob>) {
         let mut some = Vec::new();
-        while jobs.recv_many(&mut some, TOGETHER).await > 0 {
-            let (mut payloads, mut barriers) = (Vec::new(), Vec::new());
+        while waiting.recv_many(&mut some, TOGETHER).await > 0 {
+            let (mut payloads, mut barriers, jobs) = (Vec::new(), Vec::new(), some.len());
             for (meter, job) in some.drain(..) {
                 let addressed = self.address(job, &mut payloads, &mut barriers);
                 let addressed = match meter {
@@ -267,6 +309,7 @@ impl Publisher {
                 }
             }
             self.complain(self.hot.publish(&payloads).await.map_err(Into::into));
+            lock(&self.state).pending -= jobs;
             for done in barriers {
                 done.send(()).ok();
             }
@@ -284,7 +327,7 @@ impl Publisher {
 
     /// Adds the notifications of a task to those that are published next.
     async fn address(
-        &mut self,
+        &self,
         job: Job,
         payloads: &mut Vec<(UserId, Bytes)>,
         barriers: &mut Vec<oneshot::Sender<()>>,
@@ -317,26 +360,27 @@ impl Publisher {
     }
 
     /// Returns the members of a chat as of this version of the roster, or of a later one.
-    async fn members(&mut self, chat: ChatId, roster: Tick) -> Result<&[UserId]> {
-        if self
-            .known
-            .get(&chat)
-            .is_none_or(|(known, _)| *known != roster)
+    async fn members(&self, chat: ChatId, roster: Tick) -> Result<Arc<[UserId]>> {
+        if let Some((version, members)) = lock(&self.state).known.get(&chat)
+            && *version == roster
         {
-            let found = match self.hot.roster(chat).await? {
-                Some(found) => found,
-                // The chat was evicted meanwhile, so SQL has the roster. No roster has this
-                // version, so that the next notification reads it again.
-                None => (Tick::NEVER, members_of(&self.cold, chat).await?),
-            };
-            if self.remembered > REMEMBERED {
-                self.known.clear();
-                self.remembered = 0;
-            }
-            self.remembered += found.1.len();
-            self.known.insert(chat, found);
+            return Ok(Arc::clone(members));
         }
-        Ok(self.known.get(&chat).map_or(&[], |(_, users)| users))
+        let (version, members) = match self.hot.roster(chat).await? {
+            Some(found) => found,
+            // The chat was evicted meanwhile, so SQL has the roster. No roster has this
+            // version, so that the next notification reads it again.
+            None => (Tick::NEVER, members_of(&self.cold, chat).await?),
+        };
+        let members: Arc<[UserId]> = members.into();
+        let mut state = lock(&self.state);
+        if state.remembered > REMEMBERED {
+            state.known.clear();
+            state.remembered = 0;
+        }
+        state.remembered += members.len();
+        state.known.insert(chat, (version, Arc::clone(&members)));
+        Ok(members)
     }
 }
 
@@ -348,4 +392,27 @@ async fn members_of(cold: &Cold, chat: ChatId) -> Result<Vec<UserId>> {
         .map(|chat| chat.members)
         .unwrap_or_default();
     Ok(members.into_iter().map(|(user, _)| user).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redis_notifies_a_few_known_members_when_nothing_waits() {
+        let chat = ChatId::new();
+        let members: Arc<[UserId]> = (0..FEW).map(|_| UserId::new()).collect();
+        let mut state = QueueState::default();
+        assert_eq!(state.readers(chat), None);
+        state.known.insert(chat, (Tick(7), Arc::clone(&members)));
+        assert_eq!(state.readers(chat), Some((Tick(7), members.to_vec())));
+        state.pending = 1;
+        assert_eq!(state.readers(chat), None, "a change of the chat may wait");
+        state.pending = 0;
+        state.known.insert(chat, (Tick::NEVER, members));
+        assert_eq!(state.readers(chat), None, "that is no version of Redis");
+        let many = (0..=FEW).map(|_| UserId::new()).collect();
+        state.known.insert(chat, (Tick(7), many));
+        assert_eq!(state.readers(chat), None);
+    }
 }

@@ -1,8 +1,8 @@
 -- Appends a message to a chat.
--- returns {'OK', message, told, roster} | {'REPEATED', message}: the same was sent before |
--- {'SAVED', id, dropped}: it was sent before, and only SQL has it by now | {'ASK', dropped}: only
--- SQL can know whether it was | {'NO_GROUP'} | {'CROWD'}: the sender may not mention all of them |
--- {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
+-- returns {'OK', message, told, roster, published} | {'REPEATED', message}: the same was sent
+-- before | {'SAVED', id, dropped}: it was sent before, and only SQL has it by now |
+-- {'ASK', dropped}: only SQL can know whether it was | {'NO_GROUP'} | {'CROWD'}: the sender may not
+-- mention all of them | {'COLD'} | {'SKEW'} | {'FORBIDDEN'} | {'BLOCKED'}
 local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
@@ -17,8 +17,7 @@ if not is_in(record) then return { 'FORBIDDEN' } end
 
 -- What SQL did not have, when it was asked, is nowhere only if no key has left Redis since: another
 -- try of the same may have been appended, saved and forgotten.
-local tells_age = digest ~= ''
-local before = tells_age and redis.call('ZSCORE', recent, digest)
+local before = digest ~= '' and redis.call('ZSCORE', recent, digest)
   or redis.call('ZSCORE', sent, key)
 local has_asked = seen ~= '' and seen == redis.call('HGET', chat, 'dropped')
 if before and not (has_asked and before == missing) then
@@ -51,4 +50,14 @@ index_files(files, tail, id)
 redis.call('RPUSH', messages, message)
 follow(keys, message, texts, sender, record)
 stays_warm(token, ttl)
-return { 'OK', message, told, roster }
+
+-- Its readers are notified in the same step, if they are those whom the caller knows; of what
+-- `Notification` in Rust says of a new message.
+local is_published = inboxes.first <= inboxes.last and roster == readers
+if is_published then
+  local event = 'c ' .. chat_id .. ' ' .. told .. ' ' .. id
+    .. '\n{"type":"message.created","chat_id":"' .. chat_id .. '","clock":' .. id .. ',"prev":'
+    .. told .. ',"message":' .. message .. '}'
+  for inbox in each(inboxes, 1) do redis.call('SPUBLISH', inbox, event) end
+end
+return { 'OK', message, told, roster, is_published and 1 or 0 }
