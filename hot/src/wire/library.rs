@@ -96,24 +96,26 @@ end
 
     #[test]
     fn a_script_gets_what_it_uses_and_what_that_uses() {
-        assert_eq!(used(LIBRARY, "return 1 -- four", &[]), "");
-        assert_eq!(
-            used(LIBRARY, "return three\n-- four", &[]),
-            "local three = 3\n\n"
-        );
-        let two = "local ONE = '1'\n  .. '2'\nlocal function two() return ONE end\n";
-        let without_comments = |lua: &str| {
-            let lines = lua.lines().filter(|line| !line.starts_with("--"));
-            lines.map(|line| format!("{line}\n")).collect::<String>()
+        let code_of = |lines: &str, own: &[&str]| {
+            let used = used(LIBRARY, lines, own);
+            let code = used
+                .lines()
+                .filter(|line| !line.is_empty() && !line.starts_with("--"));
+            code.collect::<Vec<_>>().join("|")
         };
-        assert_eq!(without_comments(&used(LIBRARY, "return two()", &[])), two);
-        let four = used(LIBRARY, "four()", &[]);
+        assert_eq!(code_of("return 1\n  -- four", &[]), "");
+        assert_eq!(code_of("return three\n-- four", &[]), "local three = 3");
+        assert_eq!(
+            code_of("return two()", &[]),
+            "local ONE = '1'|  .. '2'|local function two() return ONE end"
+        );
+        let four = code_of("four()", &[]);
         assert!(
-            four.contains("function two") && four.ends_with("end\n"),
+            four.contains("function two") && four.ends_with("|end"),
             "{four}"
         );
         assert!(!four.contains("three"), "{four}");
-        assert_eq!(used(LIBRARY, "return three", &["three"]), "");
+        assert_eq!(code_of("return three", &["three"]), "");
     }
 
     #[test]
