@@ -50,6 +50,7 @@ mod retry;
 mod rolling;
 mod scripts;
 mod search;
+mod shards;
 mod silence;
 mod sql_away;
 mod start;
