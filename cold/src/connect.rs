@@ -38,11 +38,15 @@ pub struct Cold {
     pub(crate) db: Bounded,
 }
 
+/// A function that is told of each statement, and how long it took.
+type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
+
 /// A pool over which every statement has an end. One that has taken too long is given up, and its
 /// connection is closed unless it turns out to be alive.
 #[derive(Clone)]
 pub(crate) struct Bounded {
     pub(crate) pool: DatabaseConnection,
+    observers: Vec<Observer>,
     limit: Duration,
     /// What SQL must have to be believed; `None` to believe it as it is.
     pub(crate) floor: Option<FloorNow>,
@@ -266,6 +270,7 @@ impl Cold {
             db: Bounded {
                 lag: Arc::new(LagWait::new(&pool)),
                 pool,
+                observers: Vec::new(),
                 limit,
                 floor: None,
                 transaction: None,
@@ -273,12 +278,19 @@ impl Cold {
         })
     }
 
-    /// Returns the same reader, which tells `observer` how long each statement took, in the task
-    /// that waited for it.
-    pub fn observed(mut self, observer: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        self.db
-            .pool
-            .set_metric_callback(move |statement| observer(statement.elapsed));
+    /// Returns the same reader, which tells `observer`, as all earlier ones, of each statement and
+    /// how long it took, in the task that waited for it.
+    pub fn observed(
+        mut self,
+        observer: impl Fn(&Statement, Duration) + Send + Sync + 'static,
+    ) -> Self {
+        self.db.observers.push(Arc::new(observer));
+        let observers = self.db.observers.clone();
+        self.db.pool.set_metric_callback(move |made| {
+            for observer in &observers {
+                observer(made.statement, made.elapsed);
+            }
+        });
         self
     }
 

@@ -48,6 +48,10 @@ impl Cold {
         limit: u64,
     ) -> Result<Vec<StoredMessage>> {
         use message::Column::{ChatId as Chat, Deleted, Id, SenderId};
+        // An empty list would name no shard, and find nothing on all of them.
+        if chats.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut query = message::Entity::find()
             .filter(has_all(self.backend(), terms))
             .filter(Chat.is_in(chats.iter().map(|chat| chat.0)))

@@ -10,6 +10,7 @@ mod audit;
 mod client;
 mod listener;
 mod replica;
+pub mod shards;
 mod sql;
 mod stack;
 mod stop;

@@ -17,7 +17,7 @@ use store::Store;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Client, Keeper, Proxy, Redis, Server, Sql, eventually};
+use crate::{Client, Keeper, Proxy, Redis, Server, Sql, eventually, shards::Statements};
 
 /// The longest wait for a chat or user to be saved or gone: twice as long as a lease that a
 /// flusher left behind.
@@ -184,6 +184,9 @@ pub struct Stack {
     pub hot: Hot,
     /// The connection to SQL of that store.
     pub cold: Cold,
+    /// The statements that Carrier makes in this process, each judged by the rule of shards. The
+    /// test that made a wrong one fails when the stack is dropped.
+    pub statements: Statements,
     _folder: Keeper,
 }
 
@@ -228,7 +231,9 @@ impl Stack {
         redis.load(&options.sources()).await;
         let db = cold::connect(&sql_url, 4).await.expect("SQL answers");
         Migrator::up(&db, None).await.expect("the schema is made");
-        let (hot, cold, store) = open(options.hot(&redis.url()), &sql_url, options.ack).await;
+        let statements = Statements::default();
+        let hot = options.hot(&redis.url());
+        let (hot, cold, store) = open(hot, &sql_url, options.ack, &statements).await;
         let files = folder.join("files");
         Self {
             options,
@@ -239,6 +244,7 @@ impl Stack {
             store,
             hot,
             cold,
+            statements,
             _folder: Keeper::new("sql", folder, &[], &[]),
         }
     }
@@ -247,13 +253,17 @@ impl Stack {
     /// [`crate::Proxy`] before it.
     pub async fn open_store(&self, redis_url: &str) -> Store {
         let hot = self.options.hot(redis_url);
-        open(hot, &self.sql_url, self.options.ack).await.2
+        self.open(hot, &self.sql_url).await.2
     }
 
     /// Opens another store, which reads from this SQL.
     pub async fn open_store_on(&self, sql_url: &str) -> Store {
         let hot = self.options.hot(&self.redis.url());
-        open(hot, sql_url, self.options.ack).await.2
+        self.open(hot, sql_url).await.2
+    }
+
+    async fn open(&self, hot: hot::Options, sql_url: &str) -> (Hot, Cold, Store) {
+        open(hot, sql_url, self.options.ack, &self.statements).await
     }
 
     /// Makes Redis know all scripts, which it forgets at a restart.
@@ -288,10 +298,11 @@ impl Stack {
         sql_url: &str,
     ) -> Flusher {
         let hot = self.options.hot(redis_url);
-        let (hot, _, store) = open(hot, &self.sql_url, self.options.ack).await;
+        let (hot, _, store) = self.open(hot, &self.sql_url).await;
         let sql = flusher::Sql::connect(sql_url, 4, config.lease)
             .await
-            .expect("SQL answers");
+            .expect("SQL answers")
+            .observed(self.statements.judge());
         let shutdown = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let stop = shutdown.clone();
@@ -430,9 +441,16 @@ impl Stack {
     }
 }
 
-async fn open(options: hot::Options, sql_url: &str, ack: store::AckLevel) -> (Hot, Cold, Store) {
+async fn open(
+    options: hot::Options,
+    sql_url: &str,
+    ack: store::AckLevel,
+    statements: &Statements,
+) -> (Hot, Cold, Store) {
     let hot = Hot::connect(options).await.expect("Redis answers");
     let cold = Cold::connect(sql_url, 4).await.expect("SQL answers");
+    let judge = statements.judge();
+    let cold = cold.observed(move |statement, _| judge(statement));
     let store = Store::open(hot.clone(), cold.clone(), ack)
         .await
         .expect("Redis and SQL belong together");

@@ -1,9 +1,9 @@
 //! The connections for writes, and the time limits of what is done over them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cold::SessionLimits;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{DatabaseConnection, DbErr, Statement};
 use tokio::{sync::Mutex, task::JoinHandle};
 
 /// The least time that a transaction has, however short a lease is.
@@ -20,8 +20,12 @@ pub struct Sql {
     url: String,
     connections: u32,
     lease: Duration,
+    observer: Option<Observer>,
     pool: Mutex<Pool>,
 }
+
+/// A function that is told of each statement.
+type Observer = Arc<dyn Fn(&Statement) + Send + Sync>;
 
 enum Pool {
     Open(DatabaseConnection),
@@ -42,8 +46,19 @@ impl Sql {
             url: url.to_owned(),
             connections,
             lease,
+            observer: None,
             pool: Mutex::new(Pool::Open(pool)),
         })
+    }
+
+    /// Returns the same connections, which tell `observer` of each statement.
+    pub fn observed(mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
+        let observer: Observer = Arc::new(observer);
+        if let Pool::Open(pool) = self.pool.get_mut() {
+            observe(pool, &observer);
+        }
+        self.observer = Some(observer);
+        self
     }
 
     /// Returns the longest time that a transaction may take.
@@ -62,7 +77,10 @@ impl Sql {
         if let Pool::Open(pool) = &*pool {
             return Ok(pool.clone());
         }
-        let new = open(&self.url, self.connections, self.lease).await?;
+        let mut new = open(&self.url, self.connections, self.lease).await?;
+        if let Some(observer) = &self.observer {
+            observe(&mut new, observer);
+        }
         *pool = Pool::Open(new.clone());
         Ok(new)
     }
@@ -75,6 +93,11 @@ impl Sql {
             *pool = Pool::Closing(tokio::spawn(close(old.clone())));
         }
     }
+}
+
+fn observe(pool: &mut DatabaseConnection, observer: &Observer) {
+    let observer = Arc::clone(observer);
+    pool.set_metric_callback(move |made| observer(made.statement));
 }
 
 /// Closes connections: those to a file when its threads are free, those to a server soon.

@@ -56,7 +56,7 @@ impl Store {
     pub async fn open(hot: Hot, cold: Cold, ack: AckLevel) -> Result<Self> {
         let settled = hot.clone();
         let cold = cold
-            .observed(|elapsed| hot::charge(units_of_sql(elapsed)))
+            .observed(|_, elapsed| hot::charge(units_of_sql(elapsed)))
             .not_below(move || settled.settled());
         let incarnation = cold
             .incarnation()

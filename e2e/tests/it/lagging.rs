@@ -190,7 +190,7 @@ async fn a_node_that_has_what_is_asked_for_is_asked_once() {
     let counted = Arc::clone(&statements);
     let cold = Cold::connect(&stack.sql_url, 1).await.expect("SQL answers");
     let cold = cold
-        .observed(move |_| {
+        .observed(move |_, _| {
             counted.fetch_add(1, SeqCst);
         })
         .not_below(move || Arc::clone(&floor));
