@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The time between two looks at what is unsaved.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The part of a processor that servers without anything to do may take.
+const QUIET: f64 = 0.2;
+
 /// Carrier, and a connection to its Redis. (`GET /readyz` tells the same, two seconds late.)
 pub(crate) struct Deployment {
     pub(crate) server: Server,
@@ -35,13 +38,28 @@ impl Deployment {
         until_none(async || Ok(self.hot.progress().await?.unsaved_rows), LOOK).await
     }
 
-    /// Waits until all rows of chats are saved.
-    pub(crate) async fn until_chats_saved(&self) -> Result<()> {
-        self.until_chats_saved_looking(LOOK).await
+    /// Waits until all rows of chats are saved, and no process is at work any more: the API may
+    /// still tell the members of a group of what was sent.
+    pub(crate) async fn until_quiet(&self) -> Result<()> {
+        self.until_chats_saved(LOOK).await?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let before = self.server.cpu().total();
+            sleep(LOOK).await;
+            let busy = (self.server.cpu().total() - before) / LOOK.as_micros() as f64;
+            if busy <= QUIET {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < end,
+                "a minute after the last answer the servers still take {:.0} % of a processor",
+                busy * 100.0
+            );
+        }
     }
 
     /// Waits until all rows of chats are saved, with a time between two looks.
-    pub(crate) async fn until_chats_saved_looking(&self, look: Duration) -> Result<()> {
+    pub(crate) async fn until_chats_saved(&self, look: Duration) -> Result<()> {
         until_none(async || self.unsaved_rows().await, look).await
     }
 

@@ -164,23 +164,23 @@ impl Bench {
         let connections = self.options.connections().min(row.connections);
         let address = &on.server.address;
         let clients = Clients::connect(address, connections, (row.work)(scene), row.items).await?;
-        let saved = async || on.until_chats_saved().await;
-        self.load(&on.server, clients, saved).await
+        let done = async || on.until_quiet().await;
+        self.load(&on.server, clients, done).await
     }
 
-    /// Measures both loops, and the CPU of all operations until what they wrote is saved: the work
-    /// of the flusher is a part of what a send costs.
+    /// Measures both loops, and the CPU of all operations until the work that they made is done: what
+    /// the flusher does, and the notifying of members, is a part of what a send costs.
     async fn load(
         &self,
         server: &Server,
         mut clients: Clients,
-        saved: impl AsyncFn() -> Result<()>,
+        done: impl AsyncFn() -> Result<()>,
     ) -> Result<Sample> {
         let time = self.options.time();
         let before = server.cpu();
         let (operations, per_second) = clients.closed(time).await?;
         let latencies = clients.open(per_second * OPEN, time).await?;
-        saved().await?;
+        done().await?;
         let operations = operations + latencies.len();
         Ok(Sample {
             per_second,
