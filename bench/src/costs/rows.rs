@@ -5,7 +5,7 @@ use model::Tick;
 
 use super::{
     load::Work,
-    scene::{COMMON_WORD, Direct, Scene, send},
+    scene::{COMMON_WORD, Direct, Scene, send, text},
 };
 use crate::http::Request;
 
@@ -193,7 +193,7 @@ pub(crate) const ROWS: &[Kind] = &[
             let members = scene.members.iter().enumerate();
             Work::Each(
                 members
-                    .map(|(at, member)| send(&scene.group, member, at))
+                    .map(|(at, member)| send(&scene.group, member, text(at, None)))
                     .collect(),
             )
         },
