@@ -168,8 +168,8 @@ impl Bench {
         self.load(&on.server, clients, done).await
     }
 
-    /// Measures both loops, and the CPU of all operations until the work that they made is done: what
-    /// the flusher does, and the notifying of members, is a part of what a send costs.
+    /// Measures both loops, and the CPU of all operations until the work that they made is done:
+    /// that of the flusher, and the notifying of members, is a part of what a send costs.
     async fn load(
         &self,
         server: &Server,
