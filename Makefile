@@ -1,7 +1,8 @@
-.PHONY: help run page quick check test lints servers openapi fuzz model guards drill cluster bench
+.PHONY: help run page quick check test lints servers openapi fuzz model guards drill cluster bench \
+	bench-quick
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
 
 run: page ## everything on this machine: Redis, SQLite, API, flusher and the page
 	@cargo build --release --workspace --bins
@@ -80,10 +81,14 @@ cluster: ## the end-to-end tests on a Redis Cluster of three primaries and three
 	cargo build --workspace --bins
 	CARRIER_E2E_CLUSTER=3 cargo test --workspace --test it
 
-bench: ## sends per second, against an empty handler; what listening costs; how the page scrolls
+bench: ## the cost of each request, against an empty handler, and of listening; the page's frames
 	@scripts/setup --tests
 	@npm --prefix web run --silent build
 	@cargo build --release --workspace --bins
 	@target/release/bench
 	@target/release/bench live
 	@target/release/bench page
+
+bench-quick: ## the cost of each request, against an empty handler: a look, in two minutes
+	@cargo build --release --workspace --bins
+	@target/release/bench --quick

@@ -7,8 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
-use hot::{Hot, UserChange};
-use model::{Token, UserId};
+use hot::Hot;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,7 +17,7 @@ use tokio::{
 
 use crate::{
     http::{Connection, Request},
-    quantile,
+    people::{self, Person},
     server::Server,
 };
 
@@ -29,17 +28,17 @@ const A_BEAT: Duration = Duration::from_secs(27);
 
 /// Measures the memory of connections that only listen, each of another user.
 pub(crate) async fn idle(connections: usize) -> Result<()> {
-    let carrier = Server::carrier("everysec").await?;
-    let people = people(&carrier, connections).await?;
-    let before = carrier.resident().await?;
+    let carrier = Server::carrier("everysec", None).await?;
+    let people = people_of(&carrier, connections).await?;
+    let before = carrier.resident()?;
     let open = stream::iter(&people)
         .map(|person| Socket::open(&carrier.address, &person.token))
         .buffer_unordered(AT_ONCE);
     let sockets: Vec<Socket> = open.try_collect().await?;
-    let each = |now: usize| (now.saturating_sub(before)) as f64 / 1024.0 / sockets.len() as f64;
-    let opened = each(carrier.resident().await?);
+    let each = |now: u64| (now.saturating_sub(before)) as f64 / 1024.0 / sockets.len() as f64;
+    let opened = each(carrier.resident()?);
     sleep(A_BEAT).await;
-    let beaten = each(carrier.resident().await?);
+    let beaten = each(carrier.resident()?);
     println!(
         "{} idle connections: {opened:.1} KiB each; after a heartbeat {beaten:.1} KiB",
         sockets.len()
@@ -52,8 +51,8 @@ pub(crate) async fn idle(connections: usize) -> Result<()> {
 pub(crate) async fn delivery(rate: u32, time: Duration, fsync: &str) -> Result<()> {
     const CHATS: usize = 250;
     const SENDERS: u32 = 16;
-    let carrier = Server::carrier(fsync).await?;
-    let people = people(&carrier, CHATS * 2).await?;
+    let carrier = Server::carrier(fsync, None).await?;
+    let people = people_of(&carrier, CHATS * 2).await?;
     let chats = stream::iter(people.chunks(2))
         .map(|pair| chat(&carrier.address, &pair[0], &pair[1]))
         .buffered(AT_ONCE);
@@ -126,58 +125,9 @@ pub(crate) async fn delivery(rate: u32, time: Duration, fsync: &str) -> Result<(
     carrier.stop().await
 }
 
-/// A user with a session, made without a password: to hash ten thousand takes minutes.
-struct Person {
-    id: UserId,
-    token: String,
-}
-
-async fn people(carrier: &Server, count: usize) -> Result<Vec<Person>> {
+async fn people_of(carrier: &Server, count: usize) -> Result<Vec<Person>> {
     let hot = Hot::connect(hot::Options::new(&carrier.redis_url)).await?;
-    let made = stream::iter(0..count)
-        .map(|_| person(&hot))
-        .buffer_unordered(AT_ONCE);
-    made.try_collect().await
-}
-
-async fn person(hot: &Hot) -> Result<Person> {
-    let id = UserId::new();
-    let nonce = id.to_string();
-    hot.begin_user(id, &nonce).await?;
-    hot.load_user(id, &nonce, None, &[], &[]).await?;
-    let (name, text) = (format!("u{}", &nonce[nonce.len() - 12..]), || {
-        Some(String::new())
-    });
-    let change = UserChange {
-        username: Some(name.clone()),
-        email: Some(format!("{name}@example.org")),
-        display_name: Some(name),
-        bio: text(),
-        avatar: text(),
-        found_by_email: Some(false),
-        password: Some("none".into()),
-        ends_sessions: true,
-        created: true,
-        claims: Vec::new(),
-    };
-    let rev = hot
-        .change_user(id, &change)
-        .await?
-        .ok()
-        .flatten()
-        .context("a user was not made")?;
-    let mut random = [0; 32];
-    random[..16].copy_from_slice(UserId::new().0.as_bytes());
-    let token = Token::new(id, random);
-    hot.open_session(id, &token, "bench", rev)
-        .await?
-        .ok()
-        .flatten()
-        .context("a session was not opened")?;
-    Ok(Person {
-        id,
-        token: token.reveal().to_owned(),
-    })
+    people::make(&hot, count).await
 }
 
 /// Opens the direct chat of two people; returns its id and the token of one of them.
@@ -194,6 +144,12 @@ async fn chat(address: &str, one: &Person, other: &Person) -> Result<(String, St
         chat["id"].as_str().context("no id")?.to_owned(),
         one.token.clone(),
     ))
+}
+
+/// Returns the value below which a part of them lies, given `sorted` values of which there is at
+/// least one.
+fn quantile<T: Copy>(sorted: &[T], part: f64) -> T {
+    sorted[((sorted.len() - 1) as f64 * part) as usize]
 }
 
 fn micros() -> u64 {
@@ -294,5 +250,20 @@ impl Socket {
                     .push(now.saturating_sub(sent));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let hundred: Vec<u32> = (1..=100).collect();
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|part| quantile(&hundred, part)),
+            [1, 50, 99, 100]
+        );
+        assert_eq!(quantile(&[7], 0.99), 7);
     }
 }

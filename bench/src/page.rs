@@ -6,13 +6,10 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::{
-    PASSWORD, call,
-    http::{Connection, Request},
-    register,
-    server::Server,
-};
+use crate::{http::Connection, server::Server};
 
+/// The password of every user.
+const PASSWORD: &str = "tugboat-salad-7";
 const CONNECTIONS: usize = 16;
 /// The texts of the messages: one line, several, with and without Markdown.
 const TEXTS: [&str; 6] = [
@@ -29,19 +26,14 @@ const TEXTS: [&str; 6] = [
 
 /// Scrolls through so many messages.
 pub(crate) async fn scroll(messages: usize, seconds: u64) -> Result<()> {
-    let carrier = Server::carrier("everysec").await?;
+    let carrier = Server::carrier("everysec", None).await?;
     let mut connection = Connection::open(&carrier.address).await?;
     let tokens = [
         register(&mut connection, "ann").await?,
         register(&mut connection, "bob").await?,
     ];
-    let chat = call(
-        &mut connection,
-        "/v1/chats",
-        &tokens[0],
-        &json!({ "kind": "direct", "members": ["bob"] }),
-    )
-    .await?;
+    let new = json!({ "kind": "direct", "members": ["bob"] });
+    let chat = connection.call("/v1/chats", &tokens[0], &new).await?;
     let chat = chat["id"].as_str().context("no chat")?;
     let path = format!("/v1/chats/{chat}/messages");
     try_join_all(
@@ -77,14 +69,15 @@ async fn write(
     let mut connection = Connection::open(address).await?;
     for at in (first..messages).step_by(CONNECTIONS) {
         let body = json!({ "body": format!("{at}: {}", TEXTS[at * 7 % TEXTS.len()]) });
-        let (status, answer) = connection
-            .ask(&Request::post(path, &tokens[at / 3 % 2], &body))
-            .await?;
-        ensure!(
-            status == 201,
-            "a send is answered with {status}: {}",
-            String::from_utf8_lossy(&answer)
-        );
+        connection.call(path, &tokens[at / 3 % 2], &body).await?;
     }
     Ok(())
+}
+
+/// Registers a new user, and returns their token.
+async fn register(connection: &mut Connection, name: &str) -> Result<String> {
+    let body =
+        json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+    let answer = connection.call("/v1/auth/register", "", &body).await?;
+    Ok(answer["token"].as_str().context("no token")?.to_owned())
 }

@@ -4,6 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use poem::{Route, get, handler, listener::TcpListener};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
@@ -11,39 +12,36 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use crate::{cpu::Cpu, sql::Database};
+
 /// A server under test.
 pub(crate) struct Server {
     child: Child,
-    /// The processes that it needs, in the order in which they are stopped.
-    others: Vec<Child>,
+    /// The processes that an API needs; an empty handler needs none.
+    behind: Option<Behind>,
     pub(crate) address: String,
     /// The URL of its Redis; empty when it has none.
     pub(crate) redis_url: String,
     _folder: TempDir,
 }
 
+/// The processes and the database behind an API.
+struct Behind {
+    flusher: Child,
+    redis: Child,
+    database: Database,
+}
+
 impl Server {
-    /// Starts Carrier with SQLite and a Redis that calls fsync this often.
-    pub(crate) async fn carrier(fsync: &str) -> Result<Self> {
+    /// Starts Carrier with a Redis that calls fsync this often, and with this database; without
+    /// one, with SQLite.
+    pub(crate) async fn carrier(fsync: &str, database: Option<Database>) -> Result<Self> {
         let folder = TempDir::new()?;
         let socket = folder.path().join("redis.sock");
         let redis = Command::new("redis-server")
-            .args([
-                "--port",
-                "0",
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                fsync,
-            ])
-            .args([
-                "--maxmemory-policy",
-                "noeviction",
-                "--notify-keyspace-events",
-                "Ex",
-            ])
+            .args(["--port", "0", "--save", "", "--appendonly", "yes"])
+            .args(["--appendfsync", fsync, "--maxmemory-policy", "noeviction"])
+            .args(["--maxmemory", "8gb", "--notify-keyspace-events", "Ex"])
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
@@ -54,21 +52,22 @@ impl Server {
             .context("redis-server is not installed; run scripts/setup")?;
         wait(|| async { tokio::net::UnixStream::connect(&socket).await.is_ok() }).await?;
         let redis_url = format!("redis+unix://{}", socket.display());
-        let sql = format!("sqlite://{}", folder.path().join("carrier.db").display());
+        let database = database.unwrap_or_else(|| Database::sqlite(folder.path()));
         let role = |words: &[&str]| {
             let mut command = sibling("carrier")?;
             command
                 .args(words)
                 .env("CARRIER_REDIS_URL", &redis_url)
-                .env("CARRIER_DATABASE_URL", &sql)
+                .env("CARRIER_DATABASE_URL", &database.url)
                 .env("CARRIER_LOG", "warn");
             command.env("CARRIER_FILES", folder.path().join("files"));
-            // Sends and their cost are counted, as anywhere, and never too many.
+            // Sends, searches and their cost are counted, as anywhere, and never too many.
             command.envs([
                 ("CARRIER_LIMIT_LOGIN", "off"),
                 ("CARRIER_LIMIT_REGISTER", "off"),
                 ("CARRIER_LIMIT_SEND", "1000000/1m"),
-                ("CARRIER_LIMIT_COST", "5000000/1m"),
+                ("CARRIER_LIMIT_SEARCH", "1000000/1m"),
+                ("CARRIER_LIMIT_COST", "360000000/1h"),
                 ("CARRIER_LIMIT_CHATS", "off"),
             ]);
             command.stdout(Stdio::null()).kill_on_drop(true);
@@ -84,7 +83,11 @@ impl Server {
         let api = role(&["api"])?;
         Ok(Self {
             redis_url,
-            others: vec![flusher, redis],
+            behind: Some(Behind {
+                flusher,
+                redis,
+                database,
+            }),
             ..Self::start(api, folder).await?
         })
     }
@@ -109,7 +112,7 @@ impl Server {
         wait(|| async { TcpStream::connect(&address).await.is_ok() }).await?;
         Ok(Self {
             child,
-            others: Vec::new(),
+            behind: None,
             address,
             redis_url: String::new(),
             _folder: folder,
@@ -117,20 +120,56 @@ impl Server {
     }
 
     /// Returns the number of bytes of memory that the server has.
-    pub(crate) async fn resident(&self) -> Result<usize> {
-        let id = self.child.id().context("it has ended")?;
-        let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<usize>()? * 1024)
+    pub(crate) fn resident(&self) -> Result<u64> {
+        Ok(rig::resident_bytes(
+            self.child.id().context("it has ended")?,
+        ))
+    }
+
+    /// Returns the time on processors of all its processes since their starts.
+    pub(crate) fn cpu(&self) -> Cpu {
+        let of = |pid: Option<u32>| pid.map_or(0.0, |pid| rig::cpu_time(pid).as_secs_f64() * 1e6);
+        let behind = |pid: fn(&Behind) -> Option<u32>| of(self.behind.as_ref().and_then(pid));
+        Cpu {
+            api: of(self.child.id()),
+            redis: behind(|behind| behind.redis.id()),
+            flusher: behind(|behind| behind.flusher.id()),
+            sql: behind(|behind| behind.database.pid),
+        }
+    }
+
+    /// Returns the number of bytes of its database.
+    pub(crate) async fn sql_bytes(&self) -> Result<f64> {
+        self.behind()?.database.bytes().await
+    }
+
+    /// Freezes the flusher: nothing is saved until it is [thawed](Self::thaw_flusher).
+    pub(crate) fn freeze_flusher(&self) -> Result<()> {
+        self.signal_flusher(Signal::STOP)
+    }
+
+    /// Lets a frozen flusher go on.
+    pub(crate) fn thaw_flusher(&self) -> Result<()> {
+        self.signal_flusher(Signal::CONT)
+    }
+
+    fn signal_flusher(&self, signal: Signal) -> Result<()> {
+        let pid = self.behind()?.flusher.id();
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        let pid = pid.context("the flusher has ended")?;
+        kill_process(pid, signal).context("the flusher takes no signal")
+    }
+
+    fn behind(&self) -> Result<&Behind> {
+        let behind = self.behind.as_ref();
+        behind.context("an empty handler has no flusher and no database")
     }
 
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await?;
-        for mut other in self.others {
-            other.kill().await?;
+        if let Some(mut behind) = self.behind {
+            behind.flusher.kill().await?;
+            behind.redis.kill().await?;
         }
         Ok(())
     }
