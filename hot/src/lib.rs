@@ -37,8 +37,8 @@
 //!   and `list:UID`, what another slot does not have.
 //! - `…:parked`, sorted set: dirty rows that SQL refuses.
 //! - `…:sent`, sorted set: `sender:client_id` by the id of the message it made, of the last hour,
-//!   where the client's id does not tell when it was made; `…:recent`: the others of the last twelve
-//!   minutes, as 16 bytes of a digest.
+//!   where the client's id does not tell when it was made; `…:recent`: the others of the last
+//!   twelve minutes, as 16 bytes of a digest.
 //! - `…:hydrating`, string, 10 s: the nonce of the hydration under way.
 //! - `due:{c17}`, sorted set: chat ids by the time (ms) at which a flusher must look at them; every
 //!   resident chat is in it.

@@ -88,9 +88,8 @@ impl Verb {
         let own = if self.runs_together() {
             let own = contract.prologue("keys_before + ", "args_before + ") + &self.own();
             let keys = contract.keys.len();
-            format!(
-                "local function one(keys_before, args_before)\n{own}end\nreturn for_each_call(one, {keys})\n"
-            )
+            let call = format!("return for_each_call(one, {keys})");
+            format!("local function one(keys_before, args_before)\n{own}end\n{call}\n")
         } else {
             contract.prologue("", "") + &self.own()
         };
