@@ -3,7 +3,7 @@
 //! at once. Each is atomic by itself, and fails by itself.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +12,7 @@ use fred::{
     util::redis_keyslot,
 };
 use futures_util::future::join_all;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 
 use super::{
     Call, Error, Hot, Reply, Result, Verb,
@@ -29,9 +29,9 @@ const EACH: usize = 256;
 /// The keys and arguments of a call.
 type Parts = (Vec<Key>, Vec<Value>);
 
-/// The calls of a verb. Clones of a connection share them.
+/// The calls by their verb. Clones of a connection share them.
 #[derive(Default)]
-pub(crate) struct Flights(Mutex<Queue>);
+pub(crate) struct Flights(Mutex<HashMap<Verb, Queue>>);
 
 #[derive(Default)]
 struct Queue {
@@ -51,15 +51,24 @@ impl Drop for Place {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let (calls, answers): (Vec<_>, Vec<_>) = {
-            let mut queue = self.hot.flights.lock();
-            let count = queue.waiting.len().min(TOGETHER);
-            if count == 0 {
+        let (mut calls, mut answers) = (Vec::new(), Vec::new());
+        {
+            let mut flights = self.hot.flights.lock();
+            let queue = flights.entry(self.verb).or_default();
+            while calls.len() < TOGETHER
+                && let Some((call, answer)) = queue.waiting.pop_front()
+            {
+                // Whoever has stopped waiting does not want it done any more.
+                if !answer.is_closed() {
+                    calls.push(call);
+                    answers.push(answer);
+                }
+            }
+            if calls.is_empty() {
                 queue.under_way -= 1;
                 return;
             }
-            queue.waiting.drain(..count).unzip()
-        };
+        }
         let place = Self {
             hot: self.hot.clone(),
             verb: self.verb,
@@ -74,7 +83,7 @@ impl Drop for Place {
 }
 
 impl Flights {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Verb, Queue>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,11 +127,11 @@ impl Hot {
             let results = self.run_group(C::VERB, calls).await;
             places.into_iter().zip(results).collect::<Vec<_>>()
         };
+        charge_reads(count);
         let mut values = vec![Value::Null; count];
         for (place, result) in join_all(groups.map(run)).await.into_iter().flatten() {
             values[place] = result?;
         }
-        charge_reads(count);
         Ok(values)
     }
 
@@ -132,7 +141,8 @@ impl Hot {
             return self.run_alone(verb, call).await;
         }
         let answer = {
-            let mut queue = self.flights.lock();
+            let mut flights = self.flights.lock();
+            let queue = flights.entry(verb).or_default();
             if queue.under_way < GROUPS {
                 queue.under_way += 1;
                 Err(call)
@@ -143,7 +153,11 @@ impl Hot {
             }
         };
         match answer {
-            Ok(answer) => answer.await.unwrap_or_else(|_| Err(lost())),
+            // Those before it may all wait for a Redis that does not answer.
+            Ok(answer) => match timeout(self.options.command_timeout, answer).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) | Err(_) => Err(lost()),
+            },
             Err(call) => {
                 let _place = Place {
                     hot: self.clone(),
