@@ -4,6 +4,7 @@ import { defineConfig } from "@playwright/test";
 
 /** Chromium of the distribution. */
 const chromium = [
+  "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",

@@ -1,13 +1,15 @@
-import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 const server = process.env.CARRIER_URL ?? "http://127.0.0.1:8080";
 const here = (path: string) => new URL(path, import.meta.url).pathname;
 
 export default defineConfig({
-  plugins: [react()],
   resolve: {
     alias: {
+      "react-dom/client": "preact/compat/client",
+      "react-dom": "preact/compat",
+      "react/jsx-runtime": "preact/jsx-runtime",
+      react: here("scripts/react.js"),
       "@carrier/client": here("../clients/typescript/src/index.ts"),
       // The one for browsers asks the document, which a worker has not.
       "decode-named-character-reference": here(
@@ -27,6 +29,8 @@ export default defineConfig({
     // chats. Each in one file: in several, they are larger, and a browser asks for six at once.
     rolldownOptions: {
       input: { index: here("index.html"), first: here("src/first.ts") },
+      // "use client", for a server that draws components: there is none.
+      checks: { moduleLevelDirective: false },
       output: {
         codeSplitting: {
           groups: [

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 
 /** The bound of what is loaded, compressed, until an account sees its messages, in kB. */
-const MOST_KB = 175;
+const MOST_KB = 128;
 
 const dist = new URL("../dist", import.meta.url).pathname;
 const skeleton = readFileSync(new URL("../src/skeleton.html", import.meta.url), "utf8");

@@ -49,7 +49,12 @@ test("a browser that blocks cookies is told so", async ({ arrive, playwright, ba
   // As people choose it: "Block all cookies", which blocks all storage.
   const choice = { profile: { default_content_setting_values: { cookies: 2 } } };
   await writeFile(join(folder, "Default/Preferences"), JSON.stringify(choice));
-  const browser = await playwright.chromium.launchPersistentContext(folder, { ...launchOptions });
+  // The shell without windows, in which all else is tested, has no such choices.
+  const executablePath = launchOptions?.executablePath?.replace("-headless-shell", "");
+  const browser = await playwright.chromium.launchPersistentContext(folder, {
+    ...launchOptions,
+    ...(executablePath !== undefined && { executablePath }),
+  });
   try {
     const page = await browser.newPage();
     const errors: Error[] = [];

@@ -6,6 +6,8 @@ const PNG = Buffer.from(
   "base64",
 );
 
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
 test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
   const [ann, bob, cleo] = [await arrive("Ann"), await arrive("Bob"), await arrive("Cleo")];
   const chat = await ann.chatWith(bob);
@@ -20,7 +22,7 @@ test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
   await ann.chatMenu("Unpin");
   await expect(first).toContainText("Cleo");
 
-  await ann.chatMenu("Mute", "For an hour");
+  await ann.chatMenu("Mute…", "For an hour");
   await expect(ann.chat("Bob").getByLabel("Muted")).toBeVisible();
   await ann.chatMenu("Unmute");
   await expect(ann.chat("Bob").getByLabel("Muted")).toHaveCount(0);
@@ -52,6 +54,19 @@ test("chats are pinned, muted, archived and marked", async ({ arrive }) => {
   await ann.chatMenu("Unarchive");
   await ann.page.getByText("All", { exact: true }).click();
   await expect(ann.chat("Bob")).toBeVisible();
+});
+
+test("a chat is muted on a phone, by taps", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann", PHONE), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  const { page } = ann;
+  await page.goto(`/c/${chat}`);
+  await page.getByRole("button", { name: "Chat menu" }).tap();
+  await page.getByRole("menuitem", { name: "Mute…" }).tap();
+  await ann.saves(/\/preferences$/, () => page.getByRole("menuitem", { name: "For a week" }).tap());
+  await expect(page.getByRole("menuitem")).toHaveCount(0);
+  await page.getByRole("button", { name: "Chat menu" }).tap();
+  await expect(page.getByRole("menuitem", { name: "Unmute" })).toBeVisible();
 });
 
 test("the list has a menu for each chat", async ({ arrive }) => {

@@ -111,8 +111,9 @@ export function loadAfter(chat: string): Promise<void> {
   );
 }
 
-/** Loads the place where a chat was left, or where many unread begin, or the end. */
+/** Loads the place where a chat was left, or where many unread begin, or the end; once. */
 export function loadFirst(chat: string): Promise<void> {
+  if (world().windows[chat] !== undefined) return Promise.resolve();
   const left = placeOf(chat);
   if (left !== undefined) return loadAround(chat, left.id, false);
   const { unread_count = 0, my } = world().chats[chat] ?? {};

@@ -9,11 +9,12 @@ import {
 } from "react";
 
 import { attempt } from "../actions/attempt";
-import { loadAfter, loadBefore, loadNewest } from "../actions/history";
+import { leave, loadAfter, loadBefore, loadNewest } from "../actions/history";
 import { keepPlace, placeOf } from "../state/places";
 import { type Bounds, drawn, rangeAround, stretch } from "../state/range";
 import type { ShownMessage } from "../state/rows";
 import { type MessageWindow, place } from "../state/window";
+import { world } from "../state/world";
 import { ListAnchor, REST_MS } from "./list-anchor";
 import { useEndPage } from "./use-end-page";
 
@@ -127,7 +128,10 @@ export function useListPosition(
   const keepLeft = useEffectEvent(() => {
     const { index = -1, top = 0 } = anchor.current?.firstShown() ?? {};
     const message = items[from + index];
+    // Not when the same chat goes on with other messages, from where it was asked to.
+    if (world().windows[chat]?.epoch !== loaded.epoch) return;
     keepPlace(chat, index < 0 || message === undefined ? undefined : { id: message.id, top });
+    leave(chat);
   });
   useLayoutEffect(() => {
     keepPlace(chat, undefined); // it is here

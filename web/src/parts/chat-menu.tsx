@@ -14,10 +14,12 @@ import {
   IconPinnedOff,
   IconSearch,
 } from "@tabler/icons-react";
+import { useState } from "react";
 import { useLocation } from "wouter";
 
 import { clearChat, deleteChat, setPreferences } from "../actions/chats";
 import { markAllRead } from "../actions/receipts";
+import { focusNow } from "../hooks/focus-now";
 import { searchIn } from "../hooks/search-field";
 import { isPhone } from "../hooks/use-phone";
 import { isMuted, isUnread } from "../state/chats";
@@ -55,6 +57,7 @@ export default function ChatMenu({ isOpenAtFirst, ...items }: Props) {
 
 export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () => void }) {
   const [path, navigate] = useLocation();
+  const [isMuting, setMuting] = useState(false);
   const { preferences } = chat;
   const search = () => {
     if (isPhone()) navigate("/c", { replace: true }); // the field is there
@@ -82,6 +85,7 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
     if (path === `/c/${chat.id}`) navigate("/c", { replace: true });
     await deleteChat(chat);
   };
+  if (isMuting) return <MuteTimes chat={chat} />;
   return (
     <>
       {onDetails !== undefined && (
@@ -98,7 +102,7 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
       >
         {preferences.pinned ? "Unpin" : "Pin"}
       </Menu.Item>
-      <MuteItems chat={chat} />
+      <MuteItem chat={chat} onAsk={() => setMuting(true)} />
       <Menu.Item
         leftSection={<IconArchive size={16} />}
         onClick={() => void archive(!preferences.archived)}
@@ -130,31 +134,35 @@ export function ChatMenuItems({ chat, onDetails }: { chat: Chat; onDetails?: () 
   );
 }
 
-function MuteItems({ chat }: { chat: Chat }) {
-  if (isMuted(chat)) {
+function MuteItem({ chat, onAsk }: { chat: Chat; onAsk: () => void }) {
+  if (!isMuted(chat))
     return (
-      <Menu.Item
-        leftSection={<IconBell size={16} />}
-        onClick={() => void setPreferences(chat, { muted_until: null })}
-      >
-        Unmute
+      <Menu.Item leftSection={<IconBellOff size={16} />} closeMenuOnClick={false} onClick={onAsk}>
+        Mute…
       </Menu.Item>
     );
-  }
+  return (
+    <Menu.Item
+      leftSection={<IconBell size={16} />}
+      onClick={() => void setPreferences(chat, { muted_until: null })}
+    >
+      Unmute
+    </Menu.Item>
+  );
+}
+
+/** For how long, in the place of all else: a menu beside this one has no room on a phone. */
+function MuteTimes({ chat }: { chat: Chat }) {
   const mute = (ms: number) =>
     setPreferences(chat, { muted_until: new Date(Date.now() + ms).toISOString() });
   return (
-    <Menu.Sub>
-      <Menu.Sub.Target>
-        <Menu.Sub.Item leftSection={<IconBellOff size={16} />}>Mute</Menu.Sub.Item>
-      </Menu.Sub.Target>
-      <Menu.Sub.Dropdown>
-        {MUTES.map(([label, ms]) => (
-          <Menu.Item key={label} onClick={() => void mute(ms)}>
-            {label}
-          </Menu.Item>
-        ))}
-      </Menu.Sub.Dropdown>
-    </Menu.Sub>
+    <>
+      <Menu.Label>Mute</Menu.Label>
+      {MUTES.map(([label, ms], at) => (
+        <Menu.Item key={label} {...(at === 0 && { ref: focusNow })} onClick={() => void mute(ms)}>
+          {label}
+        </Menu.Item>
+      ))}
+    </>
   );
 }

@@ -31,7 +31,8 @@ export function ChatRow({ chat, isOpen }: Props) {
     <Box
       className="chat-row"
       onPointerEnter={(event) => event.pointerType === "mouse" && setNear(true)}
-      onPointerLeave={() => setNear(false)}
+      // While the menu is open, the pointer is in it or in a question that it asks.
+      onPointerLeave={() => !isMenuOpen && setNear(false)}
       onContextMenu={(event) => {
         event.preventDefault();
         setNear(true);

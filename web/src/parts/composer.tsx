@@ -13,6 +13,7 @@ import {
   useState,
 } from "react";
 
+import { focusNow } from "../hooks/focus-now";
 import { type ComposerHandle, useComposer } from "../hooks/use-composer";
 import { nameOf, useSuggestions } from "../hooks/use-suggestions";
 import { useLimits } from "../hooks/use-world";
@@ -42,6 +43,11 @@ export function Composer({ chat, handle, onEditLast }: Props) {
   const [caret, setCaret] = useState(text.length);
   const suggestions = useSuggestions(chat, text, caret);
   const list = useId();
+
+  // Not on a phone, where its keyboard would cover the chat.
+  useEffect(() => {
+    if (matchMedia("(hover: hover)").matches) focusNow(field.current);
+  }, []);
 
   const write = (now: string) => {
     suggestions.reset();
@@ -120,7 +126,6 @@ export function Composer({ chat, handle, onEditLast }: Props) {
           autosize
           minRows={1}
           maxRows={10}
-          autoFocus={matchMedia("(hover: hover)").matches}
           aria-label="Message"
           aria-autocomplete={chat.kind === "group" ? "list" : "none"}
           {...listOf(list, suggestions)}

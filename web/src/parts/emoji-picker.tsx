@@ -9,6 +9,8 @@ import {
   EmojiPicker as Picker,
 } from "frimousse";
 
+import { focusNow } from "../hooks/focus-now";
+
 /** The newest version of emoji that browsers of the last years can draw. */
 const NEWEST_VERSION = 15;
 const TONES = ["light", "medium-light", "medium", "medium-dark", "dark"] as const;
@@ -98,7 +100,7 @@ export default function EmojiPicker({ onChoose }: { onChoose: (emoji: string) =>
         className="emoji-search"
         placeholder="Search emoji"
         aria-label="Search emoji"
-        autoFocus
+        ref={focusNow}
       />
       <Picker.Viewport className="emoji-viewport">
         <Picker.Loading>

@@ -26,7 +26,7 @@ export function ProfileForm() {
   const me = useMe();
   const limits = useLimits();
   const [needsPassword, setNeedsPassword] = useState(false);
-  const onChange = (event: FormEvent<HTMLFormElement>) => {
+  const onInput = (event: FormEvent<HTMLFormElement>) => {
     const { username = "", email = "" } = fieldsOf(event.currentTarget);
     setNeedsPassword(username.trim() !== me.username || email.trim() !== me.email);
   };
@@ -44,7 +44,7 @@ export function ProfileForm() {
     notifySuccess("Your profile has been saved.");
   });
   return (
-    <form onSubmit={onSubmit} onChange={onChange}>
+    <form onSubmit={onSubmit} onInput={onInput}>
       <Stack>
         <PictureButtons />
         {errors.form !== undefined && (

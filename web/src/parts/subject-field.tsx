@@ -1,6 +1,7 @@
 import { ActionIcon, TextInput } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 
+import { focusNow } from "../hooks/focus-now";
 import { useLimits } from "../hooks/use-world";
 import { excess } from "../state/characters";
 
@@ -21,7 +22,7 @@ export function SubjectField({ subject, onChange }: Props) {
       aria-label="Subject"
       placeholder="Subject"
       error={excess(subject.trim(), limits.subject)}
-      autoFocus
+      ref={focusNow}
       value={subject}
       onChange={(event) => onChange(event.currentTarget.value)}
       rightSection={

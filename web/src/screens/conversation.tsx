@@ -15,7 +15,7 @@ import {
 import { Link, useLocation } from "wouter";
 
 import { findChat, setPreferences } from "../actions/chats";
-import { jump, leave, loadFirst } from "../actions/history";
+import { jump, loadFirst } from "../actions/history";
 import { loadMembers } from "../actions/members";
 import { useBlockedPeople } from "../hooks/use-blocked-people";
 import type { ComposerHandle } from "../hooks/use-composer";
@@ -156,7 +156,6 @@ function useLoading(chat: Chat, at: number | undefined, isEmpty: boolean): boole
   const { id, kind, member_count } = chat;
   const { receipt_members } = useLimits();
   const [, navigate] = useLocation();
-  useEffect(() => () => leave(id), [id]);
   const isFailing = useRetry(() => {
     if (at === undefined) return isEmpty ? loadFirst(id) : undefined;
     // The address is changed, so that the same message may be asked for again.

@@ -2,6 +2,7 @@ import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from "@mantine
 import { Link } from "wouter";
 
 import { logIn, wasEnded } from "../actions/session";
+import { focusNow } from "../hooks/focus-now";
 import { useForm } from "../hooks/use-form";
 import { EntryFrame } from "../parts/entry-frame";
 
@@ -40,7 +41,7 @@ export default function LogIn() {
             autoComplete="username"
             autoCapitalize="none"
             required
-            autoFocus
+            ref={focusNow}
             error={errors.fields.login}
           />
           <PasswordInput

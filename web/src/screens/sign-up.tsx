@@ -3,6 +3,7 @@ import { Link } from "wouter";
 
 import { signUp } from "../actions/session";
 import { atMost } from "../hooks/bounds";
+import { focusNow } from "../hooks/focus-now";
 import { type Fields, useForm } from "../hooks/use-form";
 import { useLimits } from "../hooks/use-world";
 import { EntryFrame } from "../parts/entry-frame";
@@ -48,7 +49,7 @@ export default function SignUp() {
             description="This is how other people see you."
             autoComplete="name"
             {...atMost(limits.display_name)}
-            autoFocus
+            ref={focusNow}
             error={fields.display_name}
           />
           <TextInput
