@@ -9,6 +9,7 @@ export default defineConfig({
       "react-dom/client": "preact/compat/client",
       "react-dom": "preact/compat",
       "react/jsx-runtime": "preact/jsx-runtime",
+      "react/jsx-dev-runtime": "preact/jsx-dev-runtime",
       react: here("scripts/react.js"),
       "@carrier/client": here("../clients/typescript/src/index.ts"),
       // The one for browsers asks the document, which a worker has not.
