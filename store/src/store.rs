@@ -10,6 +10,7 @@ use model::{ChatId, Durability, Partition, Tick, User, UserId};
 
 use crate::{
     Error, Result,
+    chats::Walks,
     flights::Flights,
     known_sessions::KnownSessions,
     notify::Notifier,
@@ -43,6 +44,8 @@ pub struct Store {
     pub(crate) saving: SavingWatch,
     pub(crate) sql_outage: SqlOutage,
     pub(crate) step: StepWatch,
+    /// The orders of chats that users go through.
+    pub(crate) walks: Walks,
 }
 
 impl Store {
@@ -98,6 +101,7 @@ impl Store {
             saving: Default::default(),
             sql_outage: Default::default(),
             step,
+            walks: Walks::default(),
         })
     }
 

@@ -50,19 +50,31 @@ impl Store {
         after: Option<ChatPlace>,
         limit: usize,
     ) -> Result<(Vec<ChatView>, Option<ChatPlace>)> {
-        let (newest, settings) =
-            try_join(self.newest_chats(user), self.all_chat_settings(user)).await?;
-        let kept_of = |chat| settings.get(&chat).cloned().unwrap_or_default();
-        let mut places = places(&newest, &settings, filter.archived);
-        places.sort_unstable_by_key(|place| Reverse(*place));
+        let known = after.and_then(|at| self.walks.find(user, filter.archived, at));
+        let newest = async {
+            match known {
+                Some(_) => Ok(Vec::new()),
+                None => self.newest_chats(user).await,
+            }
+        };
+        let (newest, settings) = try_join(newest, self.all_chat_settings(user)).await?;
+        let none = ChatSettings::default();
+        let is_known = known.is_some();
+        let places = known.unwrap_or_else(|| {
+            let mut places = places(&newest, &settings, filter.archived);
+            places.sort_unstable_by_key(|place| Reverse(*place));
+            places.into()
+        });
         let start = after.map_or(0, |after| places.partition_point(|place| *place >= after));
         let (mut views, mut at) = (Vec::new(), start);
         while views.len() < limit && at < places.len() && at - start < LOOKED_AT {
             let some = &places[at..places.len().min(at + limit - views.len())];
             at += some.len();
-            let views_of = some.iter().map(|place| {
-                let chat = place.chat;
-                self.view_if_in(Membership { chat, user }, kept_of(chat))
+            // The order may be older than what was archived or hidden.
+            let views_of = some.iter().filter_map(|ChatPlace { last, chat, .. }| {
+                let kept = settings.get(chat).unwrap_or(&none);
+                is_asked(kept, filter.archived, *last)
+                    .then(|| self.view_if_in(Membership { chat: *chat, user }, kept.clone()))
             });
             let found: Vec<_> = stream::iter(views_of.collect::<Vec<_>>())
                 .buffered(AT_ONCE)
@@ -76,6 +88,9 @@ impl Store {
             );
         }
         let next = (at > start && at < places.len()).then(|| places[at - 1]);
+        if !is_known && next.is_some() {
+            self.walks.keep(user, filter.archived, &places);
+        }
         Ok((views, next))
     }
 
@@ -102,15 +117,18 @@ fn places(
     let none = ChatSettings::default();
     let place = |(last, chat): &(Tick, ChatId)| {
         let settings = settings.get(chat).unwrap_or(&none);
-        let asked = archived.is_none_or(|archived| archived == settings.archived)
-            && settings.is_listed(*last);
-        asked.then_some(ChatPlace {
+        is_asked(settings, archived, *last).then_some(ChatPlace {
             pinned: settings.pinned,
             last: *last,
             chat: *chat,
         })
     };
     newest.iter().filter_map(place).collect()
+}
+
+/// True for a chat with these settings and this newest message that is asked for and not hidden.
+fn is_asked(settings: &ChatSettings, archived: Option<bool>, last: Tick) -> bool {
+    archived.is_none_or(|archived| archived == settings.archived) && settings.is_listed(last)
 }
 
 fn is_unread(view: &ChatView) -> bool {

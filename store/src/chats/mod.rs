@@ -24,6 +24,8 @@ mod settings;
 mod sync;
 /// Notifications that a member is typing; never stored.
 mod typing;
+/// Orders of chats that somebody goes through page by page.
+mod walk;
 
 pub use edit::MessageEdit;
 pub use list::{ChatFilter, ChatPlace};
@@ -34,3 +36,4 @@ pub use message::{MessagePage, SendOutcome};
 pub use search::{SearchHit, SearchPage, SearchQuery};
 pub use settings::PreferenceChange;
 pub use sync::{CHANGE_MARGIN, ResumePoint, SyncCursor, SyncPage};
+pub(crate) use walk::Walks;
