@@ -225,6 +225,42 @@ async fn pinned_chats_come_first_and_lists_are_filtered(sql: Sql) {
     api.stop().await;
 }
 
+#[tokio::test]
+async fn a_walk_over_the_chats_keeps_its_order_and_leaves_out_what_is_put_away() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let ann = api.register("ann").await;
+    let mut chats = Vec::new();
+    for name in ["one", "two", "three", "four", "five", "six"] {
+        let chat = ann.create_group(name, &[]).await.expect(201);
+        chats.push(chat["id"].as_str().expect("an id").to_owned());
+        ann.send(&chats[chats.len() - 1], name).await.expect(201);
+    }
+    let all = "archived=false&limit=2";
+    let page = ann.get(&format!("/v1/chats?{all}")).await.expect(200);
+    let next = page["next"].as_str().expect("a second page").to_owned();
+    let second = format!("{all}&cursor={next}");
+    let expected = [chats[3].clone(), chats[2].clone()];
+    assert_eq!(listed(&ann, &second).await, expected);
+
+    // It would be on a page that was read already: the walk has it where it was.
+    ann.send(&chats[2], "something new").await.expect(201);
+    let body = json!({ "archived": true });
+    ann.patch(&format!("/v1/chats/{}/preferences", chats[3]), body)
+        .await
+        .expect(200);
+    assert_eq!(
+        listed(&ann, &second).await,
+        [chats[2].clone(), chats[1].clone()]
+    );
+    // Another walk has the order of the moment, and so has a place that is of no walk.
+    let first = [chats[2].clone(), chats[5].clone()];
+    assert_eq!(listed(&ann, all).await, first);
+    let expected = [chats[1].clone(), chats[0].clone()];
+    assert_eq!(listed(&ann, &second).await, expected);
+    api.stop().await;
+}
+
 on_both!(what_i_delete_for_myself_is_gone_for_me_alone);
 async fn what_i_delete_for_myself_is_gone_for_me_alone(sql: Sql) {
     let stack = Stack::start(sql).await;
