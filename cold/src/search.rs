@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
 use entity::{
@@ -21,8 +21,8 @@ const MAX_BYTES: usize = 4 << 20;
 /// The number of messages that are looked at after which a search ends early.
 const MAX_LOOKS: usize = 1000;
 /// The most chats that are asked for at once, and the most blocks of one of them. Both begin low:
-/// what many messages have is soon found.
-const MAX_CHATS: usize = 64;
+/// what many messages have is soon found. (A statement for more chats takes longer for each.)
+const MAX_CHATS: usize = 32;
 const MAX_BLOCKS: u64 = 64;
 const FIRST_CHATS: usize = 4;
 /// The number of messages of a chat without an index that are walked through at once, and the
@@ -209,32 +209,41 @@ impl Search<'_> {
 
     /// Reads the chats that have the newest of what is unread.
     async fn read(&mut self) -> Result<()> {
-        let mut chats = Vec::new();
-        while chats.len() < self.width
-            && let Some((below, chat, blocks)) = self.unread.pop()
-        {
-            match self.reindex.is_some_and(|reindex| chat.0 >= reindex.chat) {
-                true => self.walk(chat, below).await?,
-                false => chats.push((chat, below, blocks)),
+        let mut begun = Vec::new();
+        for _ in 0..self.width {
+            let Some((below, chat, blocks)) = self.unread.pop() else {
+                break;
+            };
+            if self.reindex.is_some_and(|reindex| chat.0 >= reindex.chat) {
+                self.walk(chat, below).await?;
+            } else if blocks == 1 {
+                begun.push((chat, below));
+            } else {
+                let rows = postings::below(&self.cold.db, chat, below, blocks).await?;
+                let more = rows.last().filter(|_| rows.len() as u64 == blocks);
+                if let Some(oldest) = more {
+                    self.leave_unread(Tick(oldest.first_id), chat, 2 * blocks);
+                }
+                self.find(below, &rows)?;
             }
         }
         self.width = (2 * self.width).min(MAX_CHATS);
-        let rows = postings::newest_below(&self.cold.db, &chats).await?;
-        let mut by_chat = HashMap::<_, Vec<_>>::new();
-        for row in rows {
-            by_chat.entry(ChatId(row.chat_id)).or_default().push(row);
+        for row in postings::newest_below(&self.cold.db, &begun).await? {
+            let is_its = |(chat, _): &&(ChatId, Tick)| chat.0 == row.chat_id;
+            if let Some((chat, below)) = begun.iter().find(is_its) {
+                self.leave_unread(Tick(row.first_id), *chat, 2);
+                self.find(*below, &[row])?;
+            }
         }
-        for (chat, below, blocks) in chats {
-            let rows = by_chat.remove(&chat).unwrap_or_default();
-            for row in &rows {
-                self.bytes += row.block.len();
-                let found = postings::find(self.terms, row)?;
-                self.add(chat, below, found);
-            }
-            let lowest = rows.iter().map(|row| Tick(row.first_id)).min();
-            if let Some(lowest) = lowest.filter(|_| rows.len() as u64 == blocks) {
-                self.leave_unread(lowest, chat, 2 * blocks);
-            }
+        Ok(())
+    }
+
+    /// Looks for the terms in blocks of a chat, of messages below a tick.
+    fn find(&mut self, below: Tick, rows: &[postings::Model]) -> Result<()> {
+        for row in rows {
+            self.bytes += row.block.len();
+            let found = postings::find(self.terms, row)?;
+            self.add(ChatId(row.chat_id), below, found);
         }
         Ok(())
     }

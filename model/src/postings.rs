@@ -206,7 +206,12 @@ impl Terms {
         let (ids, wanted) = (bytes.ids()?, self.for_index());
         let mut found = vec![vec![false; ids.len()]; wanted.len()];
         let mut term = Vec::new();
+        let greatest = wanted.iter().map(|(code, _)| code.as_bytes()).max();
         while bytes.next_term(&mut term)? {
+            // Terms are in order: what follows is no longer of interest.
+            if greatest.is_some_and(|code| &*term > code && !term.starts_with(code)) {
+                break;
+            }
             let of_this = |(code, is_beginning): &(String, bool)| match is_beginning {
                 true => term.starts_with(code.as_bytes()),
                 false => term == code.as_bytes(),

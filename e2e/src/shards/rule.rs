@@ -409,8 +409,8 @@ mod tests {
             "SELECT message_id FROM attachments WHERE attachments.chat_id = ? AND EXISTS (SELECT 1 \
              FROM messages WHERE messages.chat_id = attachments.chat_id AND id = message_id)",
             "SELECT 1 FROM members JOIN chats ON chats.id = members.chat_id WHERE chats.id = ?",
-            "SELECT block FROM (SELECT block FROM postings WHERE chat_id = ? LIMIT ?) AS newest \
-             UNION ALL SELECT block FROM postings WHERE chat_id = ? AND first_id < ?",
+            "SELECT MAX(id) FROM messages WHERE chat_id = ? AND id < ? UNION ALL \
+             SELECT MAX(id) FROM messages WHERE chat_id = ? AND id < ?",
             "SELECT value FROM mine WHERE user_id = ?",
             "SELECT id FROM users WHERE username_folded = ?",
             "SELECT 1 FROM information_schema.tables WHERE table_name = 'messages'",

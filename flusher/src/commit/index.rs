@@ -12,12 +12,14 @@ use sea_orm::{
 use super::upsert::statements;
 
 /// The most chats whose blocks are read at once.
-const CHATS: usize = 64;
+const CHATS: usize = 32;
 
 /// A block and the messages that belong to it.
 struct Block<'a> {
     chat: ChatId,
     first: Tick,
+    /// Its bytes, as SQL has them.
+    before: Vec<u8>,
     postings: Postings,
     messages: Vec<&'a StoredMessage>,
 }
@@ -50,7 +52,7 @@ async fn take_blocks<'a>(
 ) -> Result<Vec<Block<'a>>, DbErr> {
     let newest = todo.iter().filter_map(|(chat, messages)| {
         let newest = messages.last()?.message.id;
-        Some((*chat, Tick(newest.0 + 1), 1))
+        Some((*chat, Tick(newest.0 + 1)))
     });
     let newest: Vec<_> = newest.collect();
     let mut rows = HashMap::new();
@@ -60,15 +62,17 @@ async fn take_blocks<'a>(
     }
     let mut blocks = Vec::new();
     for (chat, messages) in todo {
-        let (first, postings) = match rows.remove(chat) {
-            Some(row) => (Tick(row.first_id), postings::from_row(&row)?),
-            None => (Tick::NEVER, Postings::default()),
-        };
+        let row = rows.remove(chat);
+        let postings = row.as_ref().map(postings::from_row).transpose()?;
+        let (first, before) = row.map_or((Tick::NEVER, Vec::new()), |row| {
+            (Tick(row.first_id), row.block)
+        });
         let older = messages.partition_point(|stored| stored.message.id < first);
         blocks.push(Block {
             chat: *chat,
             first,
-            postings,
+            before,
+            postings: postings.unwrap_or_default(),
             messages: messages.split_off(older),
         });
     }
@@ -79,7 +83,6 @@ async fn write(transaction: &DatabaseTransaction, blocks: Vec<Block<'_>>) -> Res
     let current = current(transaction, &blocks).await?;
     let mut rows = Vec::new();
     for mut block in blocks {
-        let before = block.postings.clone();
         for stored in &block.messages {
             let message = &stored.message;
             let current = current.get(&(block.chat, message.id));
@@ -87,13 +90,12 @@ async fn write(transaction: &DatabaseTransaction, blocks: Vec<Block<'_>>) -> Res
                 .postings
                 .put(current.map_or(message, |stored| &stored.message));
         }
-        if block.postings == before {
-            continue;
-        }
         let pieces = block.postings.pieces(Postings::MAX_BYTES);
         for (at, (first, bytes)) in pieces.into_iter().enumerate() {
             let first = if at == 0 { block.first } else { first };
-            rows.push(postings::to_row(block.chat, first, bytes));
+            if bytes != block.before {
+                rows.push(postings::to_row(block.chat, first, bytes));
+            }
         }
     }
     use postings::Column::{Block as Bytes, ChatId, FirstId};
