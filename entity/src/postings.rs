@@ -5,7 +5,10 @@
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
 use model::{ChatId, Postings, Terms, Tick, UnreadablePostings};
-use sea_orm::{ActiveValue::Set, DbBackend, FromQueryResult, Statement, Value, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, Condition, DbBackend, ExprTrait, QueryOrder, QuerySelect, Statement, Value,
+    entity::prelude::*,
+};
 
 /// A block's row.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
