@@ -612,7 +612,6 @@ async fn what_the_index_learns_of_late_is_found_in_its_place(sql: Sql) {
         .all_leave_and_return(&mut [("ann", &mut ann), ("bob", &mut bob)], &[&group])
         .await;
     index_by_the_rule_of_before(&stack).await;
-    let flusher = stack.start_flusher().await;
     // The later half first, and then all.
     for (from, expected) in [(MESSAGES / 2, MESSAGES / 2 - 1), (0, MESSAGES)] {
         flusher::begin_reindex(&stack.db)
@@ -621,13 +620,14 @@ async fn what_the_index_learns_of_late_is_found_in_its_place(sql: Sql) {
         if from > 0 {
             leave_reindex_at(&stack, &group, ids[from]).await;
         }
+        let flusher = stack.start_flusher().await;
         let whole = async || !is_partial(&bob).await;
         eventually(Duration::from_secs(60), "the index is made anew", whole).await;
+        flusher.stop().await;
         assert_eq!(pages(&bob, "q=tide", 50).await, texts[..expected]);
     }
     let blocks = entity::postings::Entity::find().count(&stack.db).await;
     assert!(blocks.expect("SQL answers") > 2, "of several blocks");
-    flusher.stop().await;
     api.stop().await;
 }
 

@@ -17,8 +17,6 @@ use crate::{
 /// in any case, however many the chats are.
 const UNSAVED: usize = 400;
 const SHARE: usize = ANSWER_BYTES / 64;
-/// A tick that no message has yet.
-const LATEST: Tick = Tick(i64::MAX - 1);
 /// The number of chats that are asked at once for their unsaved messages.
 const AT_ONCE: usize = 64;
 
@@ -75,7 +73,7 @@ impl Store {
         let newest = match search.chat {
             Some(chat) => {
                 self.view_row(Membership { chat, user }).await?;
-                vec![(LATEST, chat)]
+                vec![(Tick::LAST, chat)]
             }
             None => self.newest_chats(user).await?,
         };
