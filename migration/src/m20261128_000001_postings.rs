@@ -1,7 +1,7 @@
-//! The index of search is a table of blocks of postings, by chat, in place of the full-text index of
-//! each database: a search costs by what the searcher's chats hold. The old index is taken out, and
-//! the new one is made by the flusher, piece by piece beside all else; until then a search walks
-//! through the messages of the chats that it does not have yet.
+//! The index of search is a table of blocks of postings, by chat, in place of the full-text index
+//! of each database: a search costs by what the searcher's chats hold. The old index is taken out,
+//! and the new one is made by the flusher, piece by piece beside all else; until then a search
+//! walks through the messages of the chats that it does not have yet.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
