@@ -10,7 +10,7 @@ mod commits;
 mod connect;
 // The commits that SQL must have to be read from.
 mod floor;
-// Full-text search.
+// Search, by the blocks of postings.
 mod search;
 // Settings of the SQL server, for `carrier doctor`.
 mod server;
@@ -24,7 +24,7 @@ pub use connect::{Cold, SessionLimits, connect, connect_limited, no_answer, opti
 pub use entity::meta::Reindex;
 pub use floor::Floor;
 pub use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
-pub use search::SearchFilter;
+pub use search::{Found, SearchFilter};
 pub use server::{Fact, engine};
 
 /// The result of every read.

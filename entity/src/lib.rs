@@ -1,7 +1,7 @@
 //! sea-orm entities, one file per table, each with both directions of its rows: from the model to
 //! SQL (`to_row`) and from SQL to the model (`from_row`).
 //!
-//! The crate executes nothing. All times are ticks: microseconds since 1970 as BIGINT, 0 for
+//! The crate writes nothing. All times are ticks: microseconds since 1970 as BIGINT, 0 for
 //! never. All ids of users and chats are BINARY(16).
 
 // Files of messages: an index, written only.
@@ -12,10 +12,12 @@ pub mod chat;
 pub mod commit;
 // Members of chats, past ones too.
 pub mod member;
-// Messages, with their search terms and reactions.
+// Messages, with their reactions.
 pub mod message;
 // Facts about the whole database.
 pub mod meta;
+// The index of search, in blocks of postings.
+pub mod postings;
 // Rows that belong to one user alone: settings of chats, and blocks.
 pub mod private_row;
 // Users, with their folded names.

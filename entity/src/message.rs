@@ -1,7 +1,7 @@
 //! Table `messages`, clustered by `(chat_id, id)`.
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
-use model::{ChatId, Extras, Message, MessageKind, StoredMessage, Tick, UserId, indexed};
+use model::{ChatId, Extras, Message, MessageKind, StoredMessage, Tick, UserId};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -28,7 +28,8 @@ pub struct Model {
     pub deleted: bool,
     /// JSON of what few messages have.
     pub extras: Option<String>,
-    /// The terms that a search finds the message by: see `model::indexed`.
+    /// Empty: terms of search were here before they had a table of their own, and are in the rows
+    /// that were written then until the index is made anew.
     pub terms: String,
     /// JSON of all who reacted.
     pub reactors: Option<String>,
@@ -68,7 +69,7 @@ pub fn to_row(stored: &StoredMessage) -> Result<ActiveModel, DbErr> {
         client_id: Set(client_id.map(|key| key.as_bytes().to_vec())),
         deleted: Set(message.deleted == Some(true)),
         extras: Set(extras.as_ref().map(to_json).transpose()?),
-        terms: Set(indexed(message)),
+        terms: Set(String::new()),
         reactors: Set(reactors.map(to_json).transpose()?),
     })
 }
@@ -178,7 +179,7 @@ mod tests {
         let stored = StoredMessage::new(plain(), Vec::new());
         let row = row_of(&stored);
         assert_eq!((&row.extras, &row.reactors), (&None, &None));
-        assert_eq!(row.terms, indexed(&stored.message));
+        assert_eq!(row.terms, "");
         assert_eq!(from_row(row).expect("our own row"), stored);
     }
 

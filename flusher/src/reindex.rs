@@ -1,25 +1,27 @@
-//! The index of search made anew, after the rule has changed by which letters are folded: piece by
-//! piece, between two passes, so that nothing waits for all of it.
+//! The index of search made anew, after it or the rule has changed by which letters are folded:
+//! piece by piece, between two passes, so that nothing waits for all of it.
 //!
-//! A row is written only at the rev that it was read at; one that changed meanwhile was indexed by
-//! whoever changed it. So a piece that is repeated, or made by two flushers, does no harm.
+//! A user's row is written only at the rev that it was read at; one that changed meanwhile was
+//! folded by whoever changed it. A message that the index knows is indexed as SQL has it. So a
+//! piece that is repeated, or made by two flushers, does no harm.
 
 use entity::{
     message,
     meta::{self, REINDEX, Reindex},
     user,
 };
-use model::{fold_shown, indexed};
+use model::{StoredMessage, fold_shown};
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect,
+    prelude::Uuid,
     sea_query::{Expr, OnConflict},
 };
 
 use crate::{
     Error,
-    commit::{in_transaction, within},
+    commit::{in_transaction, index_anew, within},
     sql::Sql,
 };
 
@@ -29,10 +31,15 @@ const ROWS: u64 = 200;
 /// The number of rows after which the log tells how far it is.
 const PROGRESS: u64 = 100_000;
 
-/// The rows of a piece whose terms are of the rule of before, with what they should have.
-enum Stale {
+/// The rows of a piece.
+enum Piece {
+    /// Those that are folded by the rule of before, with how they should be.
     Users(Vec<(user::Model, String)>),
-    Messages(Vec<(message::Model, String)>),
+    Messages {
+        all: Vec<StoredMessage>,
+        /// Those that have the terms of an earlier release.
+        with_terms: Vec<(Uuid, i64)>,
+    },
 }
 
 /// Makes the index anew from its beginning. (A flusher of an earlier release that was at work
@@ -66,17 +73,17 @@ pub(crate) async fn reindex_piece(sql: &Sql) -> Result<bool, Error> {
             return Ok(None);
         };
         let place = Reindex::read(&fact.value);
-        let (stale, next) = match place.users_done {
+        let (piece, next) = match place.users_done {
             false => users(&pool, place).await?,
             true => messages(&pool, place).await?,
         };
-        Ok(Some((fact.value, stale, next)))
+        Ok(Some((fact.value, piece, next)))
     };
-    let Some((value, stale, next)) = within(sql, read).await? else {
+    let Some((value, piece, next)) = within(sql, read).await? else {
         return Ok(false);
     };
     in_transaction(sql, async |transaction| {
-        stale.write(transaction).await?;
+        piece.write(transaction).await?;
         step(transaction, &value, next.as_ref()).await
     })
     .await?;
@@ -94,7 +101,7 @@ pub(crate) async fn reindex_piece(sql: &Sql) -> Result<bool, Error> {
 async fn users(
     sql: &DatabaseConnection,
     place: Reindex,
-) -> Result<(Stale, Option<Reindex>), DbErr> {
+) -> Result<(Piece, Option<Reindex>), DbErr> {
     let rows = user::Entity::find()
         .filter(user::Column::Id.gt(place.user))
         .order_by_asc(user::Column::Id)
@@ -112,14 +119,14 @@ async fn users(
         (row, folded)
     });
     let stale = folded.filter(|(row, folded)| row.display_folded != *folded);
-    Ok((Stale::Users(stale.collect()), Some(next)))
+    Ok((Piece::Users(stale.collect()), Some(next)))
 }
 
-/// Returns the stale ones of the next messages, and the place after them; `None` at the end.
+/// Returns the next messages, and the place after them; `None` at the end.
 async fn messages(
     sql: &DatabaseConnection,
     place: Reindex,
-) -> Result<(Stale, Option<Reindex>), DbErr> {
+) -> Result<(Piece, Option<Reindex>), DbErr> {
     use message::Column::{ChatId, Id};
     // Two ranges of the primary key: not every SQL makes them of a comparison of pairs.
     let of_this_chat = message::Entity::find()
@@ -140,21 +147,21 @@ async fn messages(
         rows: place.rows + rows.len() as u64,
         ..place
     });
-    let mut stale = Vec::new();
+    let (mut all, mut with_terms) = (Vec::new(), Vec::new());
     for row in rows {
-        match message::from_row(row.clone()) {
-            Ok(stored) => {
-                let terms = indexed(&stored.message);
-                stale.extend((terms != row.terms).then_some((row, terms)));
-            }
+        if !row.terms.is_empty() {
+            with_terms.push((row.chat_id, row.id));
+        }
+        match message::from_row(row) {
+            Ok(stored) => all.push(stored),
             // It cannot be shown either, so nobody needs to find it.
             Err(error) => tracing::debug!(%error, "a message cannot be read"),
         }
     }
-    Ok((Stale::Messages(stale), next))
+    Ok((Piece::Messages { all, with_terms }, next))
 }
 
-impl Stale {
+impl Piece {
     async fn write(self, sql: &DatabaseTransaction) -> Result<(), DbErr> {
         match self {
             Self::Users(rows) => {
@@ -168,14 +175,14 @@ impl Stale {
                         .await?;
                 }
             }
-            Self::Messages(rows) => {
-                use message::Column::{ChatId, Id, Rev, Terms};
-                for (row, terms) in rows {
+            Self::Messages { all, with_terms } => {
+                use message::Column::{ChatId, Id, Terms};
+                index_anew(sql, &all).await?;
+                for (chat, id) in with_terms {
                     message::Entity::update_many()
-                        .col_expr(Terms, Expr::value(terms))
-                        .filter(ChatId.eq(row.chat_id))
-                        .filter(Id.eq(row.id))
-                        .filter(Rev.eq(row.rev))
+                        .col_expr(Terms, Expr::value(""))
+                        .filter(ChatId.eq(chat))
+                        .filter(Id.eq(id))
                         .exec(sql)
                         .await?;
                 }

@@ -82,7 +82,7 @@ impl SqlRow {
                     .iter()
                     .map(|one| 50 + one.users.len() * 40)
                     .sum::<usize>();
-                // The body and its search terms.
+                // The body and its postings.
                 3 * row.message.body.len()
                     + row.message.subject.as_ref().map_or(0, String::len)
                     + reactors

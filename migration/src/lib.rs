@@ -17,6 +17,8 @@ mod m20261126_000005_fold_letters;
 mod m20261126_000006_mentions_all;
 // The index of search, made anew since apostrophes are folded.
 mod m20261127_000001_fold_apostrophes;
+// The index of search, in blocks of postings.
+mod m20261128_000001_postings;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -32,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000005_fold_letters::Migration),
             Box::new(m20261126_000006_mentions_all::Migration),
             Box::new(m20261127_000001_fold_apostrophes::Migration),
+            Box::new(m20261128_000001_postings::Migration),
         ]
     }
 }

@@ -105,11 +105,11 @@ enum Meta {
     Value,
 }
 
-fn id(column: impl IntoIden) -> ColumnDef {
+pub(crate) fn id(column: impl IntoIden) -> ColumnDef {
     ColumnDef::new(column).binary_len(16).not_null().take()
 }
 
-fn tick(column: impl IntoIden) -> ColumnDef {
+pub(crate) fn tick(column: impl IntoIden) -> ColumnDef {
     ColumnDef::new(column).big_integer().not_null().take()
 }
 
@@ -122,7 +122,7 @@ fn words(column: impl IntoIden, characters: u32) -> ColumnDef {
 
 /// Makes a table in the order of its primary key. `utf8mb4_bin` keeps texts apart that differ in
 /// any way; names are folded before they get here.
-fn table(
+pub(crate) fn table(
     backend: DbBackend,
     name: impl IntoTableRef,
     columns: Vec<ColumnDef>,
@@ -156,7 +156,7 @@ fn long_text(backend: DbBackend, column: impl IntoIden) -> ColumnDef {
 /// table of its own, which keeps no text and knows numbers only, so triggers number the messages
 /// with terms. (The triggers have no `OR IGNORE`: SQLite uses the conflict clause of the
 /// statement that fires a trigger instead of the trigger's own.)
-fn search_index(backend: DbBackend) -> &'static [&'static str] {
+pub(crate) fn search_index(backend: DbBackend) -> &'static [&'static str] {
     match backend {
         DbBackend::MySql => &["CREATE FULLTEXT INDEX messages_terms ON messages (terms)"],
         _ => &[

@@ -15,6 +15,7 @@ mod mention;
 mod message;
 mod name;
 mod password;
+mod postings;
 mod private;
 mod problem;
 mod problem_code;
@@ -43,6 +44,7 @@ pub use message::{
 };
 pub use name::{Name, NameKind, fold, fold_shown};
 pub use password::prepare_password;
+pub use postings::{Postings, UnreadablePostings};
 pub use private::{ChatSettings, MAX_BLOCKS, MAX_HIDDEN, Preferences, PrivateKey, PrivateRow};
 pub use problem::{FieldError, Problem};
 pub use problem_code::{FieldErrorCode, ProblemCode};
@@ -50,6 +52,6 @@ pub use quote::{answered, preview_of, quote};
 pub use reaction::{
     MAX_REACTIONS, OtherReactor, Reaction, Reactors, StoredMessage, reactions_of, split_record,
 };
-pub use search::{Segment, Terms, indexed};
+pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};

@@ -5,8 +5,8 @@
 //! script that is written without spaces (Chinese, Japanese, Thai ...) gives a term for each
 //! character and each two neighbours, so that any part of a text is found.
 //!
-//! SQL's full-text indexes get the terms in ASCII letters and digits, with two letters before each:
-//! so no term is too short, too common or of the wrong script for the parser of any server.
+//! The index (see [`crate::Postings`]) has the terms of each message, so no word is too short, too
+//! common or of the wrong script to be found.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -18,15 +18,15 @@ use crate::{
     letters::{clusters, fold_cluster, is_apostrophe, is_without_spaces, whole},
 };
 
-/// The longest term in SQL, in bytes; InnoDB's own bound is 84.
+/// The longest term in the index, in bytes: of a longer word it has the beginning.
 const MAX_TERM: usize = 80;
 /// The number of characters of a body that are shown around a hit.
 const SHOWN: usize = 240;
 /// The number of them before the first hit.
 const BEFORE: usize = 60;
 
-/// The most terms that SQL is asked for: what it finds by them is matched again.
-const MAX_SQL: usize = 10;
+/// The most terms that are looked for in the index: what is found by them is matched again.
+const MAX_INDEXED: usize = 10;
 
 /// Signs that make one of what stands around them, as in `3.14`, `e-mail` and `ann@example.org`; so
 /// does an apostrophe.
@@ -118,13 +118,13 @@ impl Terms {
         self.0.len()
     }
 
-    /// Returns the terms, or some of many, as SQL's indexes have them, each with true when longer
-    /// words that begin so match too.
-    pub fn for_sql(&self) -> Vec<(String, bool)> {
+    /// Returns the terms, or some of many, as the index has them, each with true when longer words
+    /// that begin so match too.
+    pub(crate) fn for_index(&self) -> Vec<(String, bool)> {
         self.0
             .iter()
-            .flat_map(Term::for_sql)
-            .take(MAX_SQL)
+            .flat_map(Term::for_index)
+            .take(MAX_INDEXED)
             .collect()
     }
 
@@ -181,19 +181,19 @@ impl Term {
         at + 1 == self.pieces.len() && !self.is_whole && self.suffix.is_empty()
     }
 
-    fn for_sql(&self) -> Vec<(String, bool)> {
+    fn for_index(&self) -> Vec<(String, bool)> {
         let codes = |(at, piece): (usize, &Piece)| match &piece.characters {
             Characters::Word(word) => {
-                vec![(encoded('w', word.chars()), self.is_beginning(at))]
+                vec![(shortened(word.chars()), self.is_beginning(at))]
             }
             Characters::Phrase(characters) => {
                 let parts = characters.windows(characters.len().min(2));
-                let parts = parts.map(|part| (encoded('p', part.iter().copied()), false));
-                parts.take(MAX_SQL).collect()
+                let parts = parts.map(|part| (shortened(part.iter().copied()), false));
+                parts.take(MAX_INDEXED).collect()
             }
         };
         let all = self.pieces.iter().enumerate().flat_map(codes);
-        all.take(MAX_SQL).collect()
+        all.take(MAX_INDEXED).collect()
     }
 
     /// Returns the places of the term in a text, given its runs.
@@ -245,25 +245,25 @@ impl Term {
     }
 }
 
-/// Returns all terms of a message as SQL's indexes have them, with spaces between them; empty for a
-/// system message and for a deleted one.
-pub fn indexed(message: &Message) -> String {
-    if message.kind != crate::MessageKind::Text || message.deleted == Some(true) {
-        return String::new();
-    }
+/// Returns all terms of a message as the index has them; none of a system message and of a deleted
+/// one.
+pub(crate) fn indexed(message: &Message) -> BTreeSet<String> {
     let mut terms = BTreeSet::new();
+    if message.kind != crate::MessageKind::Text || message.deleted == Some(true) {
+        return terms;
+    }
     for text in texts(message) {
         for run in runs(text) {
             match run {
-                Run::Word(_, word) => drop(terms.insert(encoded('w', word.chars()))),
+                Run::Word(_, word) => drop(terms.insert(shortened(word.chars()))),
                 Run::Phrase(_, characters) => {
                     let ones = characters.chunks(1).chain(characters.windows(2));
-                    terms.extend(ones.map(|piece| encoded('p', piece.iter().copied())));
+                    terms.extend(ones.map(|piece| shortened(piece.iter().copied())));
                 }
             }
         }
     }
-    terms.into_iter().collect::<Vec<_>>().join(" ")
+    terms
 }
 
 /// Returns the parts of a message that are searched.
@@ -443,22 +443,16 @@ fn segments(body: &str, hits: &[Range<usize>]) -> Vec<Segment> {
     joined
 }
 
-/// Returns a term in `a-z0-9`, encoded character by character, so that the code of a word's
-/// beginning is the beginning of the word's code.
-fn encoded(kind: char, term: impl Iterator<Item = char>) -> String {
-    let mut code = format!("x{kind}");
+/// Returns a term, or the beginning of a long one.
+fn shortened(term: impl Iterator<Item = char>) -> String {
+    let mut short = String::new();
     for one in term {
-        if one.is_ascii_alphanumeric() {
-            code.push(one);
-        } else {
-            code.push_str(&format!("z{:x}z", u32::from(one)));
-        }
-        if code.len() >= MAX_TERM {
-            code.truncate(MAX_TERM);
+        if short.len() + one.len_utf8() > MAX_TERM {
             break;
         }
+        short.push(one);
     }
-    code
+    short
 }
 
 #[cfg(test)]
@@ -614,9 +608,9 @@ mod tests {
             .collect::<Vec<_>>()
             .join(" ");
         let terms = Terms::of(&many).expect("terms");
-        assert_eq!((terms.len(), terms.for_sql().len()), (100, MAX_SQL));
+        assert_eq!((terms.len(), terms.for_index().len()), (100, MAX_INDEXED));
         let phrase = Terms::of(&"你好".repeat(100)).expect("a term");
-        assert_eq!((phrase.len(), phrase.for_sql().len()), (1, MAX_SQL));
+        assert_eq!((phrase.len(), phrase.for_index().len()), (1, MAX_INDEXED));
     }
 
     #[test]
@@ -639,7 +633,7 @@ mod tests {
     }
 
     #[test]
-    fn sql_gets_ascii_and_what_is_looked_for_is_among_what_is_indexed() {
+    fn what_is_looked_for_is_among_what_is_indexed() {
         for (query, body) in [
             ("hel", "Hello"),
             ("größ", "Größe"),
@@ -648,32 +642,18 @@ mod tests {
             ("при", "Привет"),
         ] {
             let index = indexed(&message(body));
-            assert!(
-                index
-                    .bytes()
-                    .all(|byte| byte == b' ' || byte.is_ascii_lowercase() || byte.is_ascii_digit()),
-                "{index}"
-            );
-            for (term, prefix) in Terms::of(query).expect("a term").for_sql() {
-                let found = index.split(' ').any(|one| {
-                    if prefix {
-                        one.starts_with(&term)
-                    } else {
-                        one == term
-                    }
-                });
-                assert!(found && term.len() >= 3, "{term} in {index}");
+            for (term, prefix) in Terms::of(query).expect("a term").for_index() {
+                let is_it = |one: &String| match prefix {
+                    true => one.starts_with(&term),
+                    false => *one == term,
+                };
+                assert!(index.iter().any(is_it), "{term} in {index:?}");
             }
         }
         let long = "ж".repeat(300);
-        assert!(
-            indexed(&message(&long))
-                .split(' ')
-                .all(|term| term.len() <= MAX_TERM)
-        );
-        assert!(
-            indexed(&message(&long)).contains(&Terms::of(&long).expect("a term").for_sql()[0].0)
-        );
-        assert_eq!(indexed(&message("gone").tombstone()), "");
+        let index = indexed(&message(&long));
+        assert!(index.iter().all(|term| term.len() <= MAX_TERM));
+        assert!(index.contains(&Terms::of(&long).expect("a term").for_index()[0].0));
+        assert!(indexed(&message("gone").tombstone()).is_empty());
     }
 }

@@ -1,4 +1,4 @@
--- The tables of Carrier for TiDB, which has no index of words, so `carrier migrate` cannot make
+-- The tables of Carrier for TiDB, which has no index of words, so the first migration cannot make
 -- them there. Load this into an empty database, once, and see docs/scale.md. A test compares it
 -- with what the migrations make.
 
@@ -87,6 +87,13 @@ CREATE TABLE attachments (
     PRIMARY KEY (chat_id, hash, message_id) /*T![clustered_index] CLUSTERED */
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE postings (
+    chat_id BINARY(16) NOT NULL,
+    first_id BIGINT NOT NULL,
+    block MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (chat_id, first_id) /*T![clustered_index] CLUSTERED */
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE mine (
     user_id BINARY(16) NOT NULL,
     kind VARCHAR(8) NOT NULL,
@@ -126,4 +133,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261126_000004_members_by_rev', UNIX_TIMESTAMP()),
     ('m20261126_000005_fold_letters', UNIX_TIMESTAMP()),
     ('m20261126_000006_mentions_all', UNIX_TIMESTAMP()),
-    ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP());
+    ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
+    ('m20261128_000001_postings', UNIX_TIMESTAMP());

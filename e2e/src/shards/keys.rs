@@ -16,6 +16,7 @@ pub const KEYED: &[Key] = &[
     key("chats", "id", "chat"),
     key("members", "chat_id", "chat"),
     key("messages", "chat_id", "chat"),
+    key("postings", "chat_id", "chat"),
     key("attachments", "chat_id", "chat"),
     key("mine", "user_id", "user"),
 ];
@@ -34,7 +35,7 @@ pub(super) fn key_of(table: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use entity::{attachment, chat, commit, member, message, meta, private_row, user};
+    use entity::{attachment, chat, commit, member, message, meta, postings, private_row, user};
     use sea_orm::{EntityName, EntityTrait, Iterable, sea_query::Iden};
 
     use super::*;
@@ -50,6 +51,7 @@ mod tests {
             first_of_key(chat::Entity),
             first_of_key(member::Entity),
             first_of_key(message::Entity),
+            first_of_key(postings::Entity),
             first_of_key(attachment::Entity),
             first_of_key(private_row::Entity),
         ];

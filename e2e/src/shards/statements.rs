@@ -18,6 +18,7 @@ pub struct Statements(Arc<Mutex<Made>>);
 struct Made {
     wrong: BTreeSet<String>,
     excepted: BTreeSet<&'static str>,
+    count: usize,
 }
 
 /// The rule's word on a statement.
@@ -32,15 +33,25 @@ impl Statements {
     /// Returns a function to call with each statement.
     pub fn judge(&self) -> impl Fn(&Statement) + Send + Sync + use<> {
         let made = Arc::clone(&self.0);
-        move |statement| match verdict(statement) {
-            Verdict::Right => {}
-            Verdict::Excepted(exception) => {
-                lock(&made).excepted.insert(exception.statement);
-            }
-            Verdict::Wrong(why) => {
-                lock(&made).wrong.insert(why);
+        move |statement| {
+            let verdict = verdict(statement);
+            let mut made = lock(&made);
+            made.count += 1;
+            match verdict {
+                Verdict::Right => {}
+                Verdict::Excepted(exception) => {
+                    made.excepted.insert(exception.statement);
+                }
+                Verdict::Wrong(why) => {
+                    made.wrong.insert(why);
+                }
             }
         }
+    }
+
+    /// Returns how many were made.
+    pub fn made(&self) -> usize {
+        lock(&self.0).count
     }
 
     /// Returns the exceptions that were made.

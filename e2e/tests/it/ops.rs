@@ -155,6 +155,7 @@ fn kind_of_vitess(kind: &str) -> &'static str {
         "varbinary" => "VARBINARY",
         "varchar" => "VARCHAR",
         "text" | "mediumtext" => "TEXT",
+        "mediumblob" => "BLOB",
         "bigint" => "INT64",
         "tinyint" => "INT8",
         other => panic!("no type of Vitess for {other}"),

@@ -290,9 +290,10 @@ async fn the_same_word_is_found_however_it_is_written(sql: Sql) {
     api.stop().await;
 }
 
-/// Gives every row the index that the release before this one would have given it.
+/// Leaves what a release before the postings left: terms in each row, people folded by the rule of
+/// then, and none of the new index.
 async fn index_by_the_rule_of_before(stack: &Stack) {
-    use entity::{message, user};
+    use entity::{message, postings, user};
     use sea_orm::{EntityTrait, sea_query::Expr};
     message::Entity::update_many()
         .col_expr(
@@ -307,6 +308,28 @@ async fn index_by_the_rule_of_before(stack: &Stack) {
         .exec(&stack.db)
         .await
         .expect("SQL answers");
+    postings::Entity::delete_many()
+        .exec(&stack.db)
+        .await
+        .expect("SQL answers");
+}
+
+/// Notes that the index was made anew up to a message.
+async fn leave_reindex_at(stack: &Stack, chat: &str, message: i64) {
+    use entity::meta::{self, REINDEX, Reindex};
+    use sea_orm::{ActiveModelTrait, ActiveValue::Set};
+    let place = Reindex {
+        users_done: true,
+        chat: chat.parse().expect("an id"),
+        message,
+        rows: 8,
+        ..Reindex::default()
+    };
+    let left = meta::ActiveModel {
+        name: Set(REINDEX.into()),
+        value: Set(place.write().expect("numbers")),
+    };
+    left.update(&stack.db).await.expect("SQL answers");
 }
 
 async fn is_partial(who: &Client) -> bool {
@@ -345,11 +368,24 @@ async fn an_index_of_the_rule_of_before_is_made_anew_beside_all_else(sql: Sql) {
     flusher::begin_reindex(&stack.db)
         .await
         .expect("SQL answers");
-    assert_eq!(count("q=strasse").await, 0, "the words of before");
     assert!(is_partial(&bob).await);
+    assert_eq!(count("q=strasse").await, 2 * EACH, "walked through");
     // Nothing waits for it.
     ann.send(&chats[0], "neue Straße").await.expect(201);
-    assert_eq!(count("q=strasse").await, 1);
+    assert_eq!(count("q=strasse").await, 2 * EACH + 1);
+    // As far as one chat of the two.
+    let (first, second) = match chats[0] < chats[1] {
+        true => (&chats[0], &chats[1]),
+        false => (&chats[1], &chats[0]),
+    };
+    leave_reindex_at(&stack, first, i64::MAX).await;
+    assert_eq!(
+        count(&format!("q=strasse&chat_id={second}")).await / EACH,
+        1
+    );
+    flusher::begin_reindex(&stack.db)
+        .await
+        .expect("SQL answers");
     let flusher = stack.start_flusher().await;
     let whole = async || !is_partial(&bob).await;
     eventually(Duration::from_secs(60), "the index is made anew", whole).await;
@@ -359,14 +395,20 @@ async fn an_index_of_the_rule_of_before_is_made_anew_beside_all_else(sql: Sql) {
     let row = entity::user::Entity::find_by_id(id).one(&stack.db).await;
     let row = row.expect("SQL answers").expect("she is there");
     assert_eq!(row.display_folded, "lukasz");
+    let rows = entity::message::Entity::find().all(&stack.db).await;
+    let rows = rows.expect("SQL answers");
+    assert!(
+        rows.iter().all(|row| row.terms.is_empty()),
+        "no terms of before"
+    );
     flusher.stop().await;
     api.stop().await;
 }
 
 on_both!(an_index_is_made_anew_from_the_place_where_it_was_left);
 async fn an_index_is_made_anew_from_the_place_where_it_was_left(sql: Sql) {
-    use entity::meta::{self, REINDEX, Reindex};
-    use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
+    use entity::meta::{self, REINDEX};
+    use sea_orm::EntityTrait;
     let stack = Stack::start(sql).await;
     let api = stack.start_api().await;
     let (mut ann, mut bob) = (api.register("ann").await, api.register("bob").await);
@@ -384,18 +426,7 @@ async fn an_index_is_made_anew_from_the_place_where_it_was_left(sql: Sql) {
         .await
         .expect("SQL answers");
     // Another flusher has come so far, and is gone.
-    let place = Reindex {
-        users_done: true,
-        chat: group.parse().expect("an id"),
-        message: ids[5],
-        rows: 8,
-        ..Reindex::default()
-    };
-    let left = meta::ActiveModel {
-        name: Set(REINDEX.into()),
-        value: Set(place.write().expect("numbers")),
-    };
-    left.update(&stack.db).await.expect("SQL answers");
+    leave_reindex_at(&stack, &group, ids[5]).await;
     let flusher = stack.start_flusher().await;
     let whole = async || !is_partial(&bob).await;
     eventually(Duration::from_secs(60), "the index is made anew", whole).await;
@@ -471,22 +502,148 @@ async fn what_was_changed_or_taken_back_is_found_as_it_is_now(sql: Sql) {
     assert_eq!(found(&ann, "q=apple").await, [""; 0]);
     stack.evicted(group.parse().expect("an id")).await;
     assert_eq!(found(&ann, "q=apple").await, [""; 0]);
-    if sql == Sql::Sqlite {
-        let rows = "SELECT COUNT(*) FROM message_rows";
-        let left = async || {
-            use sea_orm::{ConnectionTrait, Statement};
-            let row = stack
-                .db
-                .query_one_raw(Statement::from_string(sea_orm::DbBackend::Sqlite, rows))
-                .await
-                .expect("SQL answers");
-            row.expect("a row")
-                .try_get_by_index::<i64>(0)
-                .expect("a number")
-                == 0
-        };
-        eventually(Duration::from_secs(60), "the index has nothing of it", left).await;
-    }
+    let left = async || {
+        use sea_orm::{EntityTrait, PaginatorTrait};
+        let left = entity::postings::Entity::find().count(&stack.db).await;
+        left.expect("SQL answers") == 0
+    };
+    eventually(Duration::from_secs(60), "the index has nothing of it", left).await;
     flusher.stop().await;
+    api.stop().await;
+}
+
+/// Returns a text of about a hundred characters with this word, and others that few have.
+fn long_text(word: &str, at: usize) -> String {
+    let others = (0..9).map(|other| format!("w{:x}", (at * 31 + other * 977) * 7919));
+    format!("{word} {}", others.collect::<Vec<_>>().join(" "))
+}
+
+on_both!(a_common_word_in_long_chats_is_found_to_its_end_in_order);
+async fn a_common_word_in_long_chats_is_found_to_its_end_in_order(sql: Sql) {
+    use sea_orm::{EntityTrait, PaginatorTrait};
+    const MESSAGES: usize = 420;
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (mut ann, mut bob) = (api.register("ann").await, api.register("bob").await);
+    let mut chats = Vec::new();
+    for name in ["one", "two", "three"] {
+        let group = ann.create_group(name, &["bob"]).await.expect(201)["id"].clone();
+        chats.push(group.as_str().expect("an id").to_owned());
+    }
+    let mut texts = Vec::new();
+    for at in 0..MESSAGES {
+        // Two are written in turns, and one is of the middle only.
+        let chat = match at {
+            200..220 => 2,
+            _ => at % 2,
+        };
+        let text = long_text("tide", at);
+        ann.send(&chats[chat], &text).await.expect(201);
+        texts.push(text);
+        if at == MESSAGES / 2 {
+            // One chat is saved with what it has, and the others later.
+            stack
+                .all_leave_and_return(&mut [("ann", &mut ann)], &[&chats[0]])
+                .await;
+        }
+    }
+    texts.reverse();
+    let all = [&*chats[0], &chats[1], &chats[2]];
+    for state in ["hot", "cold"] {
+        for limit in [7, 50] {
+            let found = pages(&bob, "q=tide", limit).await;
+            assert_eq!(found, texts, "{state}, {limit} a page");
+        }
+        // The last word of the oldest: no other has it.
+        let rare = texts[MESSAGES - 1].split(' ').next_back().expect("a word");
+        assert_eq!(
+            pages(&bob, &format!("q={rare}"), 50).await,
+            texts[MESSAGES - 1..]
+        );
+        let both = format!("q=tide%20{rare}");
+        assert_eq!(pages(&bob, &both, 50).await, texts[MESSAGES - 1..]);
+        assert_eq!(
+            pages(&bob, &format!("q=tide&from={}", bob.id), 50).await,
+            [""; 0]
+        );
+        stack
+            .all_leave_and_return(&mut [("ann", &mut ann), ("bob", &mut bob)], &all)
+            .await;
+    }
+    let blocks = entity::postings::Entity::find().count(&stack.db).await;
+    assert!(blocks.expect("SQL answers") > 5, "more than one of each");
+    api.stop().await;
+}
+
+/// Returns the bodies of all hits, page by page.
+async fn pages(who: &Client, query: &str, limit: usize) -> Vec<String> {
+    let (mut all, mut place) = (Vec::new(), String::new());
+    loop {
+        let page = who
+            .get(&format!("/v1/search?limit={limit}&{query}{place}"))
+            .await
+            .expect(200);
+        let hits = page["items"].as_array().expect("items");
+        assert!(hits.len() <= limit);
+        let bodies = hits.iter().map(|hit| &hit["message"]["body"]);
+        all.extend(bodies.map(|body| body.as_str().expect("a body").to_owned()));
+        match page["next"].as_str() {
+            Some(next) => place = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+on_both!(what_the_index_learns_of_late_is_found_in_its_place);
+async fn what_the_index_learns_of_late_is_found_in_its_place(sql: Sql) {
+    use sea_orm::{EntityTrait, PaginatorTrait};
+    const MESSAGES: usize = 400;
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (mut ann, mut bob) = (api.register("ann").await, api.register("bob").await);
+    let group = ann.create_group("one", &["bob"]).await.expect(201)["id"].clone();
+    let group = group.as_str().expect("an id").to_owned();
+    let (mut texts, mut ids) = (Vec::new(), Vec::new());
+    for at in 0..MESSAGES {
+        texts.push(long_text("tide", at));
+        ids.push(id(&ann.send(&group, &texts[at]).await.expect(201)));
+    }
+    texts.reverse();
+    stack
+        .all_leave_and_return(&mut [("ann", &mut ann), ("bob", &mut bob)], &[&group])
+        .await;
+    index_by_the_rule_of_before(&stack).await;
+    // The later half first, and then all.
+    for (from, expected) in [(MESSAGES / 2, MESSAGES / 2 - 1), (0, MESSAGES)] {
+        flusher::begin_reindex(&stack.db)
+            .await
+            .expect("SQL answers");
+        if from > 0 {
+            leave_reindex_at(&stack, &group, ids[from]).await;
+        }
+        let flusher = stack.start_flusher().await;
+        let whole = async || !is_partial(&bob).await;
+        eventually(Duration::from_secs(60), "the index is made anew", whole).await;
+        flusher.stop().await;
+        assert_eq!(pages(&bob, "q=tide", 50).await, texts[..expected]);
+    }
+    let blocks = entity::postings::Entity::find().count(&stack.db).await;
+    assert!(blocks.expect("SQL answers") > 2, "of several blocks");
+    api.stop().await;
+}
+
+on_both!(a_search_without_chats_asks_sql_nothing);
+async fn a_search_without_chats_asks_sql_nothing(sql: Sql) {
+    let stack = Stack::start(sql).await;
+    let api = stack.start_api().await;
+    let (ann, eve) = (api.register("ann").await, api.register("eve").await);
+    let group = ann.create_group("one", &[]).await.expect(201)["id"].clone();
+    let group = group.as_str().expect("an id").to_owned();
+    ann.send(&group, "tide").await.expect(201);
+    assert_eq!(found(&eve, "q=tide").await, [""; 0]);
+    let before = stack.statements.made();
+    assert_eq!(found(&eve, "q=tide").await, [""; 0]);
+    assert_eq!(stack.statements.made(), before);
+    assert_eq!(found(&ann, "q=tide").await, ["tide"]);
+    assert!(stack.statements.made() > before, "they are counted");
     api.stop().await;
 }

@@ -23,6 +23,8 @@ use crate::{
     writer::{Stamp, Writer},
 };
 
+// The index of search.
+mod index;
 // What an error of SQL is about.
 mod refusal;
 // The search for rows that are not written.
@@ -34,6 +36,7 @@ mod upsert;
 
 pub(crate) use search::{Outcome, Rejected};
 pub(crate) use sweep::sweep_piece;
+pub(crate) use upsert::index_anew;
 
 /// The row of each chat for as long as SQL has none: what a commit of its messages locks.
 pub(crate) type Places = HashMap<ChatId, Chat>;

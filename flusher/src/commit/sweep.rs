@@ -1,6 +1,6 @@
 //! The sweep of deleted chats, piece by piece.
 
-use entity::{attachment, message};
+use entity::{attachment, message, postings};
 use model::ChatId;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -21,9 +21,33 @@ const PIECE_ROWS: usize = 1000;
 pub(crate) async fn sweep_piece(sql: &Sql, chat: ChatId) -> Result<bool, Error> {
     let swept = async {
         let sql = sql.pool().await?;
-        Ok(sweep_messages(&sql, chat).await? && sweep_attachments(&sql, chat).await?)
+        Ok(sweep_postings(&sql, chat).await?
+            && sweep_messages(&sql, chat).await?
+            && sweep_attachments(&sql, chat).await?)
     };
     within(sql, swept).await
+}
+
+/// Deletes the oldest blocks of the index; returns true when none is left.
+async fn sweep_postings(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbErr> {
+    use postings::Column;
+    let oldest: Vec<i64> = postings::Entity::find()
+        .select_only()
+        .column(Column::FirstId)
+        .filter(Column::ChatId.eq(chat.0))
+        .order_by_asc(Column::FirstId)
+        .limit(PIECE_ROWS as u64)
+        .into_tuple()
+        .all(sql)
+        .await?;
+    if let Some(last) = oldest.last() {
+        postings::Entity::delete_many()
+            .filter(Column::ChatId.eq(chat.0))
+            .filter(Column::FirstId.lte(*last))
+            .exec(sql)
+            .await?;
+    }
+    Ok(oldest.len() < PIECE_ROWS)
 }
 
 /// Deletes the oldest messages; returns true when none is left.

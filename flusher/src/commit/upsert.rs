@@ -6,7 +6,7 @@ use std::{
 };
 
 use entity::{attachment, chat, member, message, private_row, user};
-use model::{Chat, ChatId};
+use model::{Chat, ChatId, StoredMessage};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
     EntityTrait, Iterable, QueryFilter, QuerySelect,
@@ -14,7 +14,7 @@ use sea_orm::{
     sea_query::{Expr, Iden, OnConflict},
 };
 
-use super::Places;
+use super::{Places, index::index};
 use crate::row::SqlRow;
 
 /// The most bytes in one statement, about: well under the 16 MiB of MariaDB's default
@@ -31,11 +31,26 @@ pub(super) async fn upsert_all(
     rows: &[SqlRow],
     places: &Places,
 ) -> Result<(), DbErr> {
-    let deleted = lock_and_find_deleted(transaction, rows, places).await?;
+    let chats = rows.iter().filter_map(|row| match row {
+        SqlRow::Message(row) => Some(row.message.chat_id),
+        _ => None,
+    });
+    let deleted = lock_and_find_deleted(transaction, chats.collect(), places).await?;
     for batch in batches(rows) {
         upsert_batch(transaction, batch, &deleted).await?;
     }
     Ok(())
+}
+
+/// Makes the index of these messages anew, in a transaction; those of deleted chats are left out.
+pub(crate) async fn index_anew(
+    transaction: &DatabaseTransaction,
+    messages: &[StoredMessage],
+) -> Result<(), DbErr> {
+    let chats = messages.iter().map(|stored| stored.message.chat_id);
+    let deleted = lock_and_find_deleted(transaction, chats.collect(), &Places::new()).await?;
+    let there = |stored: &&StoredMessage| !deleted.contains(&stored.message.chat_id);
+    index(transaction, messages.iter().filter(there)).await
 }
 
 /// Splits rows where they exceed [`STATEMENT_BYTES`]: each batch is at most one row larger.
@@ -56,7 +71,7 @@ fn batches(mut rows: &[SqlRow]) -> Vec<&[SqlRow]> {
 
 /// Splits rows of a table into those of each statement, of which there are powers of two: so each
 /// table has nine statements, which a connection keeps prepared, and not one for each number.
-fn statements<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn statements<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     iter::from_fn(move || {
         let size = 1 << rows.len().min(STATEMENT_ROWS).checked_ilog2()?;
         let (some, rest) = rows.split_at(size);
@@ -73,6 +88,7 @@ async fn upsert_batch(
 ) -> Result<(), DbErr> {
     let (mut users, mut chats, mut members) = (Vec::new(), Vec::new(), Vec::new());
     let (mut messages, mut attachments, mut private) = (Vec::new(), Vec::new(), Vec::new());
+    let mut indexed = Vec::new();
     for row in rows {
         match row {
             SqlRow::User(row) => users.push(user::to_row(row)),
@@ -81,6 +97,7 @@ async fn upsert_batch(
             SqlRow::Message(row) if deleted.contains(&row.message.chat_id) => {}
             SqlRow::Message(row) => {
                 messages.push(message::to_row(row)?);
+                indexed.push(row.as_ref());
                 attachments.extend(attachment::to_rows(row));
             }
             SqlRow::Private(user, row) => private.push(private_row::to_row(*user, row)),
@@ -90,25 +107,19 @@ async fn upsert_batch(
     upsert::<chat::Entity, _>(transaction, chats).await?;
     upsert::<member::Entity, _>(transaction, members).await?;
     upsert::<message::Entity, _>(transaction, messages).await?;
+    index(transaction, indexed.into_iter()).await?;
     insert_attachments(transaction, attachments).await?;
     upsert::<private_row::Entity, _>(transaction, private).await
 }
 
-/// Returns the chats of these messages that were deleted meanwhile: a flush that slept must not
+/// Returns which of these chats were deleted meanwhile: a flush that slept must not
 /// bring back what was swept. The chats' rows are locked until the end of the transaction, so that
 /// a flusher that saves a deletion waits for this one, and sweeps after it.
 async fn lock_and_find_deleted(
     transaction: &DatabaseTransaction,
-    rows: &[SqlRow],
+    chats: BTreeSet<ChatId>,
     places: &Places,
 ) -> Result<HashSet<ChatId>, DbErr> {
-    let chats: BTreeSet<ChatId> = rows
-        .iter()
-        .filter_map(|row| match row {
-            SqlRow::Message(row) => Some(row.message.chat_id),
-            _ => None,
-        })
-        .collect();
     if chats.is_empty() {
         return Ok(HashSet::new());
     }

@@ -47,7 +47,7 @@ pub struct SearchHit {
 }
 
 /// A page of what a search found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SearchPage {
     /// Messages, newest first.
     pub hits: Vec<SearchHit>,
@@ -70,26 +70,24 @@ impl Store {
         last: Option<MailboxPlace>,
         limit: usize,
     ) -> Result<SearchPage> {
-        let chats = async {
-            match search.chat {
-                Some(chat) => self
-                    .view_row(Membership { chat, user })
-                    .await
-                    .map(|_| vec![chat]),
-                None => Ok(self
-                    .newest_chats(user)
-                    .await?
-                    .into_iter()
-                    .map(|(_, chat)| chat)
-                    .collect()),
+        let newest = match search.chat {
+            Some(chat) => {
+                self.view_row(Membership { chat, user }).await?;
+                vec![(Tick::LAST, chat)]
             }
+            None => self.newest_chats(user).await?,
         };
+        // Whoever has no chat asks SQL nothing.
+        if newest.is_empty() {
+            return Ok(SearchPage::default());
+        }
+        let chats: Vec<_> = newest.iter().map(|(_, chat)| *chat).collect();
         // The index is looked at before it is used: it may be complete only after a search.
         let reindex = async { Ok(self.cold.reindex().await?) };
-        let (chats, settings, reindex) =
-            try_join3(chats, self.all_chat_settings(user), reindex).await?;
         // Redis is read first: a message that is saved between the two reads is in one of them.
-        let unsaved = self.unsaved(user, &chats, last).await?;
+        let unsaved = self.unsaved(user, &chats, last);
+        let (settings, reindex, unsaved) =
+            try_join3(self.all_chat_settings(user), reindex, unsaved).await?;
         let place = SearchFilter {
             from: search.from,
             after: search.after,
@@ -97,7 +95,7 @@ impl Store {
         };
         let cold = self
             .cold
-            .search(&search.terms, &chats, place, last, limit as u64)
+            .search(&search.terms, &newest, place, last, limit, reindex.as_ref())
             .await?;
 
         let matching = Matching {
@@ -210,18 +208,17 @@ struct Matching {
 
 impl Matching {
     /// Returns the page of these unsaved messages and of those that SQL found.
-    fn page(&self, looked_at: &Unsaved, cold: Vec<StoredMessage>) -> Result<Found> {
+    fn page(&self, looked_at: &Unsaved, cold: cold::Found) -> Result<Found> {
         let mut unsaved = HashMap::new();
         for record in &looked_at.records {
             let stored = read_record(record)?;
             unsaved.insert(place_of(&stored), stored);
         }
         // Where SQL has more, or Redis, older messages belong to the next page.
-        let is_full = cold.len() == self.limit;
-        let cold_end = cold.last().filter(|_| is_full).map(place_of);
-        let end = cold_end.max(looked_at.end);
+        let end = cold.end.max(looked_at.end);
         let is_in = |place| end.is_none_or(|end| place >= end) && !unsaved.contains_key(&place);
         let mut found: Vec<StoredMessage> = cold
+            .messages
             .into_iter()
             .filter(|stored| is_in(place_of(stored)))
             .collect();

@@ -68,7 +68,7 @@ function Results({ words, chat: within }: Props) {
   const address = words.trim();
   const isOffered = within === undefined && isAddress(address);
   const count = chats.length + people.length + groups.length + hits.length;
-  const isNothing = isDone && count === 0 && !isOffered;
+  const isNothing = isDone && count === 0 && !isOffered && !messages.hasNextPage;
   const results = useFirstResult(count, isDone);
   const chatResults = (
     <>
