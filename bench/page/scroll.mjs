@@ -185,7 +185,7 @@ for (let time = 0; time < SWITCHES; time++) {
 }
 reportTimes("from chat to chat", switches);
 
-/** Opens a message on a page without a cache; returns when something, and when it, was on screen. */
+/** Opens a message on a page without a cache; returns when anything, and when it, was drawn. */
 async function open(network) {
   const fresh = await browser.newContext({
     baseURL: url,

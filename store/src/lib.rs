@@ -16,6 +16,9 @@ mod flights;
 /// The sessions that this process knows to be good; uses nothing else.
 mod known_sessions;
 
+/// Orders of chats that somebody goes through page by page; uses nothing else.
+mod walks;
+
 /// Hashes and checks passwords off the async threads; uses `error` alone.
 mod password;
 
@@ -45,9 +48,9 @@ mod audit;
 
 pub use audit::{Auditor, Findings};
 pub use chats::{
-    CHANGE_MARGIN, ChatFilter, ChatPlace, MAX_MEMBERS, Mailbox, MailboxPlace, MessageEdit,
-    MessagePage, PreferenceChange, ResumePoint, SearchHit, SearchPage, SearchQuery, SendOutcome,
-    SyncCursor, SyncPage,
+    CHANGE_MARGIN, ChatFilter, MAX_MEMBERS, Mailbox, MailboxPlace, MessageEdit, MessagePage,
+    PreferenceChange, ResumePoint, SearchHit, SearchPage, SearchQuery, SendOutcome, SyncCursor,
+    SyncPage,
 };
 pub use config::{Accept, Config};
 pub use error::Error;
@@ -60,6 +63,7 @@ pub use notify::Notification;
 pub use people::{DirectoryPlace, IssuedToken};
 pub use safety::{AckLevel, Health, MAX_LAG, Standing, WriteToken, standing};
 pub use store::Store;
+pub use walks::ChatPlace;
 
 /// The result of every call to this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -10,7 +10,6 @@ use model::{ChatId, Durability, Partition, Tick, User, UserId};
 
 use crate::{
     Error, Result,
-    chats::Walks,
     flights::Flights,
     known_sessions::KnownSessions,
     notify::Notifier,
@@ -19,6 +18,7 @@ use crate::{
         self, AckLevel, BackPressure, Health, SavingWatch, SqlOutage, Standing, StepWatch,
         WriteDurability, WriteToken,
     },
+    walks::Walks,
 };
 
 /// Both stores as one. Clones share connections and queues.

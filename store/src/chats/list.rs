@@ -9,7 +9,7 @@ use futures_util::{
 use hot::Membership;
 use model::{ChatId, ChatSettings, ChatView, Tick, UserId};
 
-use crate::{Error, Result, Store};
+use crate::{ChatPlace, Error, Result, Store};
 
 /// The number of chats that one request with a filter looks at.
 const LOOKED_AT: usize = 500;
@@ -23,17 +23,6 @@ pub struct ChatFilter {
     pub archived: Option<bool>,
     /// True for chats with something unread, false for the others.
     pub unread: Option<bool>,
-}
-
-/// The place of a chat in a list; the highest comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChatPlace {
-    /// True when the chat is pinned: such chats come before the others.
-    pub pinned: bool,
-    /// The id of its newest message.
-    pub last: Tick,
-    /// The chat.
-    pub chat: ChatId,
 }
 
 impl Store {

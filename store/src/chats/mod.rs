@@ -24,11 +24,9 @@ mod settings;
 mod sync;
 /// Notifications that a member is typing; never stored.
 mod typing;
-/// Orders of chats that somebody goes through page by page.
-mod walk;
 
 pub use edit::MessageEdit;
-pub use list::{ChatFilter, ChatPlace};
+pub use list::ChatFilter;
 pub use mailbox::{Mailbox, MailboxPlace};
 pub use member::MAX_MEMBERS;
 use message::read_record;
@@ -36,4 +34,3 @@ pub use message::{MessagePage, SendOutcome};
 pub use search::{SearchHit, SearchPage, SearchQuery};
 pub use settings::PreferenceChange;
 pub use sync::{CHANGE_MARGIN, ResumePoint, SyncCursor, SyncPage};
-pub(crate) use walk::Walks;

@@ -9,16 +9,25 @@ use std::{
     time::Duration,
 };
 
-use model::UserId;
+use model::{ChatId, Tick, UserId};
 use tokio::time::Instant;
-
-use super::ChatPlace;
 
 /// The time after which an order is made anew.
 const LIFE: Duration = Duration::from_secs(60);
 /// The orders that are kept at the most, and the places in all of them.
 const WALKS: usize = 64;
 const PLACES: usize = 200_000;
+
+/// The place of a chat in a list; the highest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChatPlace {
+    /// True when the chat is pinned: such chats come before the others.
+    pub pinned: bool,
+    /// The id of its newest message.
+    pub last: Tick,
+    /// The chat.
+    pub chat: ChatId,
+}
 
 /// The order of the chats, archived ones or others or both, that a user goes through.
 struct Walk {
@@ -34,7 +43,7 @@ pub(crate) struct Walks(Arc<Mutex<VecDeque<Walk>>>);
 
 impl Walks {
     /// Returns the order that a user goes through, if it is known and has this place.
-    pub(super) fn find(
+    pub(crate) fn find(
         &self,
         user: UserId,
         archived: Option<bool>,
@@ -48,7 +57,7 @@ impl Walks {
     }
 
     /// Keeps an order, in the place of the one that the user went through before.
-    pub(super) fn keep(&self, user: UserId, archived: Option<bool>, places: &Arc<[ChatPlace]>) {
+    pub(crate) fn keep(&self, user: UserId, archived: Option<bool>, places: &Arc<[ChatPlace]>) {
         let mut walks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         walks.retain(|walk| {
             (walk.user, walk.archived) != (user, archived) && walk.began.elapsed() < LIFE
@@ -69,8 +78,6 @@ impl Walks {
 #[cfg(test)]
 mod tests {
     use std::cmp::Reverse;
-
-    use model::{ChatId, Tick};
 
     use super::*;
 
