@@ -448,3 +448,159 @@ test("a search for signs, a sentence or an address ends in words", async ({ arri
     await expect(ann.page.locator(".hit")).toHaveCount(1);
   }
 });
+
+/** Chooses an emoji in the picker of the composer. */
+const choosesEmoji = async ({ page }: Person, name: string) => {
+  await page.getByRole("button", { name: "Emoji", exact: true }).click();
+  await page.getByLabel("Search emoji").fill(name);
+  await page.locator(".emoji:visible").first().click();
+  await page.keyboard.press("Escape");
+};
+
+test("an emoji and a mention are taken back by Undo, and take the place of what is selected", async ({
+  arrive,
+}) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob Smithson")];
+  const { page, field } = ann;
+  await ann.open(`/c/${await ann.group("Crew", bob)}`);
+  await field.pressSequentially("one two three");
+  await field.evaluate((one: HTMLTextAreaElement) => one.setSelectionRange(4, 7));
+  await choosesEmoji(ann, "octopus");
+  await expect(field).toHaveValue("one 🐙 three");
+  await field.focus();
+  await page.keyboard.press("Control+z");
+  await expect(field).toHaveValue("one two three");
+  await page.keyboard.press("Control+End");
+  // By a name's last word, behind a bracket, and behind a script without spaces.
+  for (const begun of [" (@smith", "你好@bob", "＠smi"]) {
+    await field.pressSequentially(begun);
+    await page.getByRole("option", { name: /Bob/ }).waitFor();
+    await page.keyboard.press("Tab");
+    await expect(field).toHaveValue(RegExp(`@${bob.username} $`));
+    await page.keyboard.press("Control+z");
+    await expect(field).toHaveValue(RegExp(`${begun.replace("(", "\\(")}$`));
+    await page.keyboard.press("Escape");
+  }
+  await field.pressSequentially(" @bo");
+  await page.getByRole("option", { name: /Bob/ }).waitFor();
+  await page.keyboard.press("Shift+Enter"); // begins a line, whatever is suggested
+  await expect(field).toHaveValue(/ @bo\n$/);
+});
+
+test("a text is dropped into the field, and a folder is told from a file", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  await bob.sends(chat, "drag these words");
+  await ann.open(`/c/${chat}`);
+  const words = ann.message("drag these words").locator(".plain-text");
+  await words.evaluate((one) => getSelection()?.selectAllChildren(one));
+  await words.dragTo(ann.field, { sourcePosition: { x: 20, y: 8 } });
+  await expect(ann.field).toHaveValue("drag these words");
+  const folder = await mkdtemp(join(tmpdir(), "pictures-"));
+  await writeFile(join(folder, "a.txt"), "tide tables");
+  const session = await ann.context.newCDPSession(ann.page);
+  const data = { items: [], files: [folder, join(folder, "a.txt")], dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await session.send("Input.dispatchDragEvent", { type, x: 700, y: 400, data });
+  await expect(ann.page.getByText(/“pictures-\w+” is a folder/)).toBeVisible();
+  await expect(ann.page.locator(".picked-file")).toHaveText(/a.txt/);
+  await rm(folder, { recursive: true });
+});
+
+test("Enter begins a line where a screen is touched", async ({ arrive }) => {
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  const [ann, bob] = [await arrive("Ann", phone), await arrive("🇩🇪 Max")];
+  await ann.page.goto(`/c/${await ann.chatWith(bob)}`);
+  await ann.field.tap();
+  await ann.field.pressSequentially("one");
+  await ann.page.keyboard.press("Enter");
+  await ann.field.pressSequentially("two");
+  await expect(ann.field).toHaveValue("one\ntwo");
+  await expect(ann.page.getByRole("article")).toHaveCount(0);
+  await ann.page.keyboard.press("Control+Enter"); // of a keyboard that is attached
+  await ann.sent("two");
+  // A flag stands for somebody without a picture, and not half of it.
+  await expect(ann.page.locator(".conversation header .avatar").first()).toHaveText("🇩🇪");
+});
+
+test("half of a character is sent as the sign for what cannot be read", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  await ann.open(`/c/${await ann.chatWith(bob)}`);
+  await ann.field.evaluate((field: HTMLTextAreaElement) => {
+    field.setRangeText("cut \ud83d here");
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  });
+  await ann.field.press("Enter");
+  await ann.sent("cut \ufffd here");
+});
+
+test("what is deleted while it is answered or edited is shown no more", async ({ arrive }) => {
+  const [ann, bob] = [await arrive("Ann"), await arrive("Bob")];
+  const chat = await ann.group("Crew", bob);
+  const [theirs, mine] = [await ann.sends(chat, "theirs"), await bob.sends(chat, "mine")];
+  await bob.open(`/c/${chat}`);
+  const target = bob.page.locator(".composer-target");
+  const deletes = (id: number) => ann.api("DELETE", `/chats/${chat}/messages/${id}?for=everyone`);
+  await bob.tool("theirs", "Reply");
+  await expect(target).toContainText("theirs");
+  await bob.field.fill("an answer");
+  await deletes(theirs);
+  await expect(target).toContainText("Message deleted");
+  await bob.field.press("Enter");
+  await bob.sent("an answer");
+  await expect(bob.message("an answer").locator(".quote")).toHaveCount(0);
+  await bob.does("mine", "Edit");
+  await bob.field.fill("much more of mine");
+  await deletes(mine);
+  await expect(target).toContainText("Message deleted");
+  await expect(bob.page.getByRole("button", { name: "Save" })).toBeDisabled();
+  await expect(bob.field).toHaveValue("much more of mine"); // it may still be copied
+});
+
+test("a notification is told again by the next message, and goes with what it tells", async ({
+  arrive,
+}) => {
+  const [ann, bob] = [await arrive("Ann", { permissions: ["notifications"] }), await arrive("Bob")];
+  const chat = await ann.chatWith(bob);
+  const prepare = (page: Page) =>
+    page.addInitScript(() => {
+      document.hasFocus = () => false; // somebody who is at another window
+      localStorage.setItem("carrier.notify", "yes");
+      const shown: string[] = [];
+      class Recorded {
+        static readonly permission = "granted";
+        readonly #at: number;
+
+        constructor(_: string, { body, ...more }: NotificationOptions & { renotify?: boolean }) {
+          this.#at = shown.push(`${body}${more.renotify === true ? "!" : ""}`) - 1;
+        }
+
+        close() {
+          shown[this.#at] += " (closed)";
+        }
+      }
+      Object.assign(window, { Notification: Recorded, shown });
+    });
+  const other = await ann.context.newPage();
+  for (const page of [ann.page, other]) {
+    await prepare(page);
+    await page.goto("/c");
+    await expect(page.locator("[data-connection=online]")).toBeVisible();
+  }
+  /** Returns what either tab has shown: one of them does, each time. */
+  const shown = async () => {
+    const read = (page: Page) =>
+      page.evaluate(() => (window as unknown as { shown: string[] }).shown);
+    return [...(await read(ann.page)), ...(await read(other))].toSorted();
+  };
+  const one = await bob.sends(chat, "one");
+  await expect.poll(shown).toEqual(["one!"]);
+  await bob.api("DELETE", `/chats/${chat}/messages/${one}?for=everyone`);
+  await expect.poll(shown).toEqual(["one! (closed)"]);
+  const two = await bob.sends(chat, "two");
+  await expect.poll(shown).toEqual(["one! (closed)", "two!"]);
+  await bob.api("PATCH", `/chats/${chat}/messages/${two}`, { body: "two, edited" });
+  await expect.poll(shown).toEqual(["one! (closed)", "two!", "two, edited"]);
+  await ann.api("PUT", `/chats/${chat}/receipts`, { read: two });
+  await expect.poll(shown).toEqual(["one! (closed)", "two!", "two, edited (closed)"]);
+});

@@ -117,7 +117,10 @@ export class Person {
   /** Writes and sends at the page. */
   async says(text: string): Promise<void> {
     await this.field.fill(text);
-    await this.field.press("Enter");
+    // Where a screen is touched, Enter begins a line.
+    const isTouched = await this.page.evaluate(() => matchMedia("(hover: none)").matches);
+    if (isTouched) await this.page.getByRole("button", { name: "Send", exact: true }).click();
+    else await this.field.press("Enter");
   }
 
   /** Waits until a message of this page is on the server. */

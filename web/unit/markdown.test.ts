@@ -143,6 +143,62 @@ test.each([
   expect([...found].map(([, tag]) => tag).join(" ")).toBe(tags);
 });
 
+test.each([
+  ["**\ud55c\uad6d\uc5b4**\ub294 *\uac15*\ud558\ub2e4", "strong em"],
+  ["**\u201c\uacf5\uac1c \ubb38\uc11c\u201d**\ub294 \uc6d0\uce59", "strong"],
+  ["**\ub9c8\ud06c\ub2e4\uc6b4(Markdown)**\uc758", "strong"],
+  ["**\u30c6\u30b9\u30c8\u3002**\u30c6\u30b9\u30c8", "strong"],
+  ["\u542b**\u300c\u91cd\u70b9\u300d**\u5185\u5bb9", "strong"],
+  ["*\u4f60\u597d\uff01*\u4e16\u754c", "em"],
+  ["**\u6ce8\u610f\uff1a**text \u548c **\u91cd\u8981\uff08x\uff09**\u540e", "strong strong"],
+  ["***\u91cd\u3002***\u540e", "em strong"],
+  ["\u4e2d**\u91cd**\u4e2d*\u8f7b*\u4e2d", "strong em"],
+  ["\u0e14\u0e35**\u0e21\u0e32\u0e01**\u0e04\u0e23\u0e31\u0e1a", "strong"],
+])("%j has emphasis without spaces around it", (text, tags) => {
+  const found = JSON.stringify(parse(text)).matchAll(/"tag":"(em|strong)"/g);
+  expect([...found].map(([, tag]) => tag).join(" ")).toBe(tags);
+  expect(read(text)).not.toContain("*");
+});
+
+test.each([
+  ["**\u672a\u5b8c\u3002 **\u540e", "**\u672a\u5b8c\u3002 **\u540e"],
+  ["\u4ef7**:)**x", "\u4ef7**:)**x"],
+])("%j has stars", (text, shown) => {
+  expect(read(text)).toBe(shown);
+});
+
+/** Returns the blocks of a text, a quote in brackets. */
+const blocks = (nodes: readonly MarkdownNode[]): string =>
+  nodes
+    .map((node) => {
+      if (typeof node === "string" || node.tag === "p") return textOf([node]);
+      return node.tag === "blockquote" ? `[${blocks(node.children)}]` : `<${node.tag}>`;
+    })
+    .join("|");
+
+test.each([
+  ["> are you coming?\nyes", "[are you coming?]|yes"],
+  [">one\n>two\nthree\nfour", "[one\ntwo]|three\nfour"],
+  ["> a\nb\n> c\nd", "[a]|b|[c]|d"],
+  ["before\n> a\nafter", "before|[a]|after"],
+  ["> a\n\nb", "[a]|b"],
+  ["> a\n>\n> b\nc", "[a|b]|c"],
+  ["> a\n*b* @ann\n- c", "[a]|b @ann|<ul>"],
+  [">> deep\nanswer", "[[deep]]|answer"],
+  ["> a\n  b", "[a]|b"],
+  ["> ```\n> code\n> ```\nb", "[<pre>]|b"],
+  ["> [a\nb](https://a.example)", "[[a]|b](https://a.example)"],
+])("%j quotes the lines that say so: %s", (text, shown) => {
+  expect(blocks(parse(text) ?? [])).toBe(shown);
+});
+
+test("a quote and an answer hundreds of times are parsed at once", () => {
+  const start = performance.now();
+  expect(parse("> a\nb\n".repeat(200))).toBeDefined();
+  parse(`${"> a\n".repeat(2500)}b`);
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
 describe("links", () => {
   test.each([
     ["https://example.com。次の文", ["https://example.com"]],
@@ -287,6 +343,14 @@ describe("the line after the backticks", () => {
     expect(code?.language).toBeUndefined();
     expect(textOf(code?.children ?? [])).toBe(shown);
   });
+
+  test.each(["c#", "C++", "F#", "python3", "console", "go", "vb.net", "shell-session", "mermaid"])(
+    "%s is a language",
+    (language) => {
+      const [code] = find(parse(`\`\`\`${language}\nx = 1\n\`\`\``) ?? [], "code");
+      expect(textOf(code?.children ?? [])).toBe("x = 1\n");
+    },
+  );
 
   test("is the name of a language", () => {
     const [code] = find(parse("```rust\nfn main() {}\n```") ?? [], "code");

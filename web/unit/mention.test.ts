@@ -37,6 +37,9 @@ describe("mentionedIds", () => {
     ["`code` @bob `code`", ["Bob"]],
     ["https://medium.example/@bob/a www.a.example/@bob", []],
     ["https://a.example/ @bob", ["Bob"]],
+    ["\uff20bob", ["Bob"]],
+    ["\u4f60\u597d\uff20bob\u4f60\u597d @ann.b\u3055\u3093", ["Bob", "ann.b"]],
+    ["a\uff20bob @\uff20bob", []],
   ])("%s names %j", (text, ids) => {
     expect(mentionedIds(text, people)).toEqual(ids);
   });
@@ -117,6 +120,16 @@ test.each([
   ["hi @\u05e9\u05e8", 6, "\u05e9\u05e8"],
   ["\u05d4\u05d9 @\u00c5ke\u0301", 8, "\u00e5ke\u0301"],
   ["hi @\u5f20", 5, "\u5f20"],
+  ["(@bo", 4, "bo"],
+  ["\u201c@bo", 4, "bo"],
+  ["\u4f60\u597d@bo", 5, "bo"],
+  ["hi\u3000@bo", 6, "bo"],
+  ["\uff20bo", 3, "bo"],
+  ["\u4f60\u597d\uff20\u5f20", 4, "\u5f20"],
+  ["a\uff20bo", 4, undefined],
+  ["https://a.example/@bo", 21, undefined],
+  ["a.@bo", 5, undefined],
+  ["@@bo", 4, undefined],
 ])("in %j at %i, %j is being written", (text, caret, name) => {
   expect(nameBefore(text, caret)).toBe(name);
 });
@@ -143,7 +156,28 @@ test.each([
   expect(suggested(start, [profile("p1", { display_name: name })])).toHaveLength(1);
 });
 
+test.each([
+  ["smith", ["a", "b"]],
+  ["zoe", ["a", "b"]],
+  ["jo", ["b", "c"]],
+  ["lane", ["c"]],
+  ["mit", []],
+  ["\u0161tur", ["d"]],
+])("@%s suggests those who begin so, and then those with such a word: %j", (start, ids) => {
+  const all = [
+    profile("a", { username: "smith.z", display_name: "Zoe Smith" }),
+    profile("b", { username: "zsmith", display_name: "Zo\u00eb Jo Smithson" }),
+    profile("c", { username: "jo-lane", display_name: "Jo (Lane) Park" }),
+    profile("d", { username: "ann.d", display_name: "Ann \u0160t\u00far" }),
+  ];
+  const found = suggested(start, all).map(({ id }) => id);
+  expect(found.toSorted()).toEqual(ids);
+  expect(found[0]).toBe(start === "jo" ? "c" : ids[0]);
+});
+
 test("a begun name is completed", () => {
   expect(completeName("hi @bo", "bob")).toBe("hi @bob ");
   expect(completeName("hi @\u05e9\u05e8", "sarah")).toBe("hi @sarah ");
+  expect(completeName("\u4f60\u597d\uff20\u5f20", "zhang")).toBe("\u4f60\u597d@zhang ");
+  expect(completeName("(@bo", "bob")).toBe("(@bob ");
 });

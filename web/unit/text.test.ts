@@ -2,9 +2,15 @@
 
 import { describe, expect, test } from "vitest";
 
-import { countCharacters, excess, firstCharacters, isOnlyEmoji } from "../src/state/characters";
+import {
+  countCharacters,
+  excess,
+  firstCharacters,
+  initialsOf,
+  isOnlyEmoji,
+} from "../src/state/characters";
 import { isolated } from "../src/state/direction";
-import { pastedFiles } from "../src/state/files";
+import { foldersOf, pastedFiles, tidyName } from "../src/state/files";
 
 test.each([
   ["", 0],
@@ -101,4 +107,37 @@ describe("of what is pasted", () => {
   test("a text alone is no file", () => {
     expect(pastedFiles(data({ "text/plain": "a" }))).toEqual([]);
   });
+});
+
+test.each([
+  ["Ann", "AN"],
+  ["Bob Tidewater", "BT"],
+  ["ann b clark", "AB"],
+  ["A", "A"],
+  ["", ""],
+  ["  Zo\u00eb  ", "ZO"],
+  ["Zoe\u0308 Ta", "ZT"],
+  ["\u5f20\u4f1f", "\u5f20\u4f1f"],
+  ["\u{20bb7}\u91ce", "\u{20bb7}\u91ce"],
+  ["\u{1f1e9}\u{1f1ea} Max", "\u{1f1e9}\u{1f1ea}"],
+  ["Max \u{1f1e9}\u{1f1ea}", "M"],
+  ["\u{1f431} Cat", "\u{1f431}"],
+  ["\u{1f469}\u{1f3fd}\u200d\u{1f680}", "\u{1f469}\u{1f3fd}\u200d\u{1f680}"],
+  ["1\ufe0f\u20e3 one", "1\ufe0f\u20e3O"],
+  ["A\u{1f431}", "A"],
+  ["(Bob)", "("],
+])("%j has the initials %j", (name, initials) => {
+  expect(initialsOf(name)).toBe(initials);
+});
+
+test("half of a character is no part of a file's name", () => {
+  expect(tidyName("a\ud83d.png")).toBe("a.png");
+  expect(tidyName("\u{1f431}.png")).toBe("\u{1f431}.png");
+});
+
+test("folders are told from files among what is dropped", () => {
+  const item = (kind: string, name: string, isDirectory: boolean) =>
+    ({ kind, webkitGetAsEntry: () => (kind === "file" ? { name, isDirectory } : null) }) as never;
+  const items = [item("file", "a", true), item("file", "b.txt", false), item("string", "c", true)];
+  expect(foldersOf({ items: items as never })).toEqual(["a"]);
 });

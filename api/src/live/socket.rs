@@ -15,7 +15,10 @@ use poem_openapi::{
     registry::{MetaResponse, MetaResponses, Registry},
 };
 use store::{Meter, SyncCursor};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    io::AsyncReadExt,
+    time::{Instant, sleep, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -56,6 +59,8 @@ const WRITE_BUFFER: usize = 4096;
 const MAX_WRITE_BUFFER: usize = 4 << 20;
 /// The most bytes of a command; the bound of a request's body is the same.
 const MAX_COMMAND: usize = 256 * 1024;
+/// The most bytes that are read of a client whose frames were refused.
+const MAX_REST: u64 = 4 << 20;
 /// The longest time that a closing handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a client that reads slowly: the bytes that the kernel holds are read first.
@@ -237,7 +242,16 @@ async fn converse(
                         timeout(CLOSE_TIMEOUT, socket.close(Some(frame))).await.ok();
                         return Err(None);
                     }
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(None),
+                    Some(Ok(Message::Close(_))) => {
+                        // The answer to it waits there to be written.
+                        timeout(CLOSE_TIMEOUT, socket.flush()).await.ok();
+                        return Err(None);
+                    }
+                    Some(Err(error)) => {
+                        Box::pin(refuse(socket, &error)).await;
+                        return Err(None);
+                    }
+                    None => return Err(None),
                 }
             }
             answer = async { answering.as_mut().expect("a command runs").await },
@@ -252,6 +266,27 @@ async fn converse(
             () = commands.typing_ends() => commands.stop_typing(),
         }
     }
+}
+
+/// Tells a client what was wrong with its frames.
+async fn refuse(socket: &mut Socket, error: &Error) {
+    let (code, reason) = match error {
+        Error::Utf8(_) => (CloseCode::Invalid, "text is UTF-8"),
+        Error::Capacity(_) => (CloseCode::Size, "a command has at most 256 KiB"),
+        Error::Protocol(_) => (CloseCode::Protocol, "not a frame of RFC 6455"),
+        _ => return, // the connection is gone
+    };
+    let frame = CloseFrame {
+        code,
+        reason: Utf8Bytes::from_static(reason),
+    };
+    let farewell = async {
+        socket.close(Some(frame)).await.ok();
+        // What is not read resets the connection, and the frame would be lost.
+        let mut rest = socket.get_mut().take(MAX_REST);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    timeout(CLOSE_TIMEOUT, farewell).await.ok();
 }
 
 /// Writes frames, unless the client reads too slowly.

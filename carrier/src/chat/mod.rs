@@ -14,7 +14,7 @@ mod state;
 use anyhow::{Context, Result, bail};
 use model::{ChatId, ServerEvent, UserId, names_all};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::io::{AsyncBufReadExt, BufReader, Split, Stdin};
 use tokio_util::sync::CancellationToken;
 
 use api_client::ApiClient;
@@ -78,7 +78,7 @@ pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Resu
     );
     say!("{}", state.chat_list());
     let (link, mut events) = Link::start(api.clone(), cursor);
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = BufReader::new(tokio::io::stdin()).split(b'\n');
     let mut open: Option<ChatId> = None;
     loop {
         tokio::select! {
@@ -113,11 +113,17 @@ pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Resu
     api.log_out().await
 }
 
-async fn next(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<String>> {
-    lines
-        .next_line()
+/// Returns the next line that was typed. What is no UTF-8, as a terminal leaves behind that takes
+/// half a letter back, becomes the sign for what cannot be read; a mark of byte order is no text.
+async fn next(lines: &mut Split<BufReader<Stdin>>) -> Result<Option<String>> {
+    let line = lines
+        .next_segment()
         .await
-        .context("could not read from the terminal")
+        .context("could not read from the terminal")?;
+    Ok(line.map(|line| {
+        let text = String::from_utf8_lossy(&line);
+        text.trim_start_matches('\u{feff}').to_owned()
+    }))
 }
 
 /// Runs a command, or sends a message, that the user typed.

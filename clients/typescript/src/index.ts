@@ -6,6 +6,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 
 import { newKey, setClock } from "./clock.js";
+import { json } from "./json.js";
 import { Live, type LiveOptions } from "./live.js";
 import { type Fetch, withPatience } from "./patience.js";
 import type { components, paths } from "./schema.js";
@@ -84,7 +85,11 @@ export class Carrier {
       options.fetch ?? ((...request) => fetch(...request)),
       options.patience ?? PATIENCE_MS,
     );
-    this.api = createClient<paths>({ baseUrl: this.#base, fetch: this.#fetch });
+    this.api = createClient<paths>({
+      baseUrl: this.#base,
+      fetch: this.#fetch,
+      bodySerializer: json,
+    });
     const authorize: Middleware = {
       onRequest: ({ request }) => {
         if (this.token !== undefined) request.headers.set("authorization", `Bearer ${this.token}`);

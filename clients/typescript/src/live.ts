@@ -4,6 +4,7 @@
  */
 
 import { type Carrier, CarrierError, value } from "./index.js";
+import { json } from "./json.js";
 import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
@@ -102,7 +103,7 @@ export class Live {
     return new Promise((resolve, reject) => {
       if (this.#socket === undefined) return reject(new Error("not connected"));
       this.#answers.set(ref, { resolve, reject });
-      this.#socket.send(JSON.stringify({ ...command, ref }));
+      this.#socket.send(json({ ...command, ref }));
     });
   }
 

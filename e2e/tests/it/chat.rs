@@ -197,3 +197,35 @@ async fn two_people_chat_in_terminals_through_a_restart(sql: Sql) {
     bob.quits().await;
     api.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_text_end_no_conversation() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let (ann, _bob) = (api.register("ann").await, api.register("bob").await);
+    let direct = ann.create_direct("bob").await.expect(201)["id"].clone();
+    let direct = direct.as_str().expect("an id");
+    let mut terminal = Terminal::new(&api.url, "bob", false);
+    terminal.sees("-- connected").await;
+    // Half of a letter, another encoding, the end of a line and the mark of files from Windows.
+    for line in [
+        b"\xef\xbb\xbf/open 1\r\n".as_slice(),
+        b"half \xe8\x83\n",
+        b"caf\xe9 latin\n",
+        b"whole \xe8\x83\xbd\r\n",
+    ] {
+        terminal.keys.write_all(line).await.expect("it reads");
+    }
+    terminal.sees("whole \u{80fd}").await;
+    terminal.quits().await; // once all is sent
+    let page = ann.get(&format!("/v1/chats/{direct}/messages")).await;
+    let page = page.expect(200);
+    let bodies: Vec<_> = page["items"]
+        .as_array()
+        .expect("messages")
+        .iter()
+        .map(|message| message["body"].as_str().expect("a text"))
+        .collect();
+    let wanted = ["half \u{fffd}", "caf\u{fffd} latin", "whole \u{80fd}"];
+    assert_eq!(bodies, wanted);
+}

@@ -6,6 +6,11 @@ use e2e::{Client, Listener, Sql, Stack, Wire, on_both};
 use hot::{AppendOutcome, MissedKey, NewMessage};
 use model::{ChatId, Draft, MessageKind, Tick, UserId};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use uuid::Uuid;
 
 fn id_of(value: &Value) -> String {
@@ -789,5 +794,98 @@ async fn who_comes_back_while_their_last_connection_leaves_hears_everything() {
         let sent = ann.send(&chat, "still there?").await.expect(201);
         let is_it = |event: &Value| event["message"]["id"] == sent["id"];
         tells.until("message.created", is_it).await;
+    }
+}
+
+/// Returns a frame of a client, whose mask changes nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        length @ 0..=125 => frame.push(0x80 | length as u8),
+        length @ 126..=0xffff => {
+            frame.push(0x80 | 126);
+            frame.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend((length as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+/// Opens a socket, writes these bytes, and returns the payload of the close frame that comes.
+async fn closed_after(client: &Client, bytes: &[u8]) -> Option<Vec<u8>> {
+    let address = client.base.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let token = client.token.as_deref().expect("a token");
+    let request = format!(
+        "GET /v1/socket HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\n\
+         connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         sec-websocket-version: 13\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("written");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("an answer"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "an upgrade");
+    stream.write_all(bytes).await.expect("written");
+    let read = async {
+        loop {
+            let first = stream.read_u8().await.ok()?;
+            let length = match stream.read_u8().await.ok()? {
+                126 => stream.read_u16().await.ok()?.into(),
+                127 => stream.read_u64().await.ok()? as usize,
+                length => usize::from(length),
+            };
+            let mut payload = vec![0; length];
+            stream.read_exact(&mut payload).await.ok()?;
+            if first == 0x88 {
+                return Some(payload);
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), read)
+        .await
+        .expect("it ends")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_ends_says_why() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let api = stack.start_api().await;
+    let ann = api.register("ann").await;
+    let long = vec![b' '; 300 * 1024];
+    for (bytes, code) in [
+        // The closing handshake: the code of the client comes back.
+        (frame(0x88, &1000_u16.to_be_bytes()), 1000),
+        (frame(0x88, b"\x0f\xa0bye"), 4000),
+        // Text that is no UTF-8, at once or in pieces.
+        (frame(0x81, b"\xff\xfe"), 1007),
+        (
+            [frame(0x01, b"\xe8\x83"), frame(0x80, b"\"")].concat(),
+            1007,
+        ),
+        // A command that is too long.
+        (frame(0x81, &long), 1009),
+        // No frames: a reserved bit, a reserved kind, a long ping, and one that has no mask.
+        (frame(0xc1, b"{}"), 1002),
+        (frame(0x83, b""), 1002),
+        (frame(0x89, &[b'x'; 126]), 1002),
+        (b"\x81\x02{}".to_vec(), 1002),
+        // Bytes, which no command is.
+        (frame(0x82, b"{}"), 1003),
+    ] {
+        let payload = closed_after(&ann, &bytes).await;
+        let shown = &bytes[..bytes.len().min(16)];
+        let payload = payload.unwrap_or_else(|| panic!("no close frame after {shown:x?}"));
+        assert_eq!(
+            payload.get(..2),
+            Some(u16::to_be_bytes(code).as_slice()),
+            "{shown:x?}"
+        );
     }
 }

@@ -4,6 +4,7 @@ import type { Chat, Message } from "@carrier/client";
 
 import { begunIn, changeBegun, type PickedFile, readiness } from "../state/composers";
 import { keepDraft, readDraft } from "../state/drafts";
+import { knownMessage } from "../state/events";
 import {
   knownMembers,
   mayMentionAll,
@@ -52,8 +53,15 @@ export function sendWhenReady(id: string): void {
   if (state === "now" && chat !== undefined) sendBegun(chat);
 }
 
+/** Returns a message that is answered, as it is now; nothing once it is deleted. */
+function answerable(message: Message): Message | undefined {
+  const known = knownMessage(world(), message) ?? message;
+  return known.deleted === true ? undefined : known;
+}
+
 function sendBegun(chat: Chat): void {
-  const { files, reply, subject = "", sent = 0 } = begunIn(chat.id);
+  const { files, reply: begun, subject = "", sent = 0 } = begunIn(chat.id);
+  const reply = begun && answerable(begun);
   const body = readDraft(user(), chat.id).trim();
   const attachments = files.flatMap(({ uploaded }) => uploaded ?? []);
   const mentions = mentionedIds(body, knownMembers(world(), chat));

@@ -9,6 +9,7 @@ import { firstCharacters } from "../state/characters";
 import { isMuted } from "../state/chats";
 import { isolated } from "../state/direction";
 import { brief } from "../state/names";
+import { stillNotified } from "../state/notices";
 import { nameOf } from "../state/people";
 import { shared } from "../state/storage";
 import { world, worldStore } from "../state/world";
@@ -59,22 +60,66 @@ export async function chooseNotifications(isWanted: boolean): Promise<boolean> {
   return mayNotify();
 }
 
-function notify(message: Message, openChat: (chat: string) => void): void {
+/** The time for which other tabs are kept from notifying of the same message, in milliseconds. */
+const HELD_MS = 5000;
+
+/** Tells whether this is the first tab that would notify of a message. */
+const isFirst = (id: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    void navigator.locks.request(`carrier.notify.${id}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock === null ? undefined : new Promise((end) => setTimeout(end, HELD_MS));
+    });
+  });
+
+/** What is shown of a chat. */
+interface Shown {
+  message: Message;
+  notification: Notification;
+}
+
+const shown = new Map<string, Shown>();
+
+/** Shows a message in the place of what was shown of its chat. */
+function show(message: Message, isNew: boolean, openChat: (chat: string) => void): void {
+  const { chat_id } = message;
+  const chat = world().chats[chat_id];
+  const sender = nameOf(message.sender_id);
+  const isNamed = chat?.kind === "group" && chat.name !== undefined;
+  const title = isNamed ? `${isolated(sender)} in ${isolated(chat.name ?? "")}` : sender;
+  const body = firstCharacters(brief(message), MOST_CHARACTERS);
+  // One notification a chat, by its tag: a new message is told again, and an edit is not.
+  const alert = isNew ? { renotify: true } : { silent: true };
+  const options = { body, tag: chat_id, icon: "/favicon.svg", ...alert };
+  const notification = new Notification(title, options);
+  shown.set(chat_id, { message, notification });
+  notification.onclick = () => {
+    window.focus();
+    openChat(chat_id);
+    notification.close();
+  };
+}
+
+async function notify(message: Message, openChat: (chat: string) => void): Promise<void> {
   const { me, chats } = world();
   const chat = chats[message.chat_id];
   if (isLookedAt() || chat === undefined || isMuted(chat) || chat.preferences.archived) return;
   if (message.sender_id === me?.id || message.kind === "system" || !mayNotify()) return;
-  const sender = nameOf(message.sender_id);
-  const isNamed = chat.kind === "group" && chat.name !== undefined;
-  const title = isNamed ? `${isolated(sender)} in ${isolated(chat.name ?? "")}` : sender;
-  const body = firstCharacters(brief(message), MOST_CHARACTERS);
-  // The tabs of a chat share one notification, by its tag.
-  const shown = new Notification(title, { body, tag: message.chat_id, icon: "/favicon.svg" });
-  shown.onclick = () => {
-    window.focus();
-    openChat(message.chat_id);
-    shown.close();
-  };
+  if (!(await isFirst(message.id))) return;
+  show(message, true, openChat);
+  renewShown(openChat); // it may have been read meanwhile
+}
+
+/** Takes back what was read elsewhere or deleted, and shows the new text of what was edited. */
+function renewShown(openChat: (chat: string) => void): void {
+  const now = world();
+  for (const [chat, { message, notification }] of shown) {
+    const still = stillNotified(now, message);
+    if (still === undefined) {
+      notification.close();
+      shown.delete(chat);
+    } else if (still !== message) show(still, false, openChat);
+  }
 }
 
 function showUnreadInTitle(): void {
@@ -88,12 +133,14 @@ function showUnreadInTitle(): void {
 
 /** Begins to notify; returns how to stop. */
 export function openNotifications(openChat: (chat: string) => void): () => void {
-  const stopNotifying = onMessage((message) => notify(message, openChat));
+  const stopNotifying = onMessage((message) => void notify(message, openChat));
+  const stopRenewing = worldStore.subscribe(() => renewShown(openChat));
   const stopSharing = shareLooks();
   showUnreadInTitle();
   const stopTitle = worldStore.subscribe(showUnreadInTitle);
   return () => {
     stopNotifying();
+    stopRenewing();
     stopSharing();
     stopTitle();
     document.title = "Carrier";

@@ -12,8 +12,10 @@ export function useAttachments(chat: string) {
   const { attachments: most, attachment_bytes: mostBytes } = useLimits();
   const { files } = useBegun(chat);
 
-  const add = (picked: Iterable<File>) => {
-    const all = [...picked];
+  const add = (picked: Iterable<File>, folders: readonly string[] = []) => {
+    const all = [...picked].filter(({ name }) => !folders.includes(name));
+    for (const name of folders)
+      notifyFailure(`“${isolated(name)}” is a folder. Choose the files in it.`);
     const small = all.filter(({ size }) => size > 0 && size <= mostBytes);
     for (const { name, size } of all) {
       const named = `“${isolated(name)}”`;

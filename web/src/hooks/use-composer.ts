@@ -5,9 +5,10 @@ import { editText, sendWhenReady } from "../actions/composing";
 import { say } from "../actions/live";
 import { countCharacters } from "../state/characters";
 import { begunIn, changeBegun, readiness } from "../state/composers";
+import { knownMessage } from "../state/events";
 import { useAttachments } from "./use-attachments";
 import { useDraft } from "./use-draft";
-import { useBegun, useLimits, useMe } from "./use-world";
+import { useBegun, useLimits, useMe, useWorld } from "./use-world";
 
 /** The least time between two commands that I am typing. */
 const TYPING_EVERY_MS = 3000;
@@ -18,7 +19,7 @@ export interface ComposerHandle {
   write: (text: string) => void;
   reply: (message: Message) => void;
   edit: (message: Message) => void;
-  attach: (files: Iterable<File>) => void;
+  attach: (files: Iterable<File>, folders: readonly string[]) => void;
 }
 
 /** The message that is answered or edited. */
@@ -76,7 +77,9 @@ export function useComposer(
   const text = edit?.text ?? draft.text;
   const count = countCharacters(text.trim());
   const files = edit?.message.attachments ?? [];
-  const isEdited = (text.trim() !== "" || files.length > 0) && count <= limits.body;
+  const known = useWorld((now) => edit && knownMessage(now, edit.message));
+  const isGone = known?.deleted === true;
+  const isEdited = (text.trim() !== "" || files.length > 0) && count <= limits.body && !isGone;
   const isReady = edit === undefined ? readiness(begun, text, limits) === "now" : isEdited;
 
   /** Puts the text into a file of the message. */

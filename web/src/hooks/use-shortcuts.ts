@@ -1,17 +1,11 @@
 import { useEffect } from "react";
 
 import { inOrder } from "../state/chats";
+import { isLetter } from "../state/keys";
 import { world } from "../state/world";
 import { focusSearch } from "./search-field";
 
 const STEPS: Record<string, number> = { ArrowUp: -1, ArrowDown: 1 };
-
-/**
- * Tells whether a key is that of a letter: the letter itself, wherever it is; or, on a keyboard of
- * other letters, the key in its place.
- */
-const isLetter = ({ key, code }: KeyboardEvent, letter: string): boolean =>
-  /^[a-z]$/i.test(key) ? key.toLowerCase() === letter : code === `Key${letter.toUpperCase()}`;
 
 /** Ctrl K searches, Alt N begins a chat, Alt and an arrow go to the next chat. */
 export function useShortcuts(

@@ -7,6 +7,8 @@ import type { CSSProperties } from "react";
 
 import { usePerson } from "../hooks/use-person";
 import { useWorld } from "../hooks/use-world";
+import { initialsOf } from "../state/characters";
+import { withFewMarks } from "../state/markdown";
 import type { Profile } from "../state/world";
 
 /** The number of colours that tell people apart; page.css has them, for day and for night. */
@@ -41,7 +43,6 @@ export function PersonAvatar({ id, person, size = 40, presence = false }: Props)
   const avatar = (
     <Avatar
       src={pictureUrl(shown?.avatar_url, size)}
-      name={shown?.display_name ?? "?"}
       className="avatar"
       style={hueOf(id)}
       size={size}
@@ -49,7 +50,9 @@ export function PersonAvatar({ id, person, size = 40, presence = false }: Props)
       alt=""
       aria-hidden
       imageProps={{ loading: "lazy" }}
-    />
+    >
+      {initialsOf(withFewMarks(shown?.display_name ?? "?"))}
+    </Avatar>
   );
   if (!presence) return avatar;
   return (

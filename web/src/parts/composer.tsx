@@ -14,10 +14,12 @@ import {
 } from "react";
 
 import { focusNow } from "../hooks/focus-now";
+import { hasKeyboard } from "../hooks/has-keyboard";
+import { typeInto } from "../hooks/type-into";
 import { type ComposerHandle, useComposer } from "../hooks/use-composer";
 import { nameOf, useSuggestions } from "../hooks/use-suggestions";
 import { useLimits } from "../hooks/use-world";
-import { pastedFiles } from "../state/files";
+import { foldersOf, pastedFiles } from "../state/files";
 import { completeName } from "../state/mention";
 import { AttachmentTray, FileChooser } from "./attachment-tray";
 import { LengthNotice } from "./length-notice";
@@ -53,18 +55,19 @@ export function Composer({ chat, handle, onEditLast }: Props) {
     suggestions.reset();
     composer.write(now);
   };
-  /** Puts a text in the place of what is before the caret. */
-  const writeBefore = (before: string) => {
-    write(before + text.slice(caret));
-    setCaret(before.length);
-    setTimeout(() => field.current?.setSelectionRange(before.length, before.length));
+  const complete = (username: string) =>
+    typeInto(field.current, 0, caret, completeName(text.slice(0, caret), username));
+  /** Puts an emoji in the place of what is selected. */
+  const writeEmoji = (emoji: string) => {
+    const { selectionStart, selectionEnd } = field.current ?? {};
+    typeInto(field.current, selectionStart ?? 0, selectionEnd ?? 0, emoji);
   };
-  const complete = (username: string) => writeBefore(completeName(text.slice(0, caret), username));
 
   /** Returns true when the key was for the suggestions. */
   const steerSuggestions = (event: KeyboardEvent): boolean => {
     const { chosen } = suggestions;
     if (chosen === undefined) return false;
+    if (event.shiftKey) return false;
     if (event.key === "Enter" || event.key === "Tab") complete(nameOf(chosen));
     else if (event.key === "ArrowUp") suggestions.move(-1);
     else if (event.key === "ArrowDown") suggestions.move(1);
@@ -76,7 +79,8 @@ export function Composer({ chat, handle, onEditLast }: Props) {
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (steerSuggestions(event)) return;
-    if (event.key === "Enter" && !event.shiftKey) {
+    const sends = hasKeyboard() || event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && !event.shiftKey && sends) {
       event.preventDefault();
       void composer.submit();
     } else if (event.key === "Escape" && target !== undefined) {
@@ -91,7 +95,7 @@ export function Composer({ chat, handle, onEditLast }: Props) {
     const files = pastedFiles(event.clipboardData);
     if (files.length === 0) return;
     event.preventDefault();
-    attachments.add(files);
+    attachments.add(files, foldersOf(event.clipboardData));
   };
 
   // A draft is written on at its end.
@@ -127,6 +131,7 @@ export function Composer({ chat, handle, onEditLast }: Props) {
           minRows={1}
           maxRows={10}
           aria-label="Message"
+          enterKeyHint={hasKeyboard() ? "send" : "enter"}
           aria-autocomplete={chat.kind === "group" ? "list" : "none"}
           {...listOf(list, suggestions)}
           placeholder="Write a message"
@@ -140,12 +145,7 @@ export function Composer({ chat, handle, onEditLast }: Props) {
           onPaste={onPaste}
         />
         <Later button={EmojiIcon}>
-          {(isOpenAtFirst) => (
-            <EmojiButton
-              onChoose={(emoji) => writeBefore(text.slice(0, caret) + emoji)}
-              isOpenAtFirst={isOpenAtFirst}
-            />
-          )}
+          {(isOpenAtFirst) => <EmojiButton onChoose={writeEmoji} isOpenAtFirst={isOpenAtFirst} />}
         </Later>
         <ToolButton
           label={sendLabel}

@@ -2,13 +2,17 @@ import { ActionIcon, Box, Group, Text } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 
 import type { Target } from "../hooks/use-composer";
+import { useWorld } from "../hooks/use-world";
 import { isolated } from "../state/direction";
+import { knownMessage } from "../state/events";
 import { brief } from "../state/names";
 import { nameOf } from "../state/people";
 
 /** The message that is answered or edited, above the text. */
 export function TargetBanner({ target, onCancel }: { target: Target; onCancel: () => void }) {
-  const { type, message } = target;
+  const { type } = target;
+  // It may be edited or deleted meanwhile, and a deleted text is shown nowhere.
+  const message = useWorld((now) => knownMessage(now, target.message)) ?? target.message;
   return (
     <Group className="composer-target" wrap="nowrap">
       <Box className="grow">

@@ -27,6 +27,7 @@ import { LazyBoundary } from "../parts/lazy-boundary";
 import { MessageList } from "../parts/message-list";
 import type { ComposerCommands } from "../parts/message-row";
 import { MAIN } from "../parts/skip-link";
+import { foldersOf } from "../state/files";
 import { withFewMarks } from "../state/markdown";
 import { world } from "../state/world";
 
@@ -107,7 +108,9 @@ function OpenChat({ chat, at }: { chat: Chat; at: number | undefined }) {
   );
   const editLast = useEditLast(chat.id, commands);
   const isFailing = useLoading(chat, at, messages === undefined);
-  const { isOver, ...dropHandlers } = useDrop((files) => composer.current?.attach(files));
+  const { isOver, ...dropHandlers } = useDrop((files, folders) =>
+    composer.current?.attach(files, folders),
+  );
   return (
     <Box
       component="main"
@@ -179,7 +182,7 @@ function useLoading(chat: Chat, at: number | undefined, isEmpty: boolean): boole
 }
 
 /** Takes files that are dropped. */
-function useDrop(onFiles: (files: FileList) => void) {
+function useDrop(onFiles: (files: FileList, folders: string[]) => void) {
   const [isOver, setOver] = useState(false);
   return {
     isOver,
@@ -192,9 +195,11 @@ function useDrop(onFiles: (files: FileList) => void) {
       if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) setOver(false);
     },
     onDrop: (event: DragEvent) => {
-      event.preventDefault();
       setOver(false);
-      if (event.dataTransfer.files.length > 0) onFiles(event.dataTransfer.files);
+      const { files } = event.dataTransfer;
+      if (files.length === 0) return; // a text, which the field takes by itself
+      event.preventDefault();
+      onFiles(files, foldersOf(event.dataTransfer));
     },
   };
 }

@@ -22,6 +22,20 @@ export function excess(text: string, most: number): string | undefined {
   return count > most ? `Use at most ${most} characters. This has ${count}.` : undefined;
 }
 
+/**
+ * Returns what stands for somebody without a picture: the first letters of two words, or the first
+ * two of one; an emoji alone, and never a part of one.
+ */
+export function initialsOf(name: string): string {
+  const [first = "", next] = name
+    .trim()
+    .split(/\s+/)
+    .map((word) => [...new Intl.Segmenter().segment(word)].map(({ segment }) => segment));
+  const [letter = "", second = ""] = next === undefined ? first : [first[0], next[0]];
+  const isPlain = (one: string) => /^[\p{L}\p{N}]/u.test(one);
+  return (isPlain(letter) && isPlain(second) ? letter + second : letter).toUpperCase();
+}
+
 /** Emoji of a text that are drawn large at most. */
 const MOST_LARGE = 3;
 const PARTS = [

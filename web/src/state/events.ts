@@ -186,7 +186,10 @@ export function renewMessage(world: World, message: Message, clock = message.rev
 }
 
 /** Returns a message as it is known so far. */
-function knownMessage({ windows, chats }: World, { chat_id, id }: Message): Message | undefined {
+export function knownMessage(
+  { windows, chats }: World,
+  { chat_id, id }: Pick<Message, "chat_id" | "id">,
+): Message | undefined {
   const items = windows[chat_id]?.items ?? [];
   const known = [items[place(items, id)], chats[chat_id]?.last_message];
   return known.flatMap((one) => (one?.id === id ? [one] : [])).sort((a, b) => b.rev - a.rev)[0];

@@ -18,7 +18,7 @@ export function sizeLimit(bytes: number): string {
 /** Types of the files that an avatar is made of. */
 export const PICTURE_TYPES = "image/png,image/jpeg,image/webp,image/gif";
 
-const HIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]/gu;
+const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060\ufeff]/gu;
 
 /** Returns the name of a file without characters that are not seen, which the server refuses. */
 export const tidyName = (name: string): string => name.replace(HIDDEN, "").trim() || "file";
@@ -30,6 +30,12 @@ export const isPicture = ({ width, height }: Attachment): boolean =>
 /** Returns the address of a file of a message. */
 export const attachmentUrl = (chat: string, { hash }: Attachment): string =>
   `/v1/chats/${chat}/attachments/${hash}`;
+
+/** Returns the names of the folders among what is dropped or pasted: they come as empty files. */
+export const foldersOf = ({ items }: Pick<DataTransfer, "items">): string[] =>
+  [...items]
+    .flatMap((item) => (item.kind === "file" ? (item.webkitGetAsEntry() ?? []) : []))
+    .flatMap((entry) => (entry.isDirectory ? entry.name : []));
 
 /** What is neither the text of HTML nor a picture in it. */
 const NO_TEXT = /<!--[\s\S]*?-->|<(style|title)\b[\s\S]*?<\/\1>|<[^>]*>|&nbsp;/gi;

@@ -8,8 +8,11 @@ import type { Limits, Profile, World } from "./world";
 /** The name that stands for all members of a group; nobody has it. */
 export const ALL = "all";
 
-/** An @ without a word before it. */
-const MENTION = /(?<![\w@.-])@([\w.-]{3,64})/g;
+/** An @, or the wide one of an input method, without a word before it. */
+const AT = "(?<![\\w@.-])[@\uff20]";
+const MENTION = new RegExp(`${AT}([\\w.-]{3,64})`, "g");
+/** The same, and what is written of a name behind it; an address has an @ behind a slash. */
+const BEGUN = new RegExp(`(?<!/)${AT}([\\p{L}\\p{M}\\p{N}_.-]*)$`, "u");
 /** People that are suggested at most. */
 const MOST_SUGGESTED = 6;
 
@@ -41,7 +44,7 @@ const NOT_NAMING = new RegExp(
 
 /** Returns the ids of the people whom a text mentions, each once. */
 export function mentionedIds(text: string, people: readonly Profile[]): string[] {
-  if (!text.includes("@")) return [];
+  if (!/[@\uff20]/.test(text)) return [];
   const ids = new Map(people.map(({ id, username }) => [username.toLowerCase(), id]));
   const mentions = mentionsIn(text.replaceAll(NOT_NAMING, " "), (name) => ids.has(name));
   return [...new Set(mentions.flatMap(({ name }) => ids.get(name) ?? []))];
@@ -85,18 +88,25 @@ export const mentionsMe = ({ mentions, mentions_all }: Message, me: string | und
 
 /** Returns the name that is being written before the caret, in small letters, after its @. */
 export function nameBefore(text: string, caret: number): string | undefined {
-  return /(?:^|\s)@([\p{L}\p{M}\p{N}_.-]*)$/u.exec(text.slice(0, caret))?.[1]?.toLowerCase();
+  return BEGUN.exec(text.slice(0, caret))?.[1]?.toLowerCase();
 }
 
-/** Returns the people whose username or name begins with `start`. */
+/**
+ * Returns the people whose username or name begins with `start`, and then those whose name has
+ * another word that does.
+ */
 export function suggested(start: string, people: readonly Profile[]): Profile[] {
   const sought = folded(start);
-  const begins = (name: string) => folded(name).startsWith(sought);
-  return people
-    .filter((one) => begins(one.username) || begins(one.display_name))
-    .slice(0, MOST_SUGGESTED);
+  const namesOf = (one: Profile) => [one.username, one.display_name].map(folded);
+  const hasWord = ({ display_name }: Profile) =>
+    folded(display_name)
+      .split(/[^\p{L}\p{M}\p{N}]+/u)
+      .some((word) => word.startsWith(sought));
+  const first = people.filter((one) => namesOf(one).some((name) => name.startsWith(sought)));
+  const others = people.filter((one) => !first.includes(one) && hasWord(one));
+  return [...first, ...others].slice(0, MOST_SUGGESTED);
 }
 
 /** Returns the text before the caret with the begun name completed. */
 export const completeName = (before: string, username: string): string =>
-  before.replace(/@[^@\s]*$/, `@${username} `);
+  before.replace(/[@\uff20][^@\uff20\s]*$/, `@${username} `);

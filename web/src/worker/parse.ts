@@ -12,6 +12,8 @@ import type {
   ListItem,
   Nodes,
   Parents,
+  Root,
+  RootContent,
   Strong,
   Table,
   Text,
@@ -30,6 +32,7 @@ import {
   MOST_NODES,
   TAGS,
 } from "../state/markdown";
+import { emphasis, UNSPACED } from "./emphasis";
 
 /**
  * Constructs that take characters away which somebody wrote: `[a]: b` and `&amp;` are meant as they
@@ -39,7 +42,7 @@ const UNUSED = [
   ...["definition", "gfmFootnoteDefinition", "gfmFootnoteCall", "gfmPotentialFootnoteCall"],
   ...["characterReference", "hardBreakEscape", "setextUnderline", "htmlFlow", "htmlText"],
 ];
-const SYNTAX = [gfm({ singleTilde: false }), { disable: { null: UNUSED } }];
+const SYNTAX = [gfm({ singleTilde: false }), emphasis, { disable: { null: UNUSED } }];
 
 /** Keeps the backslash of an escape: what follows means nothing, and nothing is lost. */
 const escapes: Extension = {
@@ -59,13 +62,17 @@ const escapes: Extension = {
 /** Languages that may follow the backticks; another word there is the first line of the code. */
 const LANGUAGES = new Set(
   (
-    "asm awk bash bat c c++ clojure cmake cpp cs csharp css csv dart diff docker dockerfile " +
-    "elixir erlang fortran fsharp go graphql groovy h haskell hcl hpp html http ini java " +
-    "javascript jinja js json json5 jsonc jsx julia kotlin latex less lisp log lua make " +
-    "makefile markdown matlab md nginx nim nix objc ocaml pascal perl php plain plaintext " +
-    "powershell proto ps1 py python r rb rs ruby rust sass scala scheme scss sh shell sql " +
-    "svelte swift tcl terraform tex text toml ts tsx txt typescript vb vim vue wasm xml " +
-    "yaml yml zig zsh"
+    "ada applescript asm assembly awk bash bat c c# c++ clojure cmake cmd coffeescript console " +
+    "cpp crystal cs csharp css csv cuda cxx cython d dart diff docker dockerfile elixir elm " +
+    "erlang f# fish fortran fsharp gdscript glsl go golang graphql groovy h haskell hcl hlsl " +
+    "hpp htm html http ini java javascript jinja jl js json json5 jsonc jsx julia kotlin kt " +
+    "latex less lisp log lua make makefile markdown matlab md mermaid mjs mysql nginx nim nix " +
+    "none objc objective-c objectivec ocaml pascal patch perl pgsql php pl plain plaintext " +
+    "plsql postgres postgresql powershell prolog properties proto protobuf ps1 pwsh py py3 " +
+    "python python3 r racket rb rs rst ruby rust sass scala scheme scss sh shell shell-session " +
+    "shellscript solidity sql sqlite svelte svg swift systemd systemverilog tcl terraform tex " +
+    "text tf toml ts tsx txt typescript typst vb vb.net verilog vhdl vim viml vue wasm wat wgsl " +
+    "xhtml xml yaml yml zig zsh"
   ).split(" "),
 );
 
@@ -80,21 +87,51 @@ const FRAMED = /^([^\S\n]*(?:>[^\S\n]*)*)(~{3,})(?=[^~\n][^\n]*~~~[^\S\n]*$)/gm;
 /** Returns the elements of a text; `undefined` when it has too many, or is nested too deeply. */
 export function parse(text: string): MarkdownNode[] | undefined {
   try {
-    const framed = text.replaceAll(FRAMED, (_, lead: string, { length }: string) => {
-      return lead + TILDE.repeat(length);
-    });
-    const root = fromMarkdown(framed, {
-      extensions: SYNTAX,
-      mdastExtensions: [gfmFromMarkdown(), escapes],
-    });
-    newlineToBreak(root);
-    mend(root, text);
-    return new Compactor(2 * text.length).children(toHast(root), 0);
+    return new Compactor(2 * text.length).children(toHast(treeOf(text)), 0);
   } catch (error) {
     // A text may also be nested too deeply for the parser itself.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** Returns the tree of a text, without what the syntax makes of it that nobody meant. */
+function treeOf(text: string): Root {
+  const framed = text.replaceAll(FRAMED, (_, lead: string, { length }: string) => {
+    return lead + TILDE.repeat(length);
+  });
+  const root = fromMarkdown(framed, {
+    extensions: SYNTAX,
+    mdastExtensions: [gfmFromMarkdown(), escapes],
+  });
+  newlineToBreak(root);
+  root.children = root.children.flatMap((node) => {
+    const parts = partsOf(node, text);
+    if (parts.length > 0) return parts.flatMap((part) => treeOf(part).children);
+    const alone: Root = { type: "root", children: [node] };
+    mend(alone, text);
+    return alone.children;
+  });
+  return root;
+}
+
+/** A line of a quote, as it begins. */
+const QUOTED = /^ {0,3}>/;
+
+/**
+ * Returns the parts of a quote that goes on in lines without its mark, and of those: who writes an
+ * answer there means no quote, though the syntax lets a paragraph go on so.
+ */
+function partsOf(node: RootContent, text: string): string[] {
+  if (node.type !== "blockquote") return [];
+  const parts: { isQuoted: boolean; lines: string[] }[] = [];
+  for (const line of slice(node, text).split("\n")) {
+    const isQuoted = QUOTED.test(line);
+    const last = parts.at(-1);
+    if (last?.isQuoted === isQuoted) last.lines.push(line);
+    else parts.push({ isQuoted, lines: [line] });
+  }
+  return parts.length < 2 ? [] : parts.map(({ lines }) => lines.join("\n"));
 }
 
 /** Undoes what the syntax makes of a text and its writer did not mean. */
@@ -164,7 +201,6 @@ const STARS = /^(?:\*{4,}|_{4,})$/;
 
 /** Letters and digits of scripts that put spaces between words. */
 const WORD = /[\p{L}\p{N}]/u;
-const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
 const isWord = (char = "") => WORD.test(char) && !UNSPACED.test(char);
 
 type Marked = Emphasis | Strong | Delete;
@@ -189,7 +225,8 @@ function isMeant({ position }: Marked, text: string): boolean {
   if (text[start] === "_" && isInName(lead, rest)) return false;
   if (/^\*\.\w/.test(text.slice(start, start + 3)) || `${before}${after}` === "//") return false;
   const isOperand = CLOSING.test(before) && (isWord(first) || OPENING.test(first));
-  const isInSign = SIGN.test(first) && before !== "" && !LEAD.test(before);
+  const isLead = before === "" || LEAD.test(before) || UNSPACED.test(before);
+  const isInSign = SIGN.test(first) && !isLead;
   return !(isOperand || isInSign || CLOSING.test(first) || OPENING.test(last));
 }
 

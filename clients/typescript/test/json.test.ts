@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { json } from "../src/json.js";
+
+for (const [value, text] of [
+  [{ body: "half \ud83d" }, '{"body":"half \ufffd"}'],
+  [{ body: "\udc00\ud83d" }, '{"body":"\ufffd\ufffd"}'],
+  [{ body: "whole \u{1f431}" }, '{"body":"whole \u{1f431}"}'],
+  [{ a: [{ name: "\ud800" }], count: 1, no: undefined }, '{"a":[{"name":"\ufffd"}],"count":1}'],
+  ["\ud83d\ud83d\udc31", '"\ufffd\u{1f431}"'],
+] as const)
+  test(`half of a character is no text that a server takes: ${text}`, () => {
+    assert.equal(json(value), text);
+  });
