@@ -20,8 +20,8 @@ use crate::{Cold, Result};
 const MAX_BYTES: usize = 4 << 20;
 /// The number of messages that are looked at after which a search ends early.
 const MAX_LOOKS: usize = 1000;
-/// The most chats that are asked for at once, and the most blocks of one of them. Both begin low:
-/// what many messages have is soon found. (A statement for more chats takes longer for each.)
+/// The most chats that are asked for at once, and the most blocks of one of them. Both begin low,
+/// since a common word is soon found. (A statement for more chats takes longer for each.)
 const MAX_CHATS: usize = 32;
 const MAX_BLOCKS: u64 = 64;
 const FIRST_CHATS: usize = 4;
@@ -44,7 +44,7 @@ pub struct SearchFilter {
 /// The place of a message in the order of a search, which is newest first.
 type Place = (Tick, ChatId);
 
-/// What a search found in SQL.
+/// The hits of a search in SQL.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// Messages that may have all the terms, newest first.
@@ -69,7 +69,7 @@ impl Cold {
     /// message, so that those of long ago are asked last. What the index does not have yet, being
     /// made anew as far as `reindex` says, is walked through.
     ///
-    /// It ends early when it has read a lot, but not before it came some way.
+    /// The search ends early when much is read, but not before it came some way.
     ///
     /// # Errors
     /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
@@ -118,7 +118,7 @@ struct Search<'a> {
     unread: BinaryHeap<(Tick, ChatId, u64)>,
     /// The messages of blocks that were read.
     candidates: BinaryHeap<Place>,
-    /// Those of them that are later than all that is unread, newest first.
+    /// The messages of them that are later than all that is unread, newest first.
     ready: VecDeque<Place>,
     /// The number of chats to read next.
     width: usize,

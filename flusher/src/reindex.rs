@@ -33,11 +33,11 @@ const PROGRESS: u64 = 100_000;
 
 /// The rows of a piece.
 enum Piece {
-    /// Those that are folded by the rule of before, with how they should be.
+    /// The messages that are folded by the rule of before, with how they should be.
     Users(Vec<(user::Model, String)>),
     Messages {
         all: Vec<StoredMessage>,
-        /// Those that have the terms of an earlier release.
+        /// The messages that have the terms of an earlier release.
         with_terms: Vec<(Uuid, i64)>,
     },
 }

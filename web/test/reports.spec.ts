@@ -457,7 +457,7 @@ const choosesEmoji = async ({ page }: Person, name: string) => {
   await page.keyboard.press("Escape");
 };
 
-test("an emoji and a mention are taken back by Undo, and take the place of what is selected", async ({
+test("an emoji and a mention are taken back by Undo, and replace what is selected", async ({
   arrive,
 }) => {
   const [ann, bob] = [await arrive("Ann"), await arrive("Bob Smithson")];

@@ -104,6 +104,7 @@ const STORE: &[Row] = &[
             "residency",
             "safety",
             "store",
+            "walks",
         ],
     ),
     ("erase", &["error", "lib", "notify", "residency", "store"]),

@@ -18,7 +18,7 @@ const CHATS: usize = 32;
 struct Block<'a> {
     chat: ChatId,
     first: Tick,
-    /// Its bytes, as SQL has them.
+    /// The block's bytes, as SQL has them.
     before: Vec<u8>,
     postings: Postings,
     messages: Vec<&'a StoredMessage>,
