@@ -7,8 +7,8 @@ use std::{
 };
 
 use entity::{attachment, chat, member, message, private_row, user};
-use futures_util::future::join;
-use model::{Chat, ChatId};
+use futures_util::{FutureExt, future::join};
+use model::{Chat, ChatId, StoredMessage};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend,
     DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect, Statement,
@@ -91,8 +91,12 @@ async fn upsert_batch(
     upsert::<user::Entity, _>(transaction, users).await?;
     upsert::<chat::Entity, _>(transaction, chats).await?;
     upsert::<member::Entity, _>(transaction, members).await?;
-    let messages = messages.into_iter().map(|row| message::to_row(row));
-    upsert::<message::Entity, _>(transaction, messages).await?;
+    let to_row: fn(&Arc<StoredMessage>) -> Result<message::ActiveModel, DbErr> =
+        |row| message::to_row(row);
+    let messages = messages.into_iter().map(to_row);
+    upsert::<message::Entity, _>(transaction, messages)
+        .boxed()
+        .await?;
     insert_attachments(transaction, attachments).await?;
     upsert::<private_row::Entity, _>(transaction, private).await
 }

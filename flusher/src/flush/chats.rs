@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::{join_all, join3};
+use futures_util::{
+    FutureExt,
+    future::{join_all, join3},
+};
 use hot::{
     ChatSnapshot, CommitMark, CommittedChat, DirtyEntry, DirtyRow, Kind, ListedChat, RedisEpoch,
     SettleOutcome, SnapshotBounds,
@@ -31,6 +34,25 @@ const GROUP_ROWS: usize = 16 * 1024;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 /// The time for which a pass goes on to other chats that are due, while users wait.
 const LONGEST_TURN: Duration = Duration::from_secs(2);
+
+/// The rows that a transaction has so far, and their bytes in SQL.
+#[derive(Default)]
+struct Room {
+    rows: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Room {
+    fn take(&self, snapshot: &ChatSnapshot) {
+        let bytes = sql_rows(snapshot).map(|row| row.bytes()).sum();
+        self.rows.fetch_add(snapshot.rows.len(), Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.load(Relaxed) >= GROUP_ROWS || self.bytes.load(Relaxed) >= GROUP_BYTES
+    }
+}
 
 /// Chats whose unsaved rows were read, which Redis cannot forget any more.
 pub(super) struct ReadChats {
@@ -92,7 +114,8 @@ impl Flusher {
                     due => self.read_chats(due).await.map(Some),
                 }
             };
-            let (settled, just_saved, next) = join3(settle, self.save_chats(read), next).await;
+            let save = self.save_chats(read).boxed();
+            let (settled, just_saved, next) = join3(settle.boxed(), save, next.boxed()).await;
             settled?;
             saved = Some(just_saved?);
             match next? {
@@ -117,32 +140,17 @@ impl Flusher {
             newest,
             lease: self.config.lease,
         };
-        let (rows, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let is_full = || rows.load(Relaxed) >= GROUP_ROWS || bytes.load(Relaxed) >= GROUP_BYTES;
-        let unread = Mutex::new(Vec::new());
-        let groups = self.hot.groups_of_chats(chats, |chat| (**chat, 0));
+        let (room, unread) = (Room::default(), Mutex::new(Vec::new()));
+        let with_mark = |chat: &ChatId| {
+            let known = self.writer.known((Kind::Chat, chat.partition()));
+            (*chat, mark.mark(known))
+        };
+        let with_marks = chats.iter().map(with_mark);
+        let groups = self.hot.groups_of_chats(with_marks, |(chat, _)| (*chat, 0));
         // One script at a time: the chats before these are settled meanwhile.
-        let read = groups.iter().map(|group| async {
-            if is_full() {
-                let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
-                unread.extend(group.iter().map(|chat| **chat));
-                return Vec::new();
-            }
-            let with_mark = |chat: &&ChatId| {
-                let known = self.writer.known((Kind::Chat, chat.partition()));
-                (**chat, mark.mark(known))
-            };
-            let of_group: Vec<_> = group.iter().map(with_mark).collect();
-            let read = self.hot.snapshot_chats(&of_group, bounds).await;
-            for snapshot in read
-                .iter()
-                .filter_map(|(_, one)| one.as_ref().ok()?.as_ref())
-            {
-                rows.fetch_add(snapshot.rows.len(), Relaxed);
-                bytes.fetch_add(sql_rows(snapshot).map(|row| row.bytes()).sum(), Relaxed);
-            }
-            read
-        });
+        let read = groups
+            .iter()
+            .map(|group| self.read_group(group, bounds, &room, &unread).boxed());
         let snapshots = each_of_groups(read, 1).await?;
         let snapshots: Vec<ChatSnapshot> = snapshots.into_iter().flatten().collect();
         let unread = unread.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -165,6 +173,28 @@ impl Flusher {
             snapshots,
             unread,
         })
+    }
+
+    /// Reads the unsaved rows of these chats, if there still is room in the transaction.
+    async fn read_group(
+        &self,
+        group: &[(ChatId, CommitMark<'_>)],
+        bounds: SnapshotBounds,
+        room: &Room,
+        unread: &Mutex<Vec<ChatId>>,
+    ) -> Vec<(ChatId, hot::Result<Option<ChatSnapshot>>)> {
+        if room.is_full() {
+            let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
+            unread.extend(group.iter().map(|(chat, _)| *chat));
+            return Vec::new();
+        }
+        let read = self.hot.snapshot_chats(group, bounds).await;
+        for (_, snapshot) in &read {
+            if let Ok(Some(snapshot)) = snapshot {
+                room.take(snapshot);
+            }
+        }
+        read
     }
 
     /// Writes what was read to SQL.
@@ -213,7 +243,7 @@ impl Flusher {
             .groups_of_chats(&snapshots, |snapshot| (snapshot.chat, snapshot.rows.len()));
         let settle = groups
             .iter()
-            .map(|group| self.settle_group(group, &unswept, mark));
+            .map(|group| self.settle_group(group, &unswept, mark).boxed());
         let mut settled = each_of_groups(settle, 1).await?;
         self.claims.release(Kind::Chat, &saved.chats);
         let unsaved = saved.unsaved.into_iter();
