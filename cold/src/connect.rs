@@ -177,6 +177,12 @@ pub fn options(url: &str, connections: u32, limits: Option<SessionLimits>) -> Co
         .map_sqlx_sqlite_opts(move |sqlite| {
             use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             let busy = limits.map_or(Duration::from_secs(10), |limits| limits.statement / 2);
+            // A transaction of the flusher changes more pages than SQLite keeps by itself: those
+            // without room would be written more than once. (In KiB.)
+            let sqlite = match limits {
+                Some(_) => sqlite.pragma("cache_size", "-32768"),
+                None => sqlite,
+            };
             // FULL: a commit is on disk when it returns, also in WAL mode.
             sqlite
                 .create_if_missing(true)

@@ -113,7 +113,16 @@ impl Options {
     pub fn counting(self, verbs: &'static [Verb]) -> Self {
         self.altered(move |verb, source| match source.split_once('\n') {
             Some((flags, code)) if verbs.contains(&verb) => {
-                format!("{flags}\nredis.call('INCR', 'e2e:looks:' .. KEYS[1])\n{code}")
+                let count = |key| format!("redis.call('INCR', 'e2e:looks:' .. KEYS[{key}])");
+                // Calls that run together are counted each.
+                let each = "local function one(keys_before, args_before)\n";
+                match code.split_once(each) {
+                    Some((before, one)) => {
+                        let count = count("keys_before + 1");
+                        format!("{flags}\n{before}{each}{count}\n{one}")
+                    }
+                    None => format!("{flags}\n{}\n{code}", count("1")),
+                }
             }
             _ => source,
         })

@@ -1,7 +1,9 @@
 //! A row on its way from Redis to SQL: its table, its primary key and its size.
 
+use std::sync::Arc;
+
 use hot::DirtyRow;
-use model::{Chat, ChatId, Member, PrivateRow, StoredMessage, User, UserId};
+use model::{Chat, ChatId, Member, PrivateKey, PrivateRow, StoredMessage, Tick, User, UserId};
 
 /// A row on its way to SQL.
 #[derive(Clone, Debug)]
@@ -13,9 +15,19 @@ pub(crate) enum SqlRow {
     /// A row of `members`.
     Member(ChatId, UserId, Member),
     /// A row of `messages`, with those of its files in `attachments`.
-    Message(Box<StoredMessage>),
+    Message(Arc<StoredMessage>),
     /// A row of `mine`.
     Private(UserId, PrivateRow),
+}
+
+/// Table and primary key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum RowKey {
+    User(UserId),
+    Chat(ChatId),
+    Member(ChatId, UserId),
+    Message(ChatId, Tick),
+    Private(UserId, PrivateKey),
 }
 
 /// The chat or the user that a row belongs to.
@@ -56,20 +68,20 @@ impl SqlRow {
             DirtyRow::Member(row) | DirtyRow::ListedChat(row) => {
                 Self::Member(chat, row.user, row.member.clone())
             }
-            DirtyRow::Message(row) => Self::Message(row.clone()),
+            DirtyRow::Message(row) => Self::Message(Arc::clone(row)),
             DirtyRow::StaleMark | DirtyRow::Unreadable(_) => return None,
         })
     }
 
     /// Returns table and primary key: the order in which rows are written, so that two flushers
     /// never lock each other's rows.
-    pub(crate) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> RowKey {
         match self {
-            Self::User(row) => format!("1 {}", row.id),
-            Self::Chat(row) => format!("2 {}", row.id),
-            Self::Member(chat, user, _) => format!("3 {chat} {user}"),
-            Self::Message(row) => format!("4 {} {:020}", row.message.chat_id, row.message.id.0),
-            Self::Private(user, row) => format!("5 {user} {}", row.key),
+            Self::User(row) => RowKey::User(row.id),
+            Self::Chat(row) => RowKey::Chat(row.id),
+            Self::Member(chat, user, _) => RowKey::Member(*chat, *user),
+            Self::Message(row) => RowKey::Message(row.message.chat_id, row.message.id),
+            Self::Private(user, row) => RowKey::Private(*user, row.key),
         }
     }
 
@@ -122,7 +134,7 @@ pub(crate) mod tests {
             edited_at: None,
             deleted: None,
         };
-        SqlRow::Message(Box::new(StoredMessage::new(message, Vec::new())))
+        SqlRow::Message(Arc::new(StoredMessage::new(message, Vec::new())))
     }
 
     fn private(user: UserId, value: &str) -> SqlRow {
@@ -158,7 +170,7 @@ pub(crate) mod tests {
         let SqlRow::Message(mut row) = short else {
             panic!("a message");
         };
-        row.reactors.push(Reactors {
+        Arc::make_mut(&mut row).reactors.push(Reactors {
             emoji: "👍".into(),
             users: vec![UserId::new(); 1000],
         });

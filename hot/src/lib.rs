@@ -123,8 +123,8 @@ pub use chats::{
     ReplaceOutcome, Replacement, SENT_AGE, SavedTexts, may_be_forgotten,
 };
 pub use flush::{
-    ChatSnapshot, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks, SettleOutcome,
-    UserExit, UserSnapshot, partition_index, partitions,
+    ChatSnapshot, CommittedChat, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks,
+    SettleOutcome, SnapshotBounds, UserExit, UserSnapshot, partition_index, partitions,
 };
 pub use people::{
     Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, Presence, PrivateChange, Rate,

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use e2e::{Ledger, Options, Sql, Stack, audit, eventually, on_both, say};
-use hot::{ListedChat, LoadOutcome, MemberReaction, ReactOutcome, Verb};
+use hot::{
+    ChatSnapshot, CommitMark, ListedChat, LoadOutcome, MemberReaction, ReactOutcome, SettleOutcome,
+    SnapshotBounds, Verb,
+};
 use model::{
     Attachment, ChatId, Draft, MAX_BLOCKS, MessageKind, PrivateKey, PrivateRow, Reaction, Role,
     ServerEvent, Terms, Tick, UserId,
@@ -89,27 +92,7 @@ impl Backlog {
         let sent = stack.store.send(draft).await.expect("sent");
         let sent: model::Message = serde_json::from_str(&sent.json).expect("a message");
         let first = sent.id;
-        let key = format!("chat:{{c{}}}:{chat}", chat.partition());
-        let more = "
-            local base, count = tonumber(ARGV[1]), tonumber(ARGV[2])
-            local text = function(number) return string.format('%.0f', number) end
-            local record = redis.call('LINDEX', KEYS[1] .. ':messages', 0)
-            record = string.gsub(record, ',\"attachments\":%b[]', '')
-            for at = 1, count do
-                local id = text(base + at)
-                local head = '{\"id\":' .. id .. ',\"seq\":' .. text(at + 1) .. ',\"rev\":' .. id
-                local message = string.gsub(record, '^{\"id\":%d+,\"seq\":%d+,\"rev\":%d+', head)
-                redis.call('RPUSH', KEYS[1] .. ':messages', message)
-                redis.call('ZADD', KEYS[1] .. ':dirty', id, 'message:' .. id)
-            end
-            local id, seq = text(base + count), text(count + 1)
-            redis.call('HSET', KEYS[1], 'clock', id, 'rev', id, 'told', id, 'last', id, 'seq', seq,
-                'texts', seq)";
-        let (from, count) = (first.to_string(), BACKLOG.to_string());
-        stack
-            .redis
-            .cli(&["EVAL", more, "1", &key, &from, &count])
-            .await;
+        fill(stack, chat, first, BACKLOG).await;
         Self {
             own: Membership { chat, user: ann },
             other: Membership { chat, user: bob },
@@ -122,6 +105,31 @@ impl Backlog {
     fn near(&self, at: usize) -> Tick {
         Tick(self.middle.0 + at as i64)
     }
+}
+
+/// Puts so many unsaved messages after the first of a chat, made by Redis itself.
+async fn fill(stack: &Stack, chat: ChatId, first: Tick, count: usize) {
+    let key = format!("chat:{{c{}}}:{chat}", chat.partition());
+    let more = "
+        local base, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local text = function(number) return string.format('%.0f', number) end
+        local record = redis.call('LINDEX', KEYS[1] .. ':messages', 0)
+        record = string.gsub(record, ',\"attachments\":%b[]', '')
+        for at = 1, count do
+            local id = text(base + at)
+            local head = '{\"id\":' .. id .. ',\"seq\":' .. text(at + 1) .. ',\"rev\":' .. id
+            local message = string.gsub(record, '^{\"id\":%d+,\"seq\":%d+,\"rev\":%d+', head)
+            redis.call('RPUSH', KEYS[1] .. ':messages', message)
+            redis.call('ZADD', KEYS[1] .. ':dirty', id, 'message:' .. id)
+        end
+        local id, seq = text(base + count), text(count + 1)
+        redis.call('HSET', KEYS[1], 'clock', id, 'rev', id, 'told', id, 'last', id, 'seq', seq,
+            'texts', seq)";
+    let (from, count) = (first.to_string(), count.to_string());
+    stack
+        .redis
+        .cli(&["EVAL", more, "1", &key, &from, &count])
+        .await;
 }
 
 async fn quick_stack() -> Stack {
@@ -707,6 +715,109 @@ async fn many_who_react_at_once_run_one_script_each() {
     assert_eq!(stack.looks(chat).await, 500);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn none_grows_with_how_many_chats_are_saved_together() {
+    let stack = quick_stack().await;
+    let ann = stack.person("ann").await;
+    let mut chats = Vec::new();
+    for _ in 0..16 {
+        let chat = ChatId::new();
+        let created = stack.store.create_group(chat, ann, "Crew", &[]).await;
+        created.expect("created");
+        let first = say(&stack.store, chat, ann, "hello", None).await;
+        fill(&stack, chat, first.expect("sent"), 1000).await;
+        chats.push((chat, CommitMark::default()));
+    }
+    let bounds = SnapshotBounds {
+        rows: 512,
+        bytes: 256 * 1024,
+        newest: Tick::LAST,
+        lease: SOON,
+    };
+    is_quick(&stack, "a snapshot of many chats", async |_| {
+        let read = stack.hot.snapshot_chats(&chats, bounds).await;
+        let rows = |snapshot: ChatSnapshot| snapshot.rows.len();
+        let rows = read
+            .into_iter()
+            .map(|(_, read)| read.expect("Redis answers").map(rows));
+        assert_eq!(rows.collect::<Vec<_>>(), [Some(512); 16]);
+    })
+    .await;
+}
+
+/// Reads the unsaved rows of a chat.
+async fn unsaved(stack: &Stack, chat: ChatId) -> Vec<(String, Tick)> {
+    let mark = CommitMark::default();
+    let read = stack
+        .hot
+        .snapshot_chat(chat, 999, 1 << 20, Tick::LAST, SOON, mark);
+    let read = read.await.expect("Redis answers").expect("resident");
+    let rows = read.rows.into_iter();
+    rows.map(|row| (row.entry, row.rev)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_rows_that_were_committed_each_that_changed_or_was_refused_stays_unsaved() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (store, ann) = (&stack.store, stack.person("ann").await);
+    let chat = ChatId::new();
+    let created = store.create_group(chat, ann, "Crew", &[]).await;
+    created.expect("created");
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        let id = say(store, chat, ann, "hello", None).await.expect("sent");
+        messages.push((id, format!("message:{id}")));
+    }
+    let mut committed = unsaved(&stack, chat).await;
+    let change = MessageEdit {
+        body: Some("good morning".into()),
+        ..MessageEdit::default()
+    };
+    let (own, (changed, _)) = (Membership { chat, user: ann }, &messages[1]);
+    store.edit(own, *changed, &change).await.expect("edited");
+    let (_, refused) = &messages[2];
+    committed.retain(|(entry, _)| entry != refused);
+    let mark = CommitMark::default();
+    let settled = stack.hot.settle_chat(chat, &committed, SOON, mark, false);
+    assert_eq!(settled.await.expect("settled"), SettleOutcome::Dirty);
+    let left = unsaved(&stack, chat).await;
+    let is_left = |name: &String| left.iter().any(|(entry, _)| entry == name);
+    let of_messages: Vec<_> = messages.iter().map(|(_, name)| is_left(name)).collect();
+    assert_eq!(of_messages, [false, true, true, false], "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_messages_that_leave_redis_their_files_leave_too() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let (store, ann) = (&stack.store, stack.person("ann").await);
+    let chat = ChatId::new();
+    let created = store.create_group(chat, ann, "Crew", &[]).await;
+    created.expect("created");
+    let files = [Attachment {
+        hash: "ab".repeat(32),
+        name: "a.png".into(),
+        size: 5,
+        content_type: "image/png".into(),
+        width: None,
+        height: None,
+    }];
+    let draft = Draft {
+        attachments: &files,
+        ..Draft::new(chat, ann, MessageKind::Text, "hello")
+    };
+    store.send(draft).await.expect("sent");
+    for _ in 0..60 {
+        say(store, chat, ann, "hello", None).await.expect("sent");
+    }
+    let key = format!("chat:{{c{}}}:{chat}:files", chat.partition());
+    assert_eq!(stack.redis.cli(&["ZCARD", &key]).await.trim(), "1");
+    let committed = unsaved(&stack, chat).await;
+    let mark = CommitMark::default();
+    let settled = stack.hot.settle_chat(chat, &committed, SOON, mark, false);
+    assert_eq!(settled.await.expect("settled"), SettleOutcome::Warm);
+    assert_eq!(stack.redis.cli(&["ZCARD", &key]).await.trim(), "0");
+}
+
 /// Whose own list does not know yet stays: the flusher has to tell it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_left_stays_in_redis_until_their_list_knows() {
@@ -721,7 +832,7 @@ async fn who_left_stays_in_redis_until_their_list_knows() {
     let his = Membership { chat, user: bob };
     store.remove_member(his, bob).await.expect("left");
     let member = stack.hot.members(chat).await.expect("Redis answers")[&bob].clone();
-    let mark = hot::CommitMark::default();
+    let mark = CommitMark::default();
     let committed = [(format!("member:{bob}"), member.rev)];
     let settled = stack.hot.settle_chat(chat, &committed, SOON, mark, false);
     settled.await.expect("settled");

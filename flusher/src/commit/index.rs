@@ -1,6 +1,9 @@
 //! The index of search, written with the messages that it has.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    iter,
+};
 
 use entity::{message, postings};
 use model::{ChatId, Postings, StoredMessage, Tick};
@@ -9,10 +12,12 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use super::upsert::statements;
+use super::upsert::sizes;
 
 /// The most chats whose blocks are read at once.
 const CHATS: usize = 32;
+/// The most blocks of one statement: they have some 5 kB each.
+const BLOCKS: usize = 128;
 
 /// A block and the messages that belong to it.
 struct Block<'a> {
@@ -99,11 +104,13 @@ async fn write(transaction: &DatabaseTransaction, blocks: Vec<Block<'_>>) -> Res
         }
     }
     use postings::Column::{Block as Bytes, ChatId, FirstId};
-    for some in statements(&rows) {
+    let mut rows = rows.into_iter();
+    let counts = iter::repeat_n(BLOCKS, rows.len() / BLOCKS).chain(sizes(rows.len() % BLOCKS));
+    for count in counts {
         let replaced = OnConflict::columns([ChatId, FirstId])
             .update_column(Bytes)
             .to_owned();
-        postings::Entity::insert_many(some.iter().cloned())
+        postings::Entity::insert_many(rows.by_ref().take(count))
             .on_conflict(replaced)
             .exec_without_returning(transaction)
             .await?;

@@ -1,17 +1,19 @@
 //! Monotone upserts: many rows in few statements, none to a lower rev than SQL has.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     iter,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use entity::{attachment, chat, member, message, private_row, user};
+use futures_util::{FutureExt, future::join};
 use model::{Chat, ChatId, StoredMessage};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, Iterable, QueryFilter, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend,
+    DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect, Statement,
     prelude::Uuid,
-    sea_query::{Expr, Iden, OnConflict},
+    sea_query::{Expr, Iden, OnConflict, Query},
 };
 
 use super::{Places, index::index};
@@ -21,9 +23,10 @@ use crate::row::SqlRow;
 /// `max_allowed_packet`.
 const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most rows in one statement, a power of two. The widest table has 14 columns, SQLite takes
-/// 32,766 placeholders and MySQL 65,535.
-const STATEMENT_ROWS: usize = 256;
+/// The most rows in one statement, a power of two. The widest table has 15 columns, SQLite takes
+/// 32,766 placeholders and MySQL 65,535. SQLite ends a segment of its full-text index with each
+/// statement, so the fewer the better.
+const STATEMENT_ROWS: usize = 2048;
 
 /// Upserts rows in a transaction; messages of deleted chats are left out.
 pub(super) async fn upsert_all(
@@ -70,13 +73,12 @@ fn batches(mut rows: &[SqlRow]) -> Vec<&[SqlRow]> {
 }
 
 /// Splits rows of a table into those of each statement, of which there are powers of two: so each
-/// table has nine statements, which a connection keeps prepared, and not one for each number.
-pub(super) fn statements<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// table has twelve statements, which a connection keeps prepared, and not one for each number.
+pub(super) fn sizes(mut rows: usize) -> impl Iterator<Item = usize> {
     iter::from_fn(move || {
-        let size = 1 << rows.len().min(STATEMENT_ROWS).checked_ilog2()?;
-        let (some, rest) = rows.split_at(size);
-        rows = rest;
-        Some(some)
+        let size = 1 << rows.min(STATEMENT_ROWS).checked_ilog2()?;
+        rows -= size;
+        Some(size)
     })
 }
 
@@ -91,22 +93,27 @@ async fn upsert_batch(
     let mut indexed = Vec::new();
     for row in rows {
         match row {
-            SqlRow::User(row) => users.push(user::to_row(row)),
-            SqlRow::Chat(row) => chats.push(chat::to_row(row)),
-            SqlRow::Member(chat, user, row) => members.push(member::to_row(*chat, *user, row)),
+            SqlRow::User(row) => users.push(Ok(user::to_row(row))),
+            SqlRow::Chat(row) => chats.push(Ok(chat::to_row(row))),
+            SqlRow::Member(chat, user, row) => members.push(Ok(member::to_row(*chat, *user, row))),
             SqlRow::Message(row) if deleted.contains(&row.message.chat_id) => {}
             SqlRow::Message(row) => {
-                messages.push(message::to_row(row)?);
+                messages.push(row);
                 indexed.push(row.as_ref());
-                attachments.extend(attachment::to_rows(row));
+                attachments.extend(attachment::to_rows(row).map(Ok));
             }
-            SqlRow::Private(user, row) => private.push(private_row::to_row(*user, row)),
+            SqlRow::Private(user, row) => private.push(Ok(private_row::to_row(*user, row))),
         }
     }
     upsert::<user::Entity, _>(transaction, users).await?;
     upsert::<chat::Entity, _>(transaction, chats).await?;
     upsert::<member::Entity, _>(transaction, members).await?;
-    upsert::<message::Entity, _>(transaction, messages).await?;
+    let to_row: fn(&Arc<StoredMessage>) -> Result<message::ActiveModel, DbErr> =
+        |row| message::to_row(row);
+    let messages = messages.into_iter().map(to_row);
+    upsert::<message::Entity, _>(transaction, messages)
+        .boxed()
+        .await?;
     index(transaction, indexed.into_iter()).await?;
     insert_attachments(transaction, attachments).await?;
     upsert::<private_row::Entity, _>(transaction, private).await
@@ -145,14 +152,15 @@ async fn lock_places(
     places: impl Iterator<Item = &Chat>,
 ) -> Result<(), DbErr> {
     let rows: Vec<_> = places.map(chat::to_row).collect();
-    for some in statements(&rows) {
+    let mut rows = rows.into_iter();
+    for size in sizes(rows.len()) {
         let only_lock = OnConflict::column(chat::Column::Id)
             .value(
                 chat::Column::Rev,
                 Expr::col(chat::Column::Rev.as_column_ref()),
             )
             .to_owned();
-        chat::Entity::insert_many(some.iter().cloned())
+        chat::Entity::insert_many(rows.by_ref().take(size))
             .on_conflict(only_lock)
             .exec_without_returning(transaction)
             .await?;
@@ -171,35 +179,97 @@ async fn lock_rows(transaction: &DatabaseTransaction, chats: &[&ChatId]) -> Resu
         .map(drop)
 }
 
-async fn upsert<E, A>(transaction: &DatabaseTransaction, rows: Vec<A>) -> Result<(), DbErr>
+async fn upsert<E, A>(
+    transaction: &DatabaseTransaction,
+    rows: impl IntoIterator<Item = Result<A, DbErr>, IntoIter: ExactSizeIterator>,
+) -> Result<(), DbErr>
 where
     E: EntityTrait,
-    A: ActiveModelTrait<Entity = E> + Clone,
+    A: ActiveModelTrait<Entity = E>,
 {
-    for some in statements(&rows) {
-        let statement = E::insert_many(some.iter().cloned())
-            .on_conflict(monotone::<E>(transaction.get_database_backend()));
-        statement.exec_without_returning(transaction).await?;
-    }
-    Ok(())
+    insert(transaction, rows, monotone::<E>).await
 }
 
 /// Inserts rows of files, which never change. A message's own row says whether it still has them.
 async fn insert_attachments(
     transaction: &DatabaseTransaction,
-    rows: Vec<attachment::ActiveModel>,
+    rows: Vec<Result<attachment::ActiveModel, DbErr>>,
 ) -> Result<(), DbErr> {
     use attachment::Column::{ChatId, Hash, MessageId};
-    for some in statements(&rows) {
-        let there_already = OnConflict::columns([ChatId, Hash, MessageId])
+    let there_already = |_| {
+        OnConflict::columns([ChatId, Hash, MessageId])
             .do_nothing_on([ChatId, Hash, MessageId])
-            .to_owned();
-        attachment::Entity::insert_many(some.iter().cloned())
-            .on_conflict(there_already)
-            .exec_without_returning(transaction)
-            .await?;
+            .to_owned()
+    };
+    insert(transaction, rows, there_already).await
+}
+
+/// Inserts rows that have all of their columns; while SQL takes those of one statement, those of
+/// the next are made. `on_conflict` makes the clause for a row that SQL has already.
+async fn insert<E, A>(
+    transaction: &DatabaseTransaction,
+    rows: impl IntoIterator<Item = Result<A, DbErr>, IntoIter: ExactSizeIterator>,
+    on_conflict: impl Fn(DbBackend) -> OnConflict,
+) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    A: ActiveModelTrait<Entity = E>,
+{
+    let backend = transaction.get_database_backend();
+    let mut rows = rows.into_iter();
+    let mut sizes = sizes(rows.len());
+    let mut make_next = || -> Result<Option<Statement>, DbErr> {
+        let Some(size) = sizes.next() else {
+            return Ok(None);
+        };
+        let mut values = Vec::with_capacity(size * E::Column::iter().count());
+        for row in rows.by_ref().take(size) {
+            let mut row = row?;
+            values.extend(E::Column::iter().map(|column| match row.take(column) {
+                ActiveValue::Set(value) | ActiveValue::Unchanged(value) => value,
+                ActiveValue::NotSet => unreachable!("a row has all of its columns"),
+            }));
+        }
+        let text = text_of::<E>(backend, size, &on_conflict);
+        let statement = Statement::from_sql_and_values(backend, &*text, values);
+        Ok(Some(statement))
+    };
+    let mut next = make_next()?;
+    while let Some(statement) = next {
+        let (done, made) = join(transaction.execute_raw(statement), async { make_next() }).await;
+        done?;
+        next = made?;
     }
     Ok(())
+}
+
+/// The texts of statements, by table and number of rows: a new text costs more than the rows do.
+type Texts = BTreeMap<(&'static str, usize), Arc<str>>;
+
+/// Returns the text of a statement that inserts so many rows.
+fn text_of<E: EntityTrait>(
+    backend: DbBackend,
+    rows: usize,
+    on_conflict: impl Fn(DbBackend) -> OnConflict,
+) -> Arc<str> {
+    static TEXTS: Mutex<[Texts; 2]> = Mutex::new([Texts::new(), Texts::new()]);
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_backend = &mut texts[usize::from(backend == DbBackend::MySql)];
+    let table = E::default().table_name();
+    let text = of_backend.entry((table, rows)).or_insert_with(|| {
+        let columns: Vec<E::Column> = E::Column::iter().collect();
+        let null = || columns.iter().map(|_| Expr::value(None::<i64>));
+        let mut insert = Query::insert();
+        insert
+            .into_table(E::default().table_ref())
+            .columns(columns.iter().copied())
+            .on_conflict(on_conflict(backend));
+        for _ in 0..rows {
+            insert.values_panic(null());
+        }
+        backend.build(&insert).sql.into()
+    });
+    Arc::clone(text)
 }
 
 /// Returns the clause for a row that SQL has already: only one with a higher rev replaces it.
@@ -259,17 +329,15 @@ mod tests {
     }
 
     #[test]
-    fn the_statements_of_a_table_have_nine_sizes_at_the_most() {
-        let rows: Vec<_> = (0..2000).collect();
-        let mut sizes = BTreeSet::new();
-        for count in 0..rows.len() {
-            let parts: Vec<_> = statements(&rows[..count]).collect();
-            assert_eq!(parts.concat(), rows[..count]);
-            sizes.extend(parts.iter().map(|part| part.len()));
+    fn the_statements_of_a_table_have_twelve_sizes_at_the_most() {
+        let mut all = BTreeSet::new();
+        for count in 0..5000 {
+            assert_eq!(sizes(count).sum::<usize>(), count);
+            all.extend(sizes(count));
         }
         assert_eq!(
-            sizes.into_iter().collect::<Vec<_>>(),
-            [1, 2, 4, 8, 16, 32, 64, 128, 256]
+            all.into_iter().collect::<Vec<_>>(),
+            (0..12).map(|power| 1 << power).collect::<Vec<_>>()
         );
     }
 

@@ -3,50 +3,65 @@
 //! A pass that fails gives them back. When it cannot, since Redis is away or fails over, they are
 //! given back as soon as Redis answers, rather than when their leases end.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
 use hot::Kind;
+use model::{ChatId, UserId};
 
 use super::{Flusher, RETRY_AFTER};
 use crate::Error;
 
 /// The ids of what is leased and not flushed yet.
 #[derive(Default)]
-pub(crate) struct Claims(Mutex<Vec<(Kind, String)>>);
+pub(crate) struct Claims {
+    chats: Mutex<BTreeSet<String>>,
+    users: Mutex<BTreeSet<String>>,
+}
 
 impl Claims {
     /// Adds what was leased.
     pub(super) fn hold(&self, kind: Kind, ids: &[String]) {
-        let claims = ids.iter().map(|id| (kind, id.clone()));
-        self.with(|held| held.extend(claims));
+        self.with(kind, |held| held.extend(ids.iter().cloned()));
     }
 
-    /// Forgets all of a kind, which was flushed or given back.
-    pub(super) fn release(&self, kind: Kind) {
-        self.with(|held| held.retain(|(other, _)| *other != kind));
+    /// Forgets what was flushed or given back.
+    pub(super) fn release(&self, kind: Kind, ids: &[impl Display]) {
+        self.with(kind, |held| {
+            for id in ids {
+                held.remove(&id.to_string());
+            }
+        });
     }
 
-    fn of<T: std::str::FromStr>(&self, kind: Kind) -> Vec<T> {
-        self.with(|held| {
-            let of_kind = held.iter().filter(|(other, _)| *other == kind);
-            of_kind.filter_map(|(_, id)| id.parse().ok()).collect()
+    fn of<T: FromStr>(&self, kind: Kind) -> Vec<T> {
+        self.with(kind, |held| {
+            held.iter().filter_map(|id| id.parse().ok()).collect()
         })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Vec<(Kind, String)>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, kind: Kind, work: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        let held = match kind {
+            Kind::Chat => &self.chats,
+            Kind::User => &self.users,
+        };
+        work(&mut held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Flusher {
     /// Makes all that is still held due again soon, without waiting for the leases to end.
     pub(crate) async fn give_back(&self) -> Result<(), Error> {
-        self.give_back_users(&self.claims.of(Kind::User), RETRY_AFTER)
-            .await?;
-        self.claims.release(Kind::User);
-        self.give_back_chats(&self.claims.of(Kind::Chat), RETRY_AFTER)
-            .await?;
-        self.claims.release(Kind::Chat);
+        let users: Vec<UserId> = self.claims.of(Kind::User);
+        self.give_back_users(&users, RETRY_AFTER).await?;
+        self.claims.release(Kind::User, &users);
+        let chats: Vec<ChatId> = self.claims.of(Kind::Chat);
+        self.give_back_chats(&chats, RETRY_AFTER).await?;
+        self.claims.release(Kind::Chat, &chats);
         Ok(())
     }
 }
@@ -64,8 +79,8 @@ mod tests {
         claims.hold(Kind::User, &ids(&["3"]));
         claims.hold(Kind::Chat, &ids(&["4"]));
         assert_eq!(claims.of::<u32>(Kind::Chat), [1, 2, 4]);
-        claims.release(Kind::Chat);
-        assert!(claims.of::<u32>(Kind::Chat).is_empty());
+        claims.release(Kind::Chat, &[1, 4, 5]);
+        assert_eq!(claims.of::<u32>(Kind::Chat), [2]);
         assert_eq!(claims.of::<u32>(Kind::User), [3]);
     }
 }

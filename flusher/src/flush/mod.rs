@@ -33,16 +33,17 @@ use crate::{
     writer::{Commit, Writer},
 };
 
-/// The number of chats, or users, that share one transaction: fewer where SQL is slow.
-const GROUP_SIZE: usize = 128;
+/// The number of users that share one transaction: fewer where SQL is slow.
+const USERS: usize = 128;
+/// The number of chats that share one transaction, unless they have many rows.
+const CHATS: usize = 512;
 /// The number by which a group grows again after each that was saved in time.
 const GROUP_GROWTH: usize = 8;
 /// The number of scripts that Redis is given at once.
 const MAX_CONCURRENT_SCRIPTS: usize = 2;
 /// The most rows of one chat or user in one snapshot.
 const MAX_ROWS: usize = 512;
-/// The most bytes of messages, about, of one chat in one snapshot; so a transaction holds at most
-/// 32 MiB.
+/// The most bytes of messages, about, of one chat in one snapshot.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// The share of `maxmemory` from which on chats leave before their time: before Redis refuses
@@ -94,12 +95,13 @@ impl Flusher {
             claims: Claims::default(),
             writer: Arc::new(writer),
             refreshes: false,
-            user_group: GroupSize::default(),
-            chat_group: GroupSize::default(),
+            user_group: GroupSize::new(USERS),
+            chat_group: GroupSize::new(CHATS),
         }
     }
 
-    /// Saves what is due, up to a group of users and one of chats. False when nothing was due.
+    /// Saves what is due: a group of users, and of chats as many as time allows. False when nothing
+    /// was due.
     pub(crate) async fn pass(&self) -> Result<bool, Error> {
         self.give_back().await?; // what an earlier pass could not
         let users: Vec<UserId> = self.lease(Kind::User, &self.user_group).await?;
@@ -110,19 +112,15 @@ impl Flusher {
         } else {
             self.flush_users(&users).await.map(drop)
         };
+        self.user_group.learn(users.len(), &flushed_users);
+        if flushed_users.is_ok() {
+            self.claims.release(Kind::User, &users);
+        }
         let flushed_chats = if chats.is_empty() {
             self.catch_up().await
         } else {
-            self.flush_chats(&chats).await.map(drop)
+            self.flush_due_chats(&chats).await
         };
-        self.user_group.learn(users.len(), &flushed_users);
-        self.chat_group.learn(chats.len(), &flushed_chats);
-        if flushed_users.is_ok() {
-            self.claims.release(Kind::User);
-        }
-        if flushed_chats.is_ok() {
-            self.claims.release(Kind::Chat);
-        }
         if let Err(error) = self.give_back().await {
             tracing::debug!(%error, "could not give leases back; the next pass will");
         }
@@ -255,29 +253,38 @@ impl Flusher {
 }
 
 /// The number of chats, or users, that share one transaction: as many as SQL saves in time.
-struct GroupSize(AtomicUsize);
-
-impl Default for GroupSize {
-    fn default() -> Self {
-        Self(AtomicUsize::new(GROUP_SIZE))
-    }
+struct GroupSize {
+    size: AtomicUsize,
+    most: usize,
 }
 
 impl GroupSize {
+    fn new(most: usize) -> Self {
+        Self {
+            size: AtomicUsize::new(most),
+            most,
+        }
+    }
+
     fn get(&self) -> usize {
-        self.0.load(Relaxed)
+        self.size.load(Relaxed)
     }
 
     /// Halves the group when SQL was too slow for `count` of them, so that some are saved rather
     /// than none; lets it grow again with each full one that was saved.
-    fn learn(&self, count: usize, flushed: &Result<(), Error>) {
+    fn learn<T>(&self, count: usize, flushed: &Result<T, Error>) {
         let size = self.get();
         let next = match flushed {
             Err(Error::SqlTooSlow(_)) => (count / 2).max(1),
-            Ok(()) if count >= size => (size + GROUP_GROWTH).min(GROUP_SIZE),
+            Ok(_) if count >= size => (size + GROUP_GROWTH).min(self.most),
             _ => size,
         };
-        self.0.store(next, Relaxed);
+        self.size.store(next, Relaxed);
+    }
+
+    /// Notes that no more than `count` of them had room in a transaction.
+    fn shrink(&self, count: usize) {
+        self.size.store(count.clamp(1, self.most), Relaxed);
     }
 }
 
@@ -297,8 +304,11 @@ fn share(mut due: Vec<(Partition, i64)>, group: usize) -> (Vec<Partition>, usize
 /// Runs all of `work`, a few at a time, and returns the outputs in order. Redis runs the commands
 /// waiting on one connection before it looks at the next connection, so many scripts at once would
 /// hold up all other clients.
-fn few_at_once<F: Future>(work: impl Iterator<Item = F>) -> impl Future<Output = Vec<F::Output>> {
-    let room = Arc::new(Semaphore::new(MAX_CONCURRENT_SCRIPTS));
+fn few_at_once<F: Future>(
+    work: impl Iterator<Item = F>,
+    few: usize,
+) -> impl Future<Output = Vec<F::Output>> {
+    let room = Arc::new(Semaphore::new(few));
     join_all(work.map(|one| {
         let room = Arc::clone(&room);
         async move {
@@ -308,25 +318,39 @@ fn few_at_once<F: Future>(work: impl Iterator<Item = F>) -> impl Future<Output =
     }))
 }
 
-/// Runs the work on each of `ids`, a few at a time, and returns the successes in order. The first
-/// outage ends it: each script that waits for a Redis which stands still takes seconds. A record
-/// that Redis refuses, or that cannot be read, holds up no other: it is due again when its lease
-/// ends.
+/// Runs the work on each of `ids`, a few at a time, as [`each_of_groups`] does.
 async fn each<I: Display, T, E: Into<Error>>(
     ids: &[I],
     work: impl Iterator<Item = impl Future<Output = Result<T, E>>>,
 ) -> Result<Vec<T>, Error> {
+    let alone = ids.iter().zip(work);
+    let alone = alone.map(|(id, one)| async move { vec![(id, one.await)] });
+    each_of_groups(alone, MAX_CONCURRENT_SCRIPTS).await
+}
+
+/// Runs the work on groups of records, a few at a time, and returns the successes in order. The
+/// first outage ends it: each script that waits for a Redis which stands still takes seconds. A
+/// record that Redis refuses, or that cannot be read, holds up no other: it is due again when its
+/// lease ends.
+async fn each_of_groups<I: Display, T, E: Into<Error>>(
+    work: impl Iterator<Item = impl Future<Output = Vec<(I, Result<T, E>)>>>,
+    few: usize,
+) -> Result<Vec<T>, Error> {
     let over = AtomicBool::new(false);
-    let outcomes = few_at_once(work.map(|one| async {
+    let work = work.map(|group| async {
         if over.load(Relaxed) {
-            return None;
+            return Vec::new();
         }
-        let outcome = one.await.map_err(Into::into);
-        over.fetch_or(outcome.as_ref().is_err_and(is_outage), Relaxed);
-        Some(outcome)
-    }));
-    let mut good = Vec::with_capacity(ids.len());
-    for (id, outcome) in ids.iter().zip(outcomes.await.into_iter().flatten()) {
+        let of_group = group.await.into_iter();
+        let of_group: Vec<(I, Result<T, Error>)> = of_group
+            .map(|(id, outcome)| (id, outcome.map_err(Into::into)))
+            .collect();
+        let is_over = |(_, outcome): &(I, Result<T, Error>)| outcome.as_ref().is_err_and(is_outage);
+        over.fetch_or(of_group.iter().any(is_over), Relaxed);
+        of_group
+    });
+    let mut good = Vec::new();
+    for (id, outcome) in few_at_once(work, few).await.into_iter().flatten() {
         match outcome {
             Ok(value) => good.push(value),
             Err(error) if is_outage(&error) => return Err(error),
@@ -364,7 +388,10 @@ mod tests {
                 number
             }
         });
-        assert_eq!(few_at_once(work).await, (0..20).collect::<Vec<_>>());
+        assert_eq!(
+            few_at_once(work, MAX_CONCURRENT_SCRIPTS).await,
+            (0..20).collect::<Vec<_>>()
+        );
         assert_eq!(most.into_inner(), MAX_CONCURRENT_SCRIPTS);
     }
 
@@ -398,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_group_that_is_too_large_for_a_slow_sql_gets_smaller_and_grows_again() {
-        let group = GroupSize::default();
+        let group = GroupSize::new(USERS);
         let slow = || Err(Error::SqlTooSlow(Duration::from_secs(10)));
         let after = |count, flushed: Result<(), Error>| {
             group.learn(count, &flushed);
@@ -416,7 +443,12 @@ mod tests {
         );
         assert_eq!(after(32, Ok(())), 40);
         assert_eq!([after(1, slow()), after(1, slow())], [1, 1]);
-        assert_eq!((0..20).fold(1, |size, _| after(size, Ok(()))), GROUP_SIZE);
+        assert_eq!((0..20).fold(1, |size, _| after(size, Ok(()))), USERS);
+        let fits = [0, 40, 1000].map(|count| {
+            group.shrink(count);
+            group.get()
+        });
+        assert_eq!(fits, [1, 40, USERS]);
     }
 
     #[test]
@@ -427,11 +459,11 @@ mod tests {
                 .enumerate()
                 .map(move |(at, partition)| (*partition, score(at)))
         };
-        let (partitions, each) = share(due(|at| 1000 - at as i64).collect(), GROUP_SIZE);
-        assert_eq!((partitions.len(), each), (GROUP_SIZE, 1));
-        assert!(partitions.iter().eq(all.iter().rev().take(GROUP_SIZE)));
-        let (partitions, each) = share(due(|at| at as i64).take(3).collect(), GROUP_SIZE);
-        assert_eq!((partitions, each), (all[..3].to_vec(), GROUP_SIZE / 3));
-        assert_eq!(share(Vec::new(), GROUP_SIZE).0, []);
+        let (partitions, each) = share(due(|at| 1000 - at as i64).collect(), USERS);
+        assert_eq!((partitions.len(), each), (USERS, 1));
+        assert!(partitions.iter().eq(all.iter().rev().take(USERS)));
+        let (partitions, each) = share(due(|at| at as i64).take(3).collect(), USERS);
+        assert_eq!((partitions, each), (all[..3].to_vec(), USERS / 3));
+        assert_eq!(share(Vec::new(), USERS).0, []);
     }
 }

@@ -13,13 +13,15 @@ use model::Partition;
 use store::Standing;
 use tokio::time::sleep;
 
-use super::{Claims, Flusher, GROUP_SIZE, GroupSize};
+use super::{Claims, Flusher, GroupSize};
 use crate::Error;
 
 /// The wait for rows that an fsync may not have covered yet.
 const WAIT: Duration = Duration::from_millis(100);
 /// The number of rounds after which what is still unsaved is left to the next call.
 const ROUNDS: usize = 1000;
+/// The number of chats, or users, that are saved together.
+const TOGETHER: usize = 128;
 /// The number of partitions after which the progress is logged.
 const PROGRESS: usize = 64;
 
@@ -56,8 +58,8 @@ impl Flusher {
             writer: Arc::clone(&self.writer),
             claims: Claims::default(),
             refreshes: true,
-            user_group: GroupSize::default(),
-            chat_group: GroupSize::default(),
+            user_group: GroupSize::new(TOGETHER),
+            chat_group: GroupSize::new(TOGETHER),
         };
         let partitions = self.hot.neighbours(behind);
         for (at, partition) in partitions.iter().enumerate() {
@@ -80,7 +82,7 @@ impl Flusher {
     /// Saves what is in a partition, and lets it leave.
     async fn clear(&self, partition: (Kind, Partition)) -> Result<(), Error> {
         let residents = self.hot.residents(partition).await?;
-        for some in residents.chunks(GROUP_SIZE) {
+        for some in residents.chunks(TOGETHER) {
             match partition.0 {
                 Kind::Chat => self.clear_some(some, Self::flush_chats).await?,
                 Kind::User => self.clear_some(some, Self::flush_users).await?,

@@ -10,7 +10,7 @@ use super::{Flusher, MAX_ROWS, RETRY_AFTER, each};
 use crate::{
     Error,
     commit::{Places, commit},
-    row::{Owner, SqlRow},
+    row::{Owner, RowKey, SqlRow},
 };
 
 impl Flusher {
@@ -65,7 +65,7 @@ impl Flusher {
     async fn settle_user(
         &self,
         snapshot: &mut UserSnapshot,
-        errors: &HashMap<String, &str>,
+        errors: &HashMap<RowKey, &str>,
         mark: CommitMark<'_>,
     ) -> Result<(UserId, SettleOutcome), Error> {
         let id = snapshot.user;
@@ -137,7 +137,7 @@ impl Flusher {
     async fn park_user_rows(
         &self,
         snapshot: &mut UserSnapshot,
-        errors: &HashMap<String, &str>,
+        errors: &HashMap<RowKey, &str>,
     ) -> Result<(), Error> {
         let id = snapshot.user;
         let mut refused = Vec::new();

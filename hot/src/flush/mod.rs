@@ -1,6 +1,8 @@
 //! The flusher's side: it leases what is due, takes a snapshot, settles the rows that SQL has, and
 //! parks those that SQL refuses. It uses `wire`, `chats` and `people`.
 
+/// The chats that one script may have.
+mod groups;
 /// The due sets, and the lease on what is due.
 mod lease;
 /// The marks of commits, by which it shows that a store went back.
@@ -16,5 +18,5 @@ mod unsaved;
 
 pub use marks::{PartitionMarks, partition_index, partitions};
 pub use parked::DeadLetter;
-pub use settle::{SettleOutcome, UserExit};
-pub use snapshot::{ChatSnapshot, DirtyEntry, DirtyRow, MemberRow, UserSnapshot};
+pub use settle::{CommittedChat, SettleOutcome, UserExit};
+pub use snapshot::{ChatSnapshot, DirtyEntry, DirtyRow, MemberRow, SnapshotBounds, UserSnapshot};

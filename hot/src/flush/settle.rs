@@ -29,6 +29,17 @@ pub enum SettleOutcome {
     Evicted,
 }
 
+/// The rows of a chat that a commit has saved.
+#[derive(Clone, Debug)]
+pub struct CommittedChat {
+    /// The chat.
+    pub chat: ChatId,
+    /// The rows' dirty entries, each with the rev that was saved, in the order of the snapshot.
+    pub rows: Vec<(String, Tick)>,
+    /// The time until a flusher comes back if the chat is still dirty.
+    pub soon: Duration,
+}
+
 /// Whether a clean user leaves Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserExit {
@@ -41,38 +52,55 @@ pub enum UserExit {
 }
 
 impl Hot {
-    /// Marks these rows of a chat as saved by a commit; what is clean leaves Redis. `soon`: the
-    /// time until a flusher comes back if the chat is still dirty. `leaves`: a clean chat is
-    /// evicted although it is warm.
+    /// Marks these rows of a chat as saved by a commit; what is clean leaves Redis.
     ///
     /// # Errors
-    /// `Error::Unavailable` when Redis does not answer: the call may have been done.
-    /// `Error::Full` when Redis has no room, `Error::Forgot` when it went back: nothing was done.
+    /// As [`settle_chats`](Self::settle_chats) says.
     pub async fn settle_chat(
         &self,
         chat: ChatId,
-        committed: &[(String, Tick)],
+        rows: &[(String, Tick)],
         soon: Duration,
         mark: CommitMark<'_>,
         leaves: bool,
     ) -> Result<SettleOutcome> {
-        settled(
-            self.run(verbs::SettleChat {
-                chat,
-                keep: self.options.hot_messages,
-                soon: Millis(soon),
-                idle: Millis(self.options.chat_ttl),
-                sent_age: Micros(SENT_AGE),
-                recent_age: Micros(RECENT_AGE),
-                nonce: arg(Uuid::now_v7()),
-                writer: arg(mark.writer),
-                commit: mark.commit,
-                saved: mark.saved,
-                leaves,
-                committed: committed_list(committed),
-            })
-            .await?,
-        )
+        let rows = rows.to_vec();
+        let committed = CommittedChat { chat, rows, soon };
+        let mut settled = self.settle_chats(vec![committed], mark, leaves).await;
+        let (_, outcome) = settled.pop().expect("it was asked for");
+        outcome
+    }
+
+    /// Marks rows of these chats, which one script may have as keys, as saved by a commit; what is
+    /// clean leaves Redis. `leaves`: a clean chat is evicted although it is warm.
+    ///
+    /// # Errors
+    /// Of each chat: `Error::Unavailable` when Redis does not answer: the call may have been done.
+    /// `Error::Full` when Redis has no room, `Error::Forgot` when it went back: nothing was done.
+    pub async fn settle_chats(
+        &self,
+        chats: Vec<CommittedChat>,
+        mark: CommitMark<'_>,
+        leaves: bool,
+    ) -> Vec<(ChatId, Result<SettleOutcome>)> {
+        let ids: Vec<ChatId> = chats.iter().map(|committed| committed.chat).collect();
+        let call = |committed: CommittedChat| verbs::SettleChat {
+            chat: committed.chat,
+            keep: self.options.hot_messages,
+            soon: Millis(committed.soon),
+            idle: Millis(self.options.chat_ttl),
+            sent_age: Micros(SENT_AGE),
+            recent_age: Micros(RECENT_AGE),
+            nonce: arg(Uuid::now_v7()),
+            writer: arg(mark.writer),
+            commit: mark.commit,
+            saved: mark.saved,
+            leaves,
+            committed: committed_list(&committed.rows),
+        };
+        let replies = self.run_as_one(chats.into_iter().map(call).collect()).await;
+        let outcomes = replies.into_iter().map(|reply| settled(reply?));
+        ids.into_iter().zip(outcomes).collect()
     }
 
     /// Marks these rows of a user as saved by a commit, and with them the names of `claims`. A user

@@ -1,6 +1,6 @@
 //! The rows that SQL does not have.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fred::types::Value;
 use model::{Chat, ChatId, Member, Name, PrivateRow, StoredMessage, Tick, User, UserId};
@@ -9,7 +9,7 @@ use super::marks::check_forgotten;
 use crate::{
     chats::{ChangeNotice, change_notice, read_chat, read_member, read_others},
     people::{read_claims, read_private_row, read_user},
-    wire::{CommitMark, Error, Hot, Millis, Result, arg, number, parse, text, verbs},
+    wire::{CommitMark, Error, Hot, Millis, Reply, Result, arg, number, parse, text, verbs},
 };
 
 /// A dirty entry of a chat, with the row it stands for.
@@ -33,7 +33,7 @@ pub enum DirtyRow {
     /// A membership that the member's own list of chats must learn of, once its row is saved.
     ListedChat(MemberRow),
     /// A message.
-    Message(Box<StoredMessage>),
+    Message(Arc<StoredMessage>),
     /// No row: a script was stopped between the mark and the data.
     StaleMark,
     /// A row that cannot be read, and why.
@@ -64,6 +64,19 @@ pub struct ChatSnapshot {
     pub rows: Vec<DirtyEntry>,
 }
 
+/// The bounds of a snapshot of a chat.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotBounds {
+    /// The most rows.
+    pub rows: usize,
+    /// The size of messages, in bytes, after which no more rows are added.
+    pub bytes: usize,
+    /// The tick after which rows are left for later.
+    pub newest: Tick,
+    /// The time by which the lease is renewed.
+    pub lease: Duration,
+}
+
 /// A leased user, with the rows that SQL does not have.
 #[derive(Clone, Debug)]
 pub struct UserSnapshot {
@@ -81,59 +94,67 @@ pub struct UserSnapshot {
 }
 
 impl Hot {
-    /// Reads the oldest unsaved rows of a chat, at most so many rows and about so many bytes, none
-    /// after `newest`; renews the lease, and marks the commit of the rows as begun. `None`: not
-    /// resident.
+    /// Reads the oldest unsaved rows of a chat; `None`: not resident.
     ///
     /// # Errors
-    /// `Error::Unavailable` when Redis does not answer: the call may have been done.
-    /// `Error::Full` when Redis has no room, `Error::Forgot` when it went back: nothing was done.
+    /// As [`snapshot_chats`](Self::snapshot_chats) says.
     pub async fn snapshot_chat(
         &self,
-        id: ChatId,
+        chat: ChatId,
         rows: usize,
         bytes: usize,
         newest: Tick,
         lease: Duration,
         mark: CommitMark<'_>,
     ) -> Result<Option<ChatSnapshot>> {
-        let mut reply = self
-            .run(verbs::SnapshotChat {
-                chat: id,
-                rows,
-                bytes,
-                newest,
-                lease: Millis(lease),
+        let bounds = SnapshotBounds {
+            rows,
+            bytes,
+            newest,
+            lease,
+        };
+        let mut read = self.snapshot_chats(&[(chat, mark)], bounds).await;
+        read.pop().map_or(Ok(None), |(_, snapshot)| snapshot)
+    }
+
+    /// Reads the oldest unsaved rows of each of these chats, which one script may have as keys;
+    /// renews their leases, and marks the commit of the rows as begun. `None`: not resident.
+    ///
+    /// # Errors
+    /// Of each chat: `Error::Unavailable` when Redis does not answer: the call may have been done.
+    /// `Error::Full` when Redis has no room, `Error::Forgot` when it went back: nothing was done.
+    pub async fn snapshot_chats(
+        &self,
+        chats: &[(ChatId, CommitMark<'_>)],
+        bounds: SnapshotBounds,
+    ) -> Vec<(ChatId, Result<Option<ChatSnapshot>>)> {
+        let (mut waiting, mut read) = (chats.to_vec(), Vec::with_capacity(chats.len()));
+        while !waiting.is_empty() {
+            let call = |(chat, mark): &(ChatId, CommitMark<'_>)| verbs::SnapshotChat {
+                chat: *chat,
+                rows: bounds.rows,
+                bytes: bounds.bytes,
+                newest: bounds.newest,
+                lease: Millis(bounds.lease),
                 writer: arg(mark.writer),
                 commit: mark.commit,
                 known: mark.saved,
-            })
-            .await?;
-        check_forgotten(&reply)?;
-        if reply.word() == "GONE" {
-            return Ok(None);
-        }
-        let (saved, notice) = (reply.tick(1)?, change_notice(&mut reply, 2)?);
-        let chat = read_chat(id, reply.list(4));
-        let row = |value: Value| {
-            let mut parts = value.into_array().into_iter();
-            let mut next = || parts.next().unwrap_or(Value::Null);
-            let entry = text(next());
-            let rev = Tick(number("a dirty entry's rev", &next())?);
-            let mut row = read_row(&chat, &entry, next());
-            if let DirtyRow::Message(stored) = &mut row {
-                stored.add_others(&read_others(next().into_array())?);
+            };
+            let replies = self.run_as_one(waiting.iter().map(call).collect()).await;
+            // Those for which the script had no time left; the first is never one of them.
+            let mut later = Vec::new();
+            for (chat, reply) in waiting.into_iter().zip(replies) {
+                match reply {
+                    Ok(reply) if reply.word() == "LATER" => later.push(chat),
+                    reply => {
+                        let snapshot = reply.and_then(|reply| read_snapshot(chat.0, reply));
+                        read.push((chat.0, snapshot));
+                    }
+                }
             }
-            Ok(DirtyEntry { entry, rev, row })
-        };
-        let rows = reply.rest(5).map(row).collect::<Result<_>>()?;
-        Ok(Some(ChatSnapshot {
-            chat: id,
-            saved,
-            notice,
-            chat_row: chat.ok(),
-            rows,
-        }))
+            waiting = later;
+        }
+        read
     }
 
     /// Reads a user's unsaved rows, at most so many, none after `newest`; renews the lease, and
@@ -203,6 +224,39 @@ impl Hot {
     }
 }
 
+fn read_snapshot(id: ChatId, mut reply: Reply) -> Result<Option<ChatSnapshot>> {
+    check_forgotten(&reply)?;
+    if reply.word() == "GONE" {
+        return Ok(None);
+    }
+    let (saved, notice) = (reply.tick(1)?, change_notice(&mut reply, 2)?);
+    let chat = read_chat(id, reply.list(4));
+    let others = reply.list(5);
+    let mut values = reply.rest(6);
+    let mut rows = Vec::new();
+    while let (Some(entry), Some(rev), Some(row)) = (values.next(), values.next(), values.next()) {
+        let entry = text(entry);
+        let rev = Tick(number("a dirty entry's rev", &rev)?);
+        let row = read_row(&chat, &entry, row);
+        rows.push(DirtyEntry { entry, rev, row });
+    }
+    let mut others = others.into_iter();
+    while let (Some(at), Some(of_one)) = (others.next(), others.next()) {
+        let at = number("the number of a row", &at)?;
+        let row = usize::try_from(at - 1).ok().and_then(|at| rows.get_mut(at));
+        if let Some(DirtyRow::Message(stored)) = row.map(|row| &mut row.row) {
+            Arc::make_mut(stored).add_others(&read_others(of_one.into_array())?);
+        }
+    }
+    Ok(Some(ChatSnapshot {
+        chat: id,
+        saved,
+        notice,
+        chat_row: chat.ok(),
+        rows,
+    }))
+}
+
 /// Reads the row of a dirty entry; that of `chat` was read before.
 fn read_row(chat: &Result<Chat>, entry: &str, value: Value) -> DirtyRow {
     if entry == "chat" {
@@ -225,7 +279,7 @@ fn read_row(chat: &Result<Chat>, entry: &str, value: Value) -> DirtyRow {
         "member" => member_row(value).map(DirtyRow::Member),
         "list" => member_row(value).map(DirtyRow::ListedChat),
         "message" => StoredMessage::read(&text(value))
-            .map(|message| DirtyRow::Message(Box::new(message)))
+            .map(|message| DirtyRow::Message(Arc::new(message)))
             .map_err(|error| Error::corrupt("a message", error)),
         _ => Err(Error::corrupt("a dirty entry", entry)),
     };

@@ -135,6 +135,16 @@ impl Hot {
         Ok(values)
     }
 
+    /// Runs calls of a verb in one script, and returns the reply of each: in a cluster their keys
+    /// have to be in one slot.
+    pub(crate) async fn run_as_one<C: Call>(&self, calls: Vec<C>) -> Vec<Result<Reply>> {
+        let calls = calls.into_iter().map(Call::parts).collect();
+        let results = self.run_group(C::VERB, calls).await.into_iter();
+        results
+            .map(|result| Ok(self.reply(C::VERB, result?)))
+            .collect()
+    }
+
     async fn take_off(&self, verb: Verb, call: Parts) -> Result<Value> {
         // In a cluster the keys of two calls are in different slots.
         if self.is_cluster() {

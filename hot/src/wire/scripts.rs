@@ -99,6 +99,9 @@ impl Verb {
 
     /// True for a verb whose calls go to Redis together, in one script.
     pub(crate) fn runs_together(self) -> bool {
-        matches!(self, Self::Append | Self::RowTick)
+        matches!(
+            self,
+            Self::Append | Self::RowTick | Self::SnapshotChat | Self::SettleChat
+        )
     }
 }

@@ -2,11 +2,13 @@
 -- connection has a write to wait for (WAITAOF, WAIT). SQL is never shown a message that its chat
 -- does not count yet. It marks the commit that the rows are for as begun, so that a Redis which
 -- forgets it shows.
--- returns {'GONE'} | {'FORGOT'}: Redis has forgotten a commit that SQL has | {'OK', saved, told,
--- roster, {field of the chat's row ...}, {entry, rev, row} ...}; saved: all changes up to this tick
--- are among the rows, or saved already; the row of `list:UID` is the member's; '' when there is
--- none, and for `chat`, whose row comes before; after that of a message {user, emojis ...}, who
--- reacted and is not named in it
+-- returns {'LATER'}: the calls before it have done enough for a script | {'GONE'} | {'FORGOT'}:
+-- Redis has forgotten a commit that SQL has | {'OK', saved, told,
+-- roster, {field of the chat's row ...}, {number of a message's row, {user, emojis ...} ...}, then
+-- entry, rev, row ...}; saved: all changes up to this tick are among the rows, or saved already; of
+-- messages, who reacted and is not named in the row; the row of `list:UID` is the member's; '' when
+-- there is none, and for `chat`, whose row comes before
+if work_done >= 128 then return { 'LATER' } end
 if has_forgotten(commits, writer, known) then return { 'FORGOT' } end
 local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
@@ -27,31 +29,38 @@ local entries =
 
 local message_of = window_over(messages)
 local has_others = redis.call('EXISTS', reacted_of(chat)) == 1
-local found, saved = { 'OK', 0, told, roster, row }, math.min(clock, tonumber(newest))
+local others = {}
+local found, saved = { 'OK', 0, told, roster, row, others }, math.min(clock, tonumber(newest))
 -- A deletion that is not done yet has more members to change, at its own tick.
 if keys.pending then saved = math.min(saved, tonumber(keys.pending.tick) - 1) end
 if #entries == 2 * rows then
   saved = math.min(saved, tonumber(entries[#entries]) - 1)
 end
+local size = #found
 for i = 1, #entries, 2 do
   local entry, rev = entries[i], entries[i + 1]
-  local kind, id = string.match(entry, '^(%a+):?(.*)$')
-  local data, others = '', nil
-  if kind == 'message' then
+  local data = ''
+  if string.sub(entry, 1, 8) == 'message:' then
+    local id = string.sub(entry, 9)
     data = message_of(id) or redis.call('HGET', changed, id) or ''
+    room = room - #data
     if has_others and redis.call('SISMEMBER', reacted_of(chat), id) == 1 then
-      others = redis.call('HGETALL', others_of(chat, id))
+      local reactors = redis.call('HGETALL', others_of(chat, id))
+      others[#others + 1] = (i + 1) / 2
+      others[#others + 1] = reactors
+      room = room - 20 * #reactors
     end
-    room = room - #data - 20 * #(others or {})
-  elseif kind ~= 'chat' then
-    data = redis.call('HGET', members, id) or ''
+  elseif entry ~= 'chat' then
+    data = redis.call('HGET', members, string.match(entry, ':(.*)$') or '') or ''
   end
-  found[#found + 1] = { entry, rev, data, others }
+  found[size + 1], found[size + 2], found[size + 3] = entry, rev, data
+  size = size + 3
   if room <= 0 then
     saved = math.min(saved, tonumber(rev) - 1)
     break
   end
 end
+work_done = work_done + (size - 6) / 3 + math.floor((bytes - room) / 512)
 local first_parked = redis.call('ZRANGE', parked, 0, 0, 'WITHSCORES')[2]
 found[2] = text(first_parked and math.min(saved, tonumber(first_parked) - 1) or saved)
 return found

@@ -78,7 +78,7 @@ local function window_over(list)
     end
     looked_at = looked_at + size
     at, last = from + #step, #step > 0 and id_of(step[#step]) or last
-    if size > 0 then ahead = math.max(1, math.min(16, math.floor(32768 * #step / size))) end
+    if size > 0 then ahead = math.max(1, math.min(64, math.floor(32768 * #step / size))) end
   end
   return function(id)
     local number = tonumber(id)

@@ -6,6 +6,11 @@ local function list_after(at)
   return { first = at + 2, last = at + 1 + tonumber(ARGV[at + 1]) }
 end
 
+-- Returns the value at a place of a list, from 0; from -1 backwards.
+local function value_at(list, place)
+  return ARGV[place < 0 and list.last + 1 + place or list.first + place]
+end
+
 -- Returns all values of a short list.
 local function values_of(list) return unpack(ARGV, list.first, list.last) end
 

@@ -15,3 +15,7 @@ local function for_each_call(one, keys_of_one)
   end
   return replies
 end
+
+-- The work that the calls of a script have done, in rows: a script holds Redis up for all, so what
+-- those before it have done counts for a call.
+local work_done = 0
