@@ -6,7 +6,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 
 import { newKey, setClock } from "./clock.js";
-import { json } from "./json.js";
+import { json, query } from "./json.js";
 import { Live, type LiveOptions } from "./live.js";
 import { type Fetch, withPatience } from "./patience.js";
 import type { components, paths } from "./schema.js";
@@ -89,6 +89,7 @@ export class Carrier {
       baseUrl: this.#base,
       fetch: this.#fetch,
       bodySerializer: json,
+      querySerializer: query,
     });
     const authorize: Middleware = {
       onRequest: ({ request }) => {
