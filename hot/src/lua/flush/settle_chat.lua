@@ -18,7 +18,9 @@ local function is_parked(entry)
   return parked_count > 0 and redis.call('ZSCORE', parked, entry)
 end
 
-local function is_unsaved(entry) return redis.call('ZSCORE', dirty, entry) or is_parked(entry) end
+local function is_unsaved(entry)
+  return redis.call('ZSCORE', dirty, entry) or is_parked(entry)
+end
 
 -- An old key is forgotten once its message is saved: then SQL knows it. Who asked SQL before learns
 -- by `dropped` that they have to ask again.
