@@ -467,10 +467,10 @@ test("an emoji and a mention are taken back by Undo, and replace what is selecte
   await field.evaluate((one: HTMLTextAreaElement) => one.setSelectionRange(4, 7));
   await choosesEmoji(ann, "octopus");
   await expect(field).toHaveValue("one 🐙 three");
-  await field.focus();
-  await page.keyboard.press("Control+z");
+  // The picker that closes may take the focus to its button, late.
+  await field.press("Control+z");
   await expect(field).toHaveValue("one two three");
-  await page.keyboard.press("Control+End");
+  await field.press("Control+End");
   // By a name's last word, behind a bracket, and behind a script without spaces.
   for (const begun of [" (@smith", "你好@bob", "＠smi"]) {
     await field.pressSequentially(begun);
