@@ -11,6 +11,7 @@ const { chromium } = createRequire(new URL("../../web/package.json", import.meta
 );
 const [url, chat, password, messages, seconds] = process.argv.slice(2);
 const executablePath = [
+  "/usr/bin/chromium-headless-shell",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
@@ -200,7 +201,7 @@ async function open(network) {
   await tab.goto(`/c/${chat}?at=${id}`, { waitUntil: "commit" });
   await timeUntil(tab, id);
   const times = await tab.evaluate(() => ({
-    first: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    first: performance.getEntriesByName("first-paint")[0].startTime,
     whole: performance.now(),
   }));
   await fresh.close();
