@@ -5,8 +5,8 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
 
 run: page ## everything on this machine: Redis, SQLite, API, flusher and the page
-	@cargo build --release --workspace --bins
-	@exec target/release/carrier
+	@cargo build --profile local -p carrier
+	@exec target/local/carrier
 
 page: ## build the page that people chat on, which the API serves
 	@scripts/setup

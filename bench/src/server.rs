@@ -42,6 +42,7 @@ impl Server {
             .args(["--port", "0", "--save", "", "--appendonly", "yes"])
             .args(["--appendfsync", fsync, "--maxmemory-policy", "noeviction"])
             .args(["--maxmemory", "8gb", "--notify-keyspace-events", "Ex"])
+            .args(["--hash-max-listpack-value", "256"])
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")

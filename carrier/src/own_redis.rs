@@ -70,6 +70,10 @@ impl OwnRedis {
             .args([
                 "--notify-keyspace-events",
                 "Ex",
+                // The records of members and users are longer than the 64 bytes up to which Redis
+                // keeps a small hash in one piece.
+                "--hash-max-listpack-value",
+                "256",
                 "--loglevel",
                 "warning",
                 "--logfile",

@@ -16,6 +16,9 @@ use crate::{
 
 /// The longest time that a read takes: no request waits longer for SQL.
 const READ_LIMIT: Duration = Duration::from_secs(10);
+/// The pages of SQLite that a connection for reads keeps, in KiB. A pool has a cache for each of
+/// its connections, and what is not in one the system still has in memory.
+const READ_CACHE: u32 = 2048;
 /// The longest time that a connection has to show that it is alive.
 const PING_LIMIT: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,8 @@ pub struct SessionLimits {
     /// The time after which an idle connection is ended, with its transaction and all locks; whole
     /// seconds.
     pub idle: Duration,
+    /// The pages of SQLite that each connection keeps in memory, in KiB.
+    pub cache: u32,
 }
 
 /// A reader of SQL. Clones share one pool.
@@ -177,10 +182,8 @@ pub fn options(url: &str, connections: u32, limits: Option<SessionLimits>) -> Co
         .map_sqlx_sqlite_opts(move |sqlite| {
             use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             let busy = limits.map_or(Duration::from_secs(10), |limits| limits.statement / 2);
-            // A transaction of the flusher changes more pages than SQLite keeps by itself: those
-            // without room would be written more than once. (In KiB.)
             let sqlite = match limits {
-                Some(_) => sqlite.pragma("cache_size", "-32768"),
+                Some(limits) => sqlite.pragma("cache_size", format!("-{}", limits.cache)),
                 None => sqlite,
             };
             // FULL: a commit is on disk when it returns, also in WAL mode.
@@ -270,6 +273,7 @@ impl Cold {
             statement: limit,
             lock_wait: limit,
             idle: Duration::from_secs(8 * 3600), // the default of MySQL
+            cache: READ_CACHE,
         };
         let pool = connect_limited(url, connections, limits).await?;
         Ok(Self {
@@ -354,6 +358,7 @@ mod tests {
             statement: second * 5 / 2,
             lock_wait: second / 2,
             idle: second * 30,
+            cache: 2048,
         };
         let set = session(limits);
         for part in [

@@ -10,6 +10,9 @@ use tokio::{sync::Mutex, task::JoinHandle};
 const LEAST: Duration = Duration::from_secs(3);
 /// The longest wait for a lock. One chat that is locked must not use up the time of the others.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// The pages of SQLite that a connection keeps, in KiB: a transaction changes more of them than it
+/// keeps by itself, and those without room would be written more than once.
+const WRITE_CACHE: u32 = 32 * 1024;
 /// The time in which connections that are thrown away are closed in an orderly way.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -120,6 +123,7 @@ async fn open(url: &str, connections: u32, lease: Duration) -> Result<DatabaseCo
         lock_wait: LOCK_WAIT,
         // The locks of a flusher that is gone must not outlive its lease by much.
         idle: lease.max(LEAST),
+        cache: WRITE_CACHE,
     };
     cold::connect_limited(url, connections, limits).await
 }
