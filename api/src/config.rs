@@ -26,6 +26,9 @@ const LIMIT_CHATS: Limit = Limit::new(300, 3600);
 /// a second at once.
 const LIMIT_COST: Limit = Limit::new(12_000, 60);
 
+/// The limit on requests with one key: a hundred a second.
+const LIMIT_KEY: Limit = Limit::new(6000, 60);
+
 /// The most rows that are in Redis alone: some gigabytes of messages.
 const MAX_UNSAVED: u64 = 5_000_000;
 
@@ -153,6 +156,9 @@ pub struct Config {
     /// one, and so are 4 KiB to or from it, ten members who are notified, and 0.1 ms of SQL
     #[arg(long, env = "CARRIER_LIMIT_COST", default_value_t = LIMIT_COST)]
     pub limit_cost: Limit,
+    /// The limit on requests with one key of the API
+    #[arg(long, env = "CARRIER_LIMIT_KEY", default_value_t = LIMIT_KEY)]
+    pub limit_key: Limit,
     /// The limit on searches of an account
     #[arg(long, env = "CARRIER_LIMIT_SEARCH", default_value_t = LIMIT_SEARCH)]
     pub limit_search: Limit,
@@ -170,6 +176,7 @@ impl Config {
             limit_search: off,
             limit_chats: off,
             limit_cost: off,
+            limit_key: off,
             ..self
         }
     }
@@ -201,6 +208,7 @@ impl Default for Config {
             limit_search: LIMIT_SEARCH,
             limit_chats: LIMIT_CHATS,
             limit_cost: LIMIT_COST,
+            limit_key: LIMIT_KEY,
         }
     }
 }

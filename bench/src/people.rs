@@ -37,6 +37,8 @@ async fn person(hot: &Hot) -> Result<Person> {
         display_name: Some(name),
         bio: text(),
         avatar: text(),
+        external_id: text(),
+        disabled: Some(false),
         found_by_email: Some(false),
         password: Some("none".into()),
         ends_sessions: true,
@@ -52,7 +54,7 @@ async fn person(hot: &Hot) -> Result<Person> {
     let mut random = [0; 32];
     random[..16].copy_from_slice(UserId::new().0.as_bytes());
     let token = Token::new(id, random);
-    hot.open_session(id, &token, "bench", rev)
+    hot.open_session(id, &token, "bench", rev, None)
         .await?
         .ok()
         .flatten()

@@ -6,6 +6,8 @@
 #[macro_use]
 mod output;
 
+/// `carrier admin`: keys of the API.
+mod admin;
 /// `carrier` without a role: Redis, SQL, API and flusher on one machine.
 mod all;
 /// `carrier chat`: a client for the terminal. Uses `output` and `terminal` alone.
@@ -82,6 +84,8 @@ enum Role {
     Flusher(roles::Flusher),
     /// Bring the schema up to date, or show its state
     Migrate(migrate::Settings),
+    /// Make, list and revoke keys of the API
+    Admin(admin::Settings),
     /// Check everything that Carrier depends on, and say how to fix it
     Doctor(doctor::Settings),
     /// Compare Redis and SQL to the last row, without writing
@@ -143,6 +147,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Role::Migrate(settings)) => return migrate::run(settings).await,
         Some(Role::Verify(settings)) => return verify::run(settings).await,
         Some(Role::Drill(settings)) => return drill::run(settings).await,
+        Some(Role::Admin(settings)) => return admin::run(settings).await,
         Some(Role::Doctor(settings)) => return doctor::run(settings).await,
         Some(Role::Chat(settings)) => chat::run(settings, on_signal()?).await?,
         Some(Role::Openapi) => say!("{}", api::openapi().trim_end()),
@@ -158,7 +163,7 @@ fn log_filter(cli: &Cli) -> EnvFilter {
     // Only our own crates log SQL failures, once each; its statements are not logged. The report
     // of a drill or an audit is its log.
     let default = match cli.role {
-        Some(Role::Drill(_) | Role::Verify(_)) => "error",
+        Some(Role::Drill(_) | Role::Verify(_) | Role::Admin(_)) => "error",
         _ => "info,poem=warn,sea_orm_migration=warn",
     };
     let wanted = cli.log.as_deref().unwrap_or(default);

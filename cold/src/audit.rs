@@ -94,6 +94,7 @@ impl Cold {
         let column = match kind {
             NameKind::Username => user::Column::UsernameFolded,
             NameKind::Email => user::Column::EmailFolded,
+            NameKind::External => user::Column::ExternalId,
         };
         let names: Vec<String> = user::Entity::find()
             .select_only()

@@ -122,6 +122,7 @@ impl Cold {
         let column = match name.kind {
             NameKind::Username => user::Column::UsernameFolded,
             NameKind::Email => user::Column::EmailFolded,
+            NameKind::External => user::Column::ExternalId,
         };
         let ids: Vec<Uuid> = user::Entity::find()
             .select_only()

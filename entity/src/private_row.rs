@@ -1,7 +1,7 @@
 //! Table `mine`: rows that belong to one user alone.
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
-use model::{ChatId, PrivateKey, PrivateRow, Tick, UserId};
+use model::{ChatId, KeyId, PrivateKey, PrivateRow, Tick, UserId};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use crate::unknown;
@@ -12,10 +12,10 @@ use crate::unknown;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
-    /// `chat` or `block`.
+    /// `chat`, `block` or `key`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// The id of the chat, or of the blocked user.
+    /// The id of the chat, of the blocked user, or of the key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub target: Uuid,
     pub value: String,
@@ -32,6 +32,7 @@ pub fn to_row(user: UserId, row: &PrivateRow) -> ActiveModel {
     let (kind, target) = match row.key {
         PrivateKey::Chat(chat) => ("chat", chat.0),
         PrivateKey::Block(user) => ("block", user.0),
+        PrivateKey::Key(key) => ("key", key.0),
     };
     ActiveModel {
         user_id: Set(user.0),
@@ -50,6 +51,7 @@ pub fn from_row(row: Model) -> Result<PrivateRow, DbErr> {
     let key = match row.kind.as_str() {
         "chat" => PrivateKey::Chat(ChatId(row.target)),
         "block" => PrivateKey::Block(UserId(row.target)),
+        "key" => PrivateKey::Key(KeyId(row.target)),
         other => return Err(unknown("kind of private row", other)),
     };
     Ok(PrivateRow {
@@ -71,6 +73,7 @@ mod tests {
         let rows = [
             (PrivateKey::Chat(ChatId::new()), r#"{"pinned":true}"#),
             (PrivateKey::Block(UserId::new()), "1"),
+            (PrivateKey::Key(KeyId::new()), r#"{"name":"backend"}"#),
         ];
         for (key, value) in rows {
             let private = PrivateRow {

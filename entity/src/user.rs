@@ -4,7 +4,7 @@
 use model::{Tick, User, UserId, fold, fold_shown};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
-/// A user's row. `username_folded` and `email_folded` are indexed and not unique: an upsert into a
+/// A user's row. `username_folded`, `email_folded` and `external_id` are indexed and not unique: an upsert into a
 /// table with a second unique key may hit the wrong row. The claims in Redis keep names unique.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -15,6 +15,7 @@ pub struct Model {
     pub username_folded: String,
     pub email: String,
     pub email_folded: String,
+    pub external_id: String,
     pub display_name: String,
     pub display_folded: String,
     pub bio: String,
@@ -25,6 +26,8 @@ pub struct Model {
     pub created: i64,
     /// The tick of the erasure, or 0.
     pub erased: i64,
+    /// The tick at which it was disabled, or 0.
+    pub disabled: i64,
     pub found_by_email: bool,
     pub rev: i64,
 }
@@ -42,6 +45,7 @@ pub fn to_row(user: &User) -> ActiveModel {
         username_folded: Set(fold(&user.username)),
         email: Set(user.email.clone()),
         email_folded: Set(fold(&user.email)),
+        external_id: Set(user.external_id.clone()),
         display_name: Set(user.display_name.clone()),
         display_folded: Set(fold_shown(&user.display_name)),
         bio: Set(user.bio.clone()),
@@ -50,6 +54,7 @@ pub fn to_row(user: &User) -> ActiveModel {
         password_rev: Set(user.password_rev.0),
         created: Set(user.created.0),
         erased: Set(user.erased.0),
+        disabled: Set(user.disabled.0),
         found_by_email: Set(user.found_by_email),
         rev: Set(user.rev.0),
     }
@@ -61,6 +66,7 @@ pub fn from_row(row: Model) -> User {
         id: UserId(row.id),
         username: row.username,
         email: row.email,
+        external_id: row.external_id,
         display_name: row.display_name,
         bio: row.bio,
         avatar: row.avatar,
@@ -68,6 +74,7 @@ pub fn from_row(row: Model) -> User {
         password_rev: Tick(row.password_rev),
         created: Tick(row.created),
         erased: Tick(row.erased),
+        disabled: Tick(row.disabled),
         found_by_email: row.found_by_email,
         rev: Tick(row.rev),
     }
@@ -85,6 +92,7 @@ mod tests {
             id: UserId::new(),
             username: "Straße".into(),
             email: "A@Example.org".into(),
+            external_id: "auth0|A".into(),
             display_name: "Ada \u{1F30D}".into(),
             bio: "two\nlines".into(),
             avatar: "ab".repeat(32),
@@ -92,6 +100,7 @@ mod tests {
             password_rev: Tick(1),
             created: Tick(2),
             erased: Tick(3),
+            disabled: Tick(5),
             found_by_email: true,
             rev: Tick(4),
         };

@@ -51,7 +51,8 @@
 //!
 //! Keys of a user:
 //! - `user:{u203}:ID`, hash: the user's row, `clock`, `claims` (names used and not saved),
-//!   `want_username`, `want_email`. The user is resident while this key exists.
+//!   `want_username`, `want_email`,
+//!   `want_external`. The user is resident while this key exists.
 //! - `…:chats`, hash, chat id -> rev of the membership, and when it ended (0: it has not).
 //! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user alone)
 //!   and `block:UID` -> `rev value`.

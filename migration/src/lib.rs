@@ -19,6 +19,8 @@ mod m20261126_000006_mentions_all;
 mod m20261127_000001_fold_apostrophes;
 // The index of search, in blocks of postings.
 mod m20261128_000001_postings;
+// The ids of users in other products.
+mod m20261128_000002_external_ids;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -35,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000006_mentions_all::Migration),
             Box::new(m20261127_000001_fold_apostrophes::Migration),
             Box::new(m20261128_000001_postings::Migration),
+            Box::new(m20261128_000002_external_ids::Migration),
         ]
     }
 }

@@ -86,6 +86,17 @@ id! {
     SessionId
 }
 
+id! {
+    /// A key of the server's API.
+    KeyId
+}
+
+impl UserId {
+    /// The account of the server itself, which has no name and no session: its private rows are the
+    /// keys of the API. (A UUIDv8, which no user is given.)
+    pub const SERVER: Self = Self(Uuid::from_u128(0xca44_1e40_0000_8000_8000_0000_0000_0001));
+}
+
 impl ChatId {
     /// Returns the id of the direct chat of two people, in either order: a hash of both ids
     /// (UUIDv8), so there is only one such chat, and either of them may open it.

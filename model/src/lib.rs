@@ -3,6 +3,7 @@
 //!
 //! No module here does I/O. Every other crate speaks in these types.
 
+mod api_key;
 mod block;
 mod chat;
 mod clock;
@@ -25,6 +26,7 @@ mod search;
 mod session;
 mod user;
 
+pub use api_key::{ApiKey, KeyRecord, Scope};
 pub use block::Blocks;
 pub use chat::{Chat, ChatKind, ChatView, MyMarks, OtherMarks};
 pub use clock::Tick;
@@ -35,17 +37,17 @@ pub use event::{
     ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
     UserUpdated,
 };
-pub use id::{ChatId, Partition, SessionId, UserId};
+pub use id::{ChatId, KeyId, Partition, SessionId, UserId};
 pub use member::{Member, MemberView, Role};
 pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
     Attachment, Draft, Durability, Extras, MAX_ATTACHMENTS, MAX_BODY, MAX_SUBJECT, Message,
     MessageKind, Page, Reply, SentMessage, System, SystemEvent,
 };
-pub use name::{Name, NameKind, fold, fold_shown};
+pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;
 pub use postings::{Postings, UnreadablePostings};
-pub use private::{ChatSettings, MAX_BLOCKS, MAX_HIDDEN, Preferences, PrivateKey, PrivateRow};
+pub use private::{ChatSettings, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey, PrivateRow};
 pub use problem::{FieldError, Problem};
 pub use problem_code::{FieldErrorCode, ProblemCode};
 pub use quote::{answered, preview_of, quote};

@@ -1,5 +1,5 @@
-//! Unique names: usernames and e-mail addresses; and the names that are shown. Only this module
-//! folds them.
+//! Unique names: usernames, e-mail addresses and ids of other products; and the names that are
+//! shown. Only this module folds them.
 
 use std::fmt;
 
@@ -15,6 +15,8 @@ pub enum NameKind {
     Username,
     /// An e-mail address.
     Email,
+    /// The id of a user in the product that Carrier is a part of; see [`is_external_id`].
+    External,
 }
 
 impl fmt::Display for NameKind {
@@ -22,6 +24,7 @@ impl fmt::Display for NameKind {
         f.write_str(match self {
             Self::Username => "username",
             Self::Email => "email",
+            Self::External => "external",
         })
     }
 }
@@ -36,12 +39,14 @@ pub struct Name {
 }
 
 impl Name {
-    /// Returns the unique form of `text`.
+    /// Returns the unique form of `text`. An external id is as it is: another product may tell
+    /// `a` from `A`.
     pub fn new(kind: NameKind, text: &str) -> Self {
-        Self {
-            kind,
-            folded: fold(text),
-        }
+        let folded = match kind {
+            NameKind::External => text.to_owned(),
+            NameKind::Username | NameKind::Email => fold(text),
+        };
+        Self { kind, folded }
     }
 
     /// Returns the name that a person typed to log in or to name another. An address has an `@`; a
@@ -56,6 +61,13 @@ impl Name {
             text,
         )
     }
+}
+
+/// True for a text that may be an external id: 1 to 128 of `a-z A-Z 0-9 . _ : @ | + = ~ -`. Ids of
+/// the usual databases and identity providers are, as `42`, a UUID, `auth0|5f7c` or an address.
+pub fn is_external_id(text: &str) -> bool {
+    let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@|+=~-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(is_one)
 }
 
 /// Returns the folded text: names that differ only in case, or in white space around them, are one.
@@ -98,6 +110,20 @@ mod tests {
             fold_shown(&"\u{fdfa}".repeat(64)).chars().count(),
             MAX_SHOWN
         );
+    }
+
+    #[test]
+    fn an_external_id_is_what_a_product_calls_its_user_and_is_told_by_case() {
+        let uuid = "0190a0b0-0000-7000-8000-0000000000a5";
+        for id in ["42", uuid, "auth0|5f7c", "ann+1@example.org", "a=b~c:d"] {
+            assert!(is_external_id(id), "{id}");
+        }
+        let long = "a".repeat(129);
+        for wrong in ["", " 42", "a b", "a;b", "a/b", "ä", "a\n", "a%20b", &long] {
+            assert!(!is_external_id(wrong), "{wrong}");
+        }
+        let name = |text| Name::new(NameKind::External, text);
+        assert_ne!(name("a"), name("A"));
     }
 
     #[test]

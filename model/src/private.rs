@@ -1,10 +1,11 @@
-//! The private rows of a user: their settings of chats, and whom they block.
+//! The private rows of a user: their settings of chats, and whom they block; and those of the
+//! server's own account, which are its keys.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, ParseError, Tick, UserId};
+use crate::{ChatId, KeyId, ParseError, Tick, UserId};
 
 /// The most messages of one chat that a user may delete for themselves one by one; to clear a chat
 /// takes no room.
@@ -13,13 +14,19 @@ pub const MAX_HIDDEN: usize = 2000;
 /// begins.
 pub const MAX_BLOCKS: usize = 10_000;
 
-/// The key of a private row. Its text, `chat:ID` or `block:ID`, is its name in Redis.
+/// The most keys that a server has.
+pub const MAX_KEYS: usize = 1000;
+
+/// The key of a private row. Its text, as `chat:ID` or `block:ID`, is its name in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PrivateKey {
     /// The user's settings of a chat; the value is a [`ChatSettings`].
     Chat(ChatId),
     /// A block of another user; the value is `1`, or empty once the block has ended.
     Block(UserId),
+    /// A key of the server's API, of [`UserId::SERVER`]; the value is a [`crate::KeyRecord`], or
+    /// empty once the key is revoked.
+    Key(KeyId),
 }
 
 impl fmt::Display for PrivateKey {
@@ -27,6 +34,7 @@ impl fmt::Display for PrivateKey {
         match self {
             Self::Chat(chat) => write!(f, "chat:{chat}"),
             Self::Block(user) => write!(f, "block:{user}"),
+            Self::Key(key) => write!(f, "key:{key}"),
         }
     }
 }
@@ -38,9 +46,10 @@ impl FromStr for PrivateKey {
         let known = match text.split_once(':') {
             Some(("chat", id)) => id.parse().ok().map(Self::Chat),
             Some(("block", id)) => id.parse().ok().map(Self::Block),
+            Some(("key", id)) => id.parse().ok().map(Self::Key),
             _ => None,
         };
-        known.ok_or(ParseError("`chat:ID` or `block:ID`"))
+        known.ok_or(ParseError("`chat:ID`, `block:ID` or `key:ID`"))
     }
 }
 
@@ -168,6 +177,7 @@ mod tests {
         for key in [
             PrivateKey::Chat(ChatId::new()),
             PrivateKey::Block(UserId::new()),
+            PrivateKey::Key(KeyId::new()),
         ] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }

@@ -52,6 +52,8 @@ codes! {
         Malformed "malformed" "The request cannot be understood.";
         Unauthorized "unauthorized" "The request has no session, or one that has ended.";
         WrongLogin "wrong_login" "The username, the e-mail address or the password is wrong.";
+        AccountDisabled "account_disabled" "The account is disabled.";
+        ScopeMissing "scope_missing" "The key may not be used for this.";
         RegistrationClosed "registration_closed" "The server lets nobody register.";
         OriginNotAllowed "origin_not_allowed" "Pages of this origin may not use the server.";
         RoleTooLow "role_too_low" "The caller's role in the group does not allow this.";
@@ -68,6 +70,7 @@ codes! {
         TooManyReactions "too_many_reactions"
             "The message has as many kinds of reaction as it can.";
         TooManyHidden "too_many_hidden" "The chat has as many hidden messages as it can.";
+        TooManyKeys "too_many_keys" "The server has as many keys as it can.";
         TooManyBlocks "too_many_blocks" "The caller blocks as many others as they can.";
         ClientIdReused "client_id_reused"
             "The caller sent another message under this `client_id`.";
@@ -95,7 +98,9 @@ impl ProblemCode {
         match self {
             Self::Malformed => 400,
             Self::Unauthorized | Self::WrongLogin => 401,
-            Self::RegistrationClosed
+            Self::AccountDisabled
+            | Self::ScopeMissing
+            | Self::RegistrationClosed
             | Self::OriginNotAllowed
             | Self::RoleTooLow
             | Self::NotAccepted
@@ -110,6 +115,7 @@ impl ProblemCode {
             | Self::TooManyReactions
             | Self::TooManyHidden
             | Self::TooManyBlocks
+            | Self::TooManyKeys
             | Self::ClientIdReused => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -142,6 +148,7 @@ codes! {
         NotAllowed "not_allowed" "The field must be absent here.";
         Reserved "reserved" "The name cannot be used.";
         Common "common" "The password is easy to guess.";
+        Twice "twice" "Two items of the list are of the same thing.";
         Wrong "wrong" "The password is not that of the account.";
         Caller "self" "The field names the caller, where it must name another person.";
         Unknown "unknown" "The thing that the field names is not in this chat.";

@@ -77,7 +77,7 @@ pub struct Session {
     pub seen: Tick,
     /// The user's `password_rev` when it was opened.
     pub password_rev: Tick,
-    /// The tick at which it ends unless it is used.
+    /// The tick at which it ends: for good, or unless it is used.
     pub expires: Tick,
 }
 

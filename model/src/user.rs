@@ -11,8 +11,11 @@ pub struct User {
     pub id: UserId,
     /// The username, as the user writes it; unique when folded.
     pub username: String,
-    /// The e-mail address, as the user writes it; unique when folded.
+    /// The e-mail address, as the user writes it; unique when folded. Empty when there is none.
     pub email: String,
+    /// The id of the user in the product that Carrier is a part of; unique. Empty when there is
+    /// none.
+    pub external_id: String,
     /// The name that others see: 1 to 64 characters.
     pub display_name: String,
     /// A few words about the user; empty when there are none.
@@ -30,6 +33,8 @@ pub struct User {
     /// The tick at which the account was erased, or `NEVER`; no more than this is left of an
     /// erased one.
     pub erased: Tick,
+    /// The tick at which the account was disabled, or `NEVER`: a disabled one opens no session.
+    pub disabled: Tick,
     /// True when other users may find this one by the e-mail address.
     pub found_by_email: bool,
     /// The tick of the last change of this row.
@@ -58,8 +63,13 @@ pub struct Account {
     pub id: UserId,
     /// The username, unique whatever its case.
     pub username: String,
-    /// The e-mail address, unique whatever its case; no other user sees it.
-    pub email: String,
+    /// The e-mail address, unique whatever its case; no other user sees it. Absent when there is
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The id of the user in the product that the server is a part of; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// The name that others see.
     pub display_name: String,
     /// A few words about the caller; absent when there are none.
@@ -79,7 +89,8 @@ impl From<User> for Account {
         Self {
             id: user.id,
             username: user.username,
-            email: user.email,
+            email: some(user.email),
+            external_id: some(user.external_id),
             display_name: user.display_name,
             avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
@@ -101,6 +112,9 @@ pub struct Profile {
     pub id: UserId,
     /// The username, unique whatever its case.
     pub username: String,
+    /// The id of the user in the product that the server is a part of; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// The name to show.
     pub display_name: String,
     /// A few words about the user; absent when there are none.
@@ -118,6 +132,7 @@ impl From<User> for Profile {
         Self {
             id: user.id,
             username: user.username,
+            external_id: some(user.external_id),
             display_name: user.display_name,
             avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
@@ -155,6 +170,7 @@ mod tests {
             id: UserId::new(),
             username: "ann".into(),
             email: "ann@example.org".into(),
+            external_id: String::new(),
             display_name: "Ann".into(),
             bio: String::new(),
             avatar: String::new(),
@@ -162,6 +178,7 @@ mod tests {
             password_rev: Tick(1),
             created: Tick(1),
             erased: Tick::NEVER,
+            disabled: Tick::NEVER,
             found_by_email: false,
             rev: Tick(1),
         };

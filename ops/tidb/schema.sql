@@ -18,12 +18,15 @@ CREATE TABLE users (
     erased BIGINT NOT NULL,
     rev BIGINT NOT NULL,
     found_by_email BOOL NOT NULL DEFAULT FALSE,
+    external_id VARCHAR(128) NOT NULL DEFAULT '',
+    disabled BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (id) /*T![clustered_index] CLUSTERED */,
     KEY users_username (username_folded),
     KEY users_email (email_folded),
     KEY users_display (display_folded),
     KEY users_avatar (avatar),
-    KEY users_rev (rev)
+    KEY users_rev (rev),
+    KEY users_external_id (external_id)
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE chats (
@@ -134,4 +137,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261126_000005_fold_letters', UNIX_TIMESTAMP()),
     ('m20261126_000006_mentions_all', UNIX_TIMESTAMP()),
     ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
-    ('m20261128_000001_postings', UNIX_TIMESTAMP());
+    ('m20261128_000001_postings', UNIX_TIMESTAMP()),
+    ('m20261128_000002_external_ids', UNIX_TIMESTAMP());

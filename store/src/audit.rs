@@ -119,7 +119,7 @@ impl Auditor {
 
     async fn names_once(&self) -> Result<Findings> {
         let mut findings = Findings::default();
-        for kind in [NameKind::Username, NameKind::Email] {
+        for kind in [NameKind::Username, NameKind::Email, NameKind::External] {
             for name in self.cold.shared_names(kind).await? {
                 findings.rows += 1;
                 if let [one, other, ..] = self.owners(&name).await?[..] {

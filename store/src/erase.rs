@@ -1,7 +1,7 @@
 //! Erasing an account.
 
 use hot::{EndedSessions, Membership};
-use model::{ChatKind, Role, Session, Tick, UserId};
+use model::{ChatKind, Role, Session, Tick, User, UserId};
 
 use crate::{Error, Result, Store, notify::Notification, residency::retry};
 
@@ -14,9 +14,17 @@ impl Store {
     /// [`Error::WrongPassword`]; [`Error::NoUser`] when the account is gone already.
     pub async fn erase(&self, session: &Session, password: &str) -> Result<()> {
         let user = self.check_password(session, password).await?;
+        self.erase_account(&user).await
+    }
+
+    /// Erases an account as [`Self::erase`] does, whoever wants it.
+    ///
+    /// # Errors
+    /// [`Error::NoUser`] when the account is gone already.
+    pub async fn erase_account(&self, user: &User) -> Result<()> {
         // Without this, the directory would go on to show the row that SQL has.
         retry(|| self.hot.announce_rename(user.id)).await?;
-        self.forget_origins(&user).await;
+        self.forget_origins(user).await;
         self.finish_erasure(user.id).await
     }
 

@@ -85,6 +85,9 @@ pub enum Error {
     /// The password is not the present one of the account.
     #[error("wrong password")]
     WrongPassword,
+    /// The account is disabled.
+    #[error("the account is disabled")]
+    Disabled,
     /// The session does not exist, or has ended.
     #[error("no such session")]
     NoSession,
@@ -115,6 +118,9 @@ pub enum Error {
     /// The user blocks as many others as they may.
     #[error("too many blocks")]
     TooManyBlocks,
+    /// The server has as many keys as it may.
+    #[error("too many keys")]
+    TooManyKeys,
     /// The idempotency key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,

@@ -93,6 +93,14 @@ impl From<Refused> for Error {
     }
 }
 
+/// Returns random bytes for a token, or a key.
+pub(crate) fn random() -> [u8; 32] {
+    use argon2::password_hash::rand_core::{OsRng, RngCore};
+    let mut bytes = [0; 32];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}
+
 /// Returns the form in which a password is hashed. What has none was set before there was one, and
 /// is checked as it is typed.
 fn prepared(typed: &str) -> String {

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::{document::frames::Frames, live, operations};
 
 /// The operations: those that are over at once, and those of the live connections.
-pub(crate) type Apis = (operations::Apis, live::Apis);
+pub(crate) type Apis = (operations::Apis, operations::AdminApi, live::Apis);
 
 /// Returns the service that routes to the operations and describes them.
 pub(crate) fn service() -> OpenApiService<Apis, ()> {
-    let apis = (operations::APIS, live::APIS);
+    let apis = (operations::APIS, operations::ADMIN, live::APIS);
     OpenApiService::new(apis, "Carrier", env!("CARGO_PKG_VERSION"))
         .description(
             "A self-hosted messaging backend that answers from memory and loses nothing.\n\n\

@@ -4,6 +4,8 @@
 //! May use `request`, `response`, `state`, `config` and each other; nothing of `live`,
 //! `middleware` or `document`.
 
+/// Users of a product's own, whom its backend makes and changes.
+pub(crate) mod admin_users;
 /// Files that are attached to messages: upload and download.
 pub(crate) mod attachments;
 /// Pictures of people and groups.
@@ -75,6 +77,10 @@ pub(crate) const APIS: Apis = (
     sync::SyncApi,
 );
 
+/// The operations of a product's own backend.
+pub(crate) const ADMIN: AdminApi = admin_users::AdminUserApi;
+pub(crate) type AdminApi = admin_users::AdminUserApi;
+
 /// The groups of operations in the document.
 #[derive(poem_openapi::Tags)]
 pub(crate) enum Tags {
@@ -92,4 +98,6 @@ pub(crate) enum Tags {
     Sync,
     /// Changes at the moment they happen.
     Live,
+    /// What a product's own backend does, with a key.
+    Admin,
 }

@@ -17,6 +17,7 @@ use store::Membership;
 use crate::{
     bounds::turns::{TooMuch, Turn, Work},
     request::{
+        api_key,
         asker::Asker,
         budget,
         rate_limits::{self, LimitedAction},
@@ -152,6 +153,9 @@ impl<'a> ApiExtractor<'a> for Caller {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        if let Some(caller) = api_key::caller(request).await? {
+            return Ok(caller);
+        }
         let state = State::of(request);
         let token = token(request, CookieFrom::Reads).ok_or_else(Problem::unauthorized)?;
         let admitted = budget::admit(&state, token.partition(), &token.hash(), None).await?;
@@ -182,6 +186,12 @@ impl<'a, A: LimitedAction> ApiExtractor<'a> for Limited<A> {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
+        if let Some(caller) = api_key::caller(request).await? {
+            return Ok(Self {
+                caller,
+                action: PhantomData,
+            });
+        }
         let state = State::of(request);
         let token = token(request, CookieFrom::Reads).ok_or_else(Problem::unauthorized)?;
         let limit = budget::limit_of::<A>(&state);

@@ -1,6 +1,8 @@
 //! Extractors and parsers of requests. May use `response` (for problems), `state`, `config` and
 //! `rate_limit`; nothing above them.
 
+/// Keys of the API: a product's backend, for itself or in the name of a user.
+pub(crate) mod api_key;
 /// The account that a request turned out to be of.
 pub(crate) mod asker;
 /// The session of a request: a bearer token, or the cookie of our own page.

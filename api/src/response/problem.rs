@@ -232,6 +232,16 @@ impl From<store::Error> for Problem {
                 ProblemCode::EmailTaken,
                 "Another account has this e-mail address.",
             ),
+            // The store asks again until the one who was quicker is done.
+            E::Taken(NameKind::External) => Self::from(E::Busy),
+            E::Disabled => Self::new(ProblemCode::AccountDisabled, "This account is disabled."),
+            E::TooManyKeys => Self::new(
+                ProblemCode::TooManyKeys,
+                format!(
+                    "A server has at most {} keys. Revoke those that nobody uses.",
+                    model::MAX_KEYS
+                ),
+            ),
             E::RoleTooLow => Self::new(
                 ProblemCode::RoleTooLow,
                 "Your role in this group does not allow this.",

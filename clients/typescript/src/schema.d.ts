@@ -4,6 +4,95 @@
  */
 
 export interface paths {
+    "/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make or change many users of your own
+         * @description Each is made or changed by itself: where one fails, the others do not.
+         */
+        post: operations["putExternalUsers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{external_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a user of your own */
+        get: operations["showExternalUser"];
+        /**
+         * Make or change a user of your own
+         * @description The user needs no address and no password. The same request twice does it once.
+         */
+        put: operations["putExternalUser"];
+        post?: never;
+        /**
+         * Erase a user of your own
+         * @description As when they erase their account themselves: their groups are handed over, and their
+         *     messages become those of a user who is no more.
+         */
+        delete: operations["eraseExternalUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{external_id}/disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Disable a user of your own
+         * @description All their sessions end at once, and none can be opened until they are enabled again. Their
+         *     chats and messages stay.
+         */
+        put: operations["disableExternalUser"];
+        post?: never;
+        /** Enable a user of your own */
+        delete: operations["enableExternalUser"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{external_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a session for a user of your own
+         * @description Give the token to the user's browser or app, which sends it as `Authorization: Bearer`. The
+         *     session ends after the time that you ask for, or when the user is disabled or erased.
+         */
+        post: operations["openExternalSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -830,8 +919,13 @@ export interface components {
             created_at: string;
             /** @description The name that others see. */
             display_name: string;
-            /** @description The e-mail address, unique whatever its case; no other user sees it. */
-            email: string;
+            /**
+             * @description The e-mail address, unique whatever its case; no other user sees it. Absent when there is
+             *     none.
+             */
+            email?: string;
+            /** @description The id of the user in the product that the server is a part of; absent when there is none. */
+            external_id?: string;
             /** @description True when other users may find this one by the e-mail address. */
             found_by_email: boolean;
             /**
@@ -952,8 +1046,13 @@ export interface components {
             created_at: string;
             /** @description The name that others see. */
             display_name: string;
-            /** @description The e-mail address, unique whatever its case; no other user sees it. */
-            email: string;
+            /**
+             * @description The e-mail address, unique whatever its case; no other user sees it. Absent when there is
+             *     none.
+             */
+            email?: string;
+            /** @description The id of the user in the product that the server is a part of; absent when there is none. */
+            external_id?: string;
             /** @description True when other users may find this one by the e-mail address. */
             found_by_email: boolean;
             /**
@@ -1407,6 +1506,7 @@ export interface components {
          *     - `not_allowed`: The field must be absent here.
          *     - `reserved`: The name cannot be used.
          *     - `common`: The password is easy to guess.
+         *     - `twice`: Two items of the list are of the same thing.
          *     - `wrong`: The password is not that of the account.
          *     - `self`: The field names the caller, where it must name another person.
          *     - `unknown`: The thing that the field names is not in this chat.
@@ -1415,7 +1515,7 @@ export interface components {
          *     - `too_many_pixels`: The picture has too many pixels.
          * @enum {string}
          */
-        FieldErrorCode: "length" | "characters" | "email" | "emoji" | "range" | "required" | "not_nullable" | "not_allowed" | "reserved" | "common" | "wrong" | "self" | "unknown" | "unknown_member" | "empty" | "too_many_pixels";
+        FieldErrorCode: "length" | "characters" | "email" | "emoji" | "range" | "required" | "not_nullable" | "not_allowed" | "reserved" | "common" | "twice" | "wrong" | "self" | "unknown" | "unknown_member" | "empty" | "too_many_pixels";
         /**
          * Heartbeat
          * @description A sign that the connection is alive.
@@ -1647,6 +1747,24 @@ export interface components {
             watched: number;
         };
         /**
+         * ListedUser
+         * @description A user of a list, with the id that they have in the product.
+         */
+        ListedUser: {
+            /** @description The id of the user in the product: 1 to 128 of `a-z A-Z 0-9 . _ : @ | + = ~ -`. */
+            external_id: string;
+            /**
+             * @description What the product says of them.
+             * @default {
+             *       "bio": null,
+             *       "display_name": null,
+             *       "email": null,
+             *       "username": null
+             *     }
+             */
+            profile?: components["schemas"]["UserProfile"] & unknown;
+        };
+        /**
          * Login
          * @description A login.
          * @example {
@@ -1661,6 +1779,39 @@ export interface components {
             login: string;
             /** @description The password. */
             password: string;
+        };
+        /**
+         * ManagedUser
+         * @description A user, as the product's backend sees them.
+         */
+        ManagedUser: {
+            /** @description The path of the picture; it changes with the picture. Absent when there is none. */
+            avatar_url?: string;
+            /** @description A few words about the caller; absent when there are none. */
+            bio?: string;
+            /** @description The time at which the account was made: RFC 3339 in UTC. */
+            created_at: string;
+            /** @description The time at which the account was disabled, RFC 3339 in UTC; absent when it is not. */
+            disabled_at?: string;
+            /** @description The name that others see. */
+            display_name: string;
+            /**
+             * @description The e-mail address, unique whatever its case; no other user sees it. Absent when there is
+             *     none.
+             */
+            email?: string;
+            /** @description The id of the user in the product that the server is a part of; absent when there is none. */
+            external_id?: string;
+            /** @description True when other users may find this one by the e-mail address. */
+            found_by_email: boolean;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description The user's id, which never changes.
+             */
+            id: string;
+            /** @description The username, unique whatever its case. */
+            username: string;
         };
         /**
          * MeUpdated
@@ -2152,6 +2303,20 @@ export interface components {
             new_password: string;
         };
         /**
+         * NewToken
+         * @description The token that is wanted for a user.
+         */
+        NewToken: {
+            /** @description The name of the session in the user's list of sessions, up to 100 characters. */
+            device?: string;
+            /**
+             * Format: uint32
+             * @description The seconds after which the session ends, however it is used: 60 to 2592000 (thirty days);
+             *     3600 when it is absent.
+             */
+            expires_in?: number;
+        };
+        /**
          * OneReaction
          * @description The reaction of one user.
          */
@@ -2385,6 +2550,8 @@ export interface components {
             created_at: string;
             /** @description The name to show. */
             display_name: string;
+            /** @description The id of the user in the product that the server is a part of; absent when there is none. */
+            external_id?: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
@@ -2509,6 +2676,8 @@ export interface components {
          *     - `malformed` (400): The request cannot be understood.
          *     - `unauthorized` (401): The request has no session, or one that has ended.
          *     - `wrong_login` (401): The username, the e-mail address or the password is wrong.
+         *     - `account_disabled` (403): The account is disabled.
+         *     - `scope_missing` (403): The key may not be used for this.
          *     - `registration_closed` (403): The server lets nobody register.
          *     - `origin_not_allowed` (403): Pages of this origin may not use the server.
          *     - `role_too_low` (403): The caller's role in the group does not allow this.
@@ -2523,6 +2692,7 @@ export interface components {
          *     - `direct_chat` (409): A direct chat does not allow this.
          *     - `too_many_reactions` (409): The message has as many kinds of reaction as it can.
          *     - `too_many_hidden` (409): The chat has as many hidden messages as it can.
+         *     - `too_many_keys` (409): The server has as many keys as it can.
          *     - `too_many_blocks` (409): The caller blocks as many others as they can.
          *     - `client_id_reused` (409): The caller sent another message under this `client_id`.
          *     - `too_large` (413): The body or the file is too large.
@@ -2541,7 +2711,7 @@ export interface components {
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
@@ -2561,6 +2731,8 @@ export interface components {
             created_at: string;
             /** @description The name to show. */
             display_name: string;
+            /** @description The id of the user in the product that the server is a part of; absent when there is none. */
+            external_id?: string;
             /**
              * A user; the id never changes, whatever the name becomes.
              * Format: uuid
@@ -3346,6 +3518,66 @@ export interface components {
             width?: number;
         };
         /**
+         * UserFailure
+         * @description Why a user of a list was not made or changed.
+         */
+        UserFailure: {
+            /** @description The kind of problem, as a stable word to branch on. */
+            code: components["schemas"]["ProblemCode"] & unknown;
+            /** @description A sentence that says what went wrong, and what would be right. */
+            detail: string;
+            /** @description The fields that break a rule; absent unless the item is invalid. */
+            errors?: components["schemas"]["FieldError"][];
+        };
+        /**
+         * UserList
+         * @description Users to be made or changed.
+         */
+        UserList: {
+            /** @description 1 to 100 users, each once. */
+            items: components["schemas"]["ListedUser"][];
+        };
+        /**
+         * UserOutcome
+         * @description What became of one user of a list.
+         */
+        UserOutcome: {
+            /** @description The id of the user in the product. */
+            external_id: string;
+            /** @description Why they were not. */
+            problem?: components["schemas"]["UserFailure"] & unknown;
+            /** @description The user, if they were made or changed. */
+            user?: components["schemas"]["ManagedUser"] & unknown;
+        };
+        /**
+         * UserOutcomes
+         * @description What became of the users of a list.
+         */
+        UserOutcomes: {
+            /** @description One for each user, in the order of the request. */
+            items: components["schemas"]["UserOutcome"][];
+        };
+        /**
+         * UserProfile
+         * @description What a product says of one of its users; an absent field stays as it is.
+         */
+        UserProfile: {
+            /** @description A text about the user, up to 1000 characters; empty for none. */
+            bio?: string;
+            /**
+             * @description The name that others see, 1 to 64 characters; that of a new user is the external id when it
+             *     is absent.
+             */
+            display_name?: string;
+            /** @description An address, unique in any case; empty for none. */
+            email?: string;
+            /**
+             * @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case; a new user without one gets
+             *     one that nobody else has.
+             */
+            username?: string;
+        };
+        /**
          * UserUpdated
          * @description A change of a user with whom the caller shares a chat.
          */
@@ -3376,6 +3608,806 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    putExternalUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["UserList"];
+            };
+        };
+        responses: {
+            /** @description What became of each; some may have failed. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["UserOutcomes"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showExternalUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putExternalUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["UserProfile"];
+            };
+        };
+        responses: {
+            /** @description The user was there, and is as the request says. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description The user was made. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    eraseExternalUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disableExternalUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account is as it should be. Sent once the write is as durable as Redis can make it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enableExternalUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account is as it should be. Sent once the write is as durable as Redis can make it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ManagedUser"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openExternalSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description The session is open. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Opened"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;

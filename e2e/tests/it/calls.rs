@@ -74,6 +74,7 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                     "message_id" => &message.to_string(),
                     "session_id" => &uuid::Uuid::now_v7().to_string(),
                     "emoji" => "👍",
+                    "external_id" => "auth0|42",
                     "hash" => &sha256(FILE),
                     other => {
                         panic!("what is the path parameter {other:?} of {path}? tell this test")

@@ -99,7 +99,7 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
     for at in 0..hot::MAX_SESSIONS {
         let token = Token::new(user, [at as u8; 32]);
         let rev = account.password_rev;
-        let opened = stack.hot.open_session(user, &token, "e2e", rev);
+        let opened = stack.hot.open_session(user, &token, "e2e", rev, None);
         let opened = opened.await.expect("Redis answers").expect("resident");
         assert!(opened.is_some());
     }
@@ -150,7 +150,7 @@ async fn a_store_forgets_the_sessions_that_it_ends_without_being_told() {
         let token = Token::new(user, [at as u8; 32]);
         let opened = stack
             .hot
-            .open_session(user, &token, "e2e", ann.user.password_rev);
+            .open_session(user, &token, "e2e", ann.user.password_rev, None);
         let opened = opened.await.expect("Redis answers").expect("resident");
         assert_eq!(opened.expect("her password").ended, Vec::<String>::new());
     }

@@ -343,7 +343,7 @@ async fn with_the_login_after_a_hundred_the_session_used_longest_ago_ends(sql: S
         let token = model::Token::new(user, [at as u8; 32]);
         let opened = stack
             .hot
-            .open_session(user, &token, "e2e", account.password_rev);
+            .open_session(user, &token, "e2e", account.password_rev, None);
         let opened = opened.await.expect("Redis answers").expect("resident");
         (token, opened.expect("her password").ended)
     };
@@ -374,7 +374,7 @@ async fn with_the_login_after_a_hundred_the_session_used_longest_ago_ends(sql: S
     assert_eq!(ended.len(), 1);
     let again = stack
         .hot
-        .open_session(user, &token, "e2e", account.password_rev);
+        .open_session(user, &token, "e2e", account.password_rev, None);
     let again = again.await.expect("Redis answers").expect("resident");
     assert!(again.expect("her password").ended.is_empty());
     let counts = stack.hot.session_counts(&[user]).await;

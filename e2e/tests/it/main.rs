@@ -41,6 +41,7 @@ mod load;
 mod long;
 mod mention_all;
 mod names;
+mod own_users;
 mod ops;
 mod password;
 mod poison;

@@ -109,6 +109,7 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         id: UserId(Uuid::nil()),
         username: String::new(),
         email: String::new(),
+        external_id: String::new(),
         display_name: String::new(),
         bio: String::new(),
         avatar: String::new(),
@@ -116,6 +117,7 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         password_rev: Tick::NEVER,
         created: Tick::NEVER,
         erased: Tick::NEVER,
+        disabled: Tick::NEVER,
         found_by_email: false,
         rev: Tick::NEVER,
     };

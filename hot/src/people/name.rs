@@ -223,6 +223,9 @@ pub(crate) fn read_claims(text: &str) -> Result<Vec<(Name, String)>> {
             (Some("email"), Some(name), Some(nonce), None) => {
                 Ok((Name::new(NameKind::Email, name), nonce.to_owned()))
             }
+            (Some("external"), Some(name), Some(nonce), None) => {
+                Ok((Name::new(NameKind::External, name), nonce.to_owned()))
+            }
             _ => Err(Error::corrupt("a claim", claim)),
         }
     };
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn claims_are_read_with_their_nonces() {
-        let claims = read_claims("username ann n1;email ann@example.org n2;").expect("claims");
+        let claims = read_claims("username ann n1;email ann@example.org n2;external A n3;").expect("claims");
         let names: Vec<_> = claims
             .iter()
             .map(|(name, nonce)| (name.kind, name.folded.as_str(), nonce.as_str()))
@@ -243,6 +246,7 @@ mod tests {
         let expected = [
             (NameKind::Username, "ann", "n1"),
             (NameKind::Email, "ann@example.org", "n2"),
+            (NameKind::External, "A", "n3"),
         ];
         assert_eq!(names, expected);
         assert!(read_claims("").expect("none").is_empty());

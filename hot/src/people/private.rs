@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::util::sha1_hash;
-use model::{ChatId, PrivateKey, PrivateRow, Tick, UserId};
+use model::{ChatId, KeyId, PrivateKey, PrivateRow, Tick, UserId};
 
 use crate::wire::{Hot, Millis, Refusal, Result, arg, parse, refusal, text, verbs};
 
@@ -72,6 +72,18 @@ impl Hot {
         self.rows_of_kind(user, PrivateKey::Block(user)).await
     }
 
+    /// Reads the keys of the server, also those that were revoked.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn api_keys(
+        &self,
+        server: UserId,
+    ) -> Result<std::result::Result<Vec<PrivateRow>, Refusal>> {
+        self.rows_of_kind(server, PrivateKey::Key(KeyId::LOWEST)).await
+    }
+
     /// Reads all private rows of a user that are of the kind of this one, some at a time.
     async fn rows_of_kind(
         &self,
@@ -81,6 +93,7 @@ impl Hot {
         let kind = match like {
             PrivateKey::Chat(_) => "chat",
             PrivateKey::Block(_) => "block",
+            PrivateKey::Key(_) => "key",
         };
         let (mut rows, mut place) = (HashMap::new(), "0".to_owned());
         while !place.is_empty() {

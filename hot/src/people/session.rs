@@ -1,6 +1,6 @@
 //! Sessions.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fred::types::Value;
 use model::{Partition, Session, Tick, Token, UserId};
@@ -49,8 +49,9 @@ pub struct Admission<'a> {
 }
 
 impl Hot {
-    /// Opens a session; beyond [`MAX_SESSIONS`] the one that was used longest ago ends. `Ok(None)`:
-    /// the password is no longer the one of `password_rev`.
+    /// Opens a session; beyond [`MAX_SESSIONS`] the one that was used longest ago ends. It lives as
+    /// long as it is used, or for `life`. `Ok(None)`: the password is no longer the one of
+    /// `password_rev`.
     ///
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer: the call may have been done.
@@ -61,6 +62,7 @@ impl Hot {
         token: &Token,
         device: &str,
         password_rev: Tick,
+        life: Option<Duration>,
     ) -> Result<std::result::Result<Option<OpenedSession>, Refusal>> {
         let hash = token.hash();
         let mut reply = self
@@ -69,7 +71,8 @@ impl Hot {
                 session: keys::session(user.partition(), &hash),
                 hash: arg(&hash),
                 device: arg(device),
-                ttl: Millis(self.options.session_ttl),
+                ttl: Millis(life.unwrap_or(self.options.session_ttl)),
+                is_fixed: life.is_some(),
                 password_rev,
                 session_prefix: arg(keys::session(user.partition(), "")),
                 ended_channel: arg(keys::ended(user.partition())),
@@ -139,7 +142,7 @@ impl Hot {
 
     fn known(&self, hash: &str, reply: Reply) -> Result<Option<SessionState>> {
         let mut row: Vec<Value> = reply.rest(0).collect();
-        let mut verdicts = row.split_off(row.len().min(6));
+        let mut verdicts = row.split_off(row.len().min(7));
         let limit = verdicts.split_off(verdicts.len().min(3));
         let password_rev = row.pop().and_then(|rev| rev.as_i64()).map(Tick);
         let Some(session) = session_of(hash, row, self.options.session_ttl)? else {
@@ -154,7 +157,7 @@ impl Hot {
     }
 
     async fn session(&self, partition: Partition, hash: &str) -> Result<Option<Session>> {
-        let fields = ["user", "device", "created", "seen", "password_rev"];
+        let fields = ["user", "device", "created", "seen", "password_rev", "ends"];
         let args = std::iter::once(arg(keys::session(partition, hash)))
             .chain(fields.map(arg))
             .collect();
@@ -243,7 +246,7 @@ impl Hot {
     }
 }
 
-fn session_of(hash: &str, row: Vec<Value>, ttl: std::time::Duration) -> Result<Option<Session>> {
+fn session_of(hash: &str, row: Vec<Value>, ttl: Duration) -> Result<Option<Session>> {
     let mut row = row.into_iter();
     let mut next = || row.next().unwrap_or(Value::Null);
     let user = next();
@@ -258,7 +261,9 @@ fn session_of(hash: &str, row: Vec<Value>, ttl: std::time::Duration) -> Result<O
         tick("when a session was seen")?,
         tick("a session's password")?,
     );
-    let expires = Tick(seen.0 + ttl.as_micros() as i64);
+    let unused = Tick(seen.0 + ttl.as_micros() as i64);
+    let ends = next().as_i64().map(Tick);
+    let expires = ends.map_or(unused, |ends| ends.min(unused));
     Ok(Some(Session {
         hash: hash.to_owned(),
         user,
@@ -277,20 +282,24 @@ mod tests {
     #[test]
     fn a_session_ends_its_life_after_it_was_seen() {
         let user = UserId::new();
-        let of = |user: Value| {
+        let of = |user: Value, ends: &str| {
             let row = vec![
                 user,
                 "phone".into(),
                 "1".into(),
                 "2000000".into(),
                 "3".into(),
+                ends.into(),
             ];
-            session_of("hash", row, std::time::Duration::from_secs(5)).expect("a session")
+            session_of("hash", row, Duration::from_secs(5)).expect("a session")
         };
-        let session = of(user.to_string().into()).expect("one");
+        let session = of(user.to_string().into(), "").expect("one");
         assert_eq!((session.user, session.device.as_str()), (user, "phone"));
         assert_eq!((session.created, session.password_rev), (Tick(1), Tick(3)));
         assert_eq!(session.expires, Tick(7_000_000));
-        assert!(of(Value::Null).is_none());
+        let fixed = |ends| of(user.to_string().into(), ends).expect("one").expires;
+        assert_eq!(fixed("6500000"), Tick(6_500_000));
+        assert_eq!(fixed("9000000"), Tick(7_000_000));
+        assert!(of(Value::Null, "").is_none());
     }
 }

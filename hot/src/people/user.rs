@@ -25,6 +25,10 @@ pub struct UserChange {
     pub username: Option<String>,
     /// The new address, which needs a claim.
     pub email: Option<String>,
+    /// The new external id, which needs a claim.
+    pub external_id: Option<String>,
+    /// True to disable the account, false to enable it again.
+    pub disabled: Option<bool>,
     /// The new display name, 1..=64 characters.
     pub display_name: Option<String>,
     /// The new text about the user; empty clears it.
@@ -44,7 +48,7 @@ pub struct UserChange {
 }
 
 /// The fields of a user's row, in the order in which they are read.
-pub(crate) const FIELDS: [&str; 11] = [
+pub(crate) const FIELDS: [&str; 13] = [
     "username",
     "email",
     "display_name",
@@ -55,6 +59,8 @@ pub(crate) const FIELDS: [&str; 11] = [
     "created",
     "erased",
     "found_by_email",
+    "external_id",
+    "disabled",
     "rev",
 ];
 
@@ -102,14 +108,17 @@ impl Hot {
         let found = change
             .found_by_email
             .map(|found| u8::from(found).to_string());
+        let enabled = (change.disabled == Some(false)).then(|| Tick::NEVER.to_string());
         let fields = [
             ("username", &change.username),
             ("email", &change.email),
+            ("external_id", &change.external_id),
             ("display_name", &change.display_name),
             ("bio", &change.bio),
             ("avatar", &change.avatar),
             ("password", &change.password),
             ("found_by_email", &found),
+            ("disabled", &enabled),
         ];
         let fields = fields
             .into_iter()
@@ -119,6 +128,7 @@ impl Hot {
         let stamps = [
             ("password_rev", change.ends_sessions),
             ("created", change.created),
+            ("disabled", change.disabled == Some(true)),
         ];
         let stamps = stamps
             .into_iter()
@@ -207,6 +217,8 @@ pub(crate) fn read_user(id: UserId, row: Vec<Value>) -> Result<User> {
         created: tick("when a user was made", next())?,
         erased: Tick(next().as_i64().unwrap_or_default()),
         found_by_email: next().as_i64() == Some(1),
+        external_id: text(next()),
+        disabled: Tick(next().as_i64().unwrap_or_default()),
         rev: tick("a user's rev", next())?,
     })
 }
@@ -240,6 +252,7 @@ mod tests {
             "password_rev" => "3".into(),
             "created" => "1".into(),
             "erased" => Value::Null,
+            "disabled" => "5".into(),
             "found_by_email" => "1".into(),
             "rev" => "4".into(),
             text => text.into(),
@@ -247,6 +260,8 @@ mod tests {
         let user = read_user(id, row.to_vec()).expect("a row");
         assert_eq!(user.username, "username");
         assert_eq!(user.avatar, "avatar");
+        assert_eq!(user.external_id, "external_id");
+        assert_eq!(user.disabled, Tick(5));
         assert_eq!(
             (user.password_rev, user.created, user.rev),
             (Tick(3), Tick(1), Tick(4))

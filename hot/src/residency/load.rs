@@ -214,6 +214,8 @@ impl Hot {
                 arg(user.created),
                 arg(user.erased),
                 arg(u8::from(user.found_by_email)),
+                arg(&user.external_id),
+                arg(user.disabled),
                 arg(user.rev),
             ];
             fields.extend(

@@ -783,6 +783,8 @@ verbs! {
             device: Text,
             /// The time for which the session lives unused.
             ttl: Millis,
+            /// True when it lives no longer, however it is used.
+            is_fixed: bool,
             /// The rev of the password that was checked.
             password_rev: Tick,
             /// The prefix of the keys of the user's sessions, in the same slot.

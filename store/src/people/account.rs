@@ -13,11 +13,15 @@ const AT_ONCE: usize = 256;
 const NAMES_AT_ONCE: usize = 16;
 
 impl Store {
-    /// Returns a user's newest row; `None` when the user does not exist or was erased.
+    /// Returns a user's newest row; `None` when the user does not exist or was erased, and for the
+    /// server's own account, which is nobody's.
     ///
     /// # Errors
     /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        if id == UserId::SERVER {
+            return Ok(None);
+        }
         loop {
             match retry(|| self.hot.user(id)).await? {
                 UserRecord::Named(user) => return Ok((!user.erased.happened()).then_some(*user)),
@@ -53,7 +57,8 @@ impl Store {
         for some in cold.chunks(AT_ONCE) {
             found.extend(self.cold.users(some).await?);
         }
-        let users = found.into_iter().filter(|user| !user.erased.happened());
+        let is_somebody = |user: &User| !user.erased.happened() && user.id != UserId::SERVER;
+        let users = found.into_iter().filter(is_somebody);
         Ok(users.map(|user| (user.id, user)).collect())
     }
 
@@ -116,18 +121,20 @@ impl Store {
         let change = UserChange {
             username: Some(username.to_owned()),
             email: Some(email.to_owned()),
+            external_id: Some(String::new()),
             display_name: Some(display_name.to_owned()),
             bio: Some(String::new()),
             avatar: Some(String::new()),
             password: Some(hash),
             found_by_email: Some(false),
+            disabled: Some(false),
             ends_sessions: true,
             created: true,
             claims,
         };
         self.apply(id, &change).await?;
         let user = self.user(id).await?.ok_or(Error::NoUser)?;
-        self.open_session(user, device)
+        self.open_session(user, device, None)
             .await?
             .ok_or(Error::WrongPassword)
     }
@@ -167,7 +174,7 @@ impl Store {
         }
         change.ends_sessions = true;
         let user = self.change_user(before.id, change).await?;
-        let opened = self.open_session(user, &session.device).await?;
+        let opened = self.open_session(user, &session.device, None).await?;
         let opened = opened.ok_or(Error::WrongPassword)?;
         self.revoke_others(before.id, &opened.token.hash()).await?;
         Ok(opened)
@@ -236,8 +243,9 @@ fn new_names(before: &User, change: &UserChange) -> Vec<Name> {
         (NameKind::Email, &change.email, &before.email),
     ];
     let is_new = |(kind, new, old): (NameKind, &Option<String>, &String)| {
-        let new = new.as_ref().filter(|new| fold(new) != fold(old))?;
-        Some(Name::new(kind, new))
+        // Without an address there is none to claim.
+        let is_claimed = |new: &&String| fold(new) != fold(old) && !new.is_empty();
+        Some(Name::new(kind, new.as_ref().filter(is_claimed)?))
     };
     names.into_iter().filter_map(is_new).collect()
 }

@@ -2,10 +2,14 @@
 
 /// An account: registration, its row, its password.
 mod account;
+/// Keys of the API, which belong to the server itself.
+mod api_key;
 /// Blocks between two users.
 mod block;
 /// Pages of people by the beginning of a name, or by their ids.
 mod directory;
+/// Users of another product, by the ids that they have there.
+mod external;
 /// Limits for requests without a session.
 mod limit;
 /// Unique names: who has one, and claims.
@@ -19,5 +23,6 @@ mod session;
 
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
+pub use external::ExternalProfile;
 pub(crate) use name::has_name;
 pub use session::IssuedToken;

@@ -168,10 +168,11 @@ impl Store {
 pub(crate) fn has_name(user: &User, name: &Name) -> bool {
     !user.erased.happened()
         && name.folded
-            == fold(match name.kind {
-                NameKind::Username => &user.username,
-                NameKind::Email => &user.email,
-            })
+            == match name.kind {
+                NameKind::Username => fold(&user.username),
+                NameKind::Email => fold(&user.email),
+                NameKind::External => user.external_id.clone(),
+            }
 }
 
 #[cfg(test)]
@@ -184,6 +185,7 @@ mod tests {
             id: UserId::new(),
             username: "Ann".into(),
             email: "Ann@Example.org".into(),
+            external_id: "A".into(),
             display_name: String::new(),
             bio: String::new(),
             avatar: String::new(),
@@ -191,6 +193,7 @@ mod tests {
             password_rev: Tick::NEVER,
             created: Tick(1),
             erased: Tick::NEVER,
+            disabled: Tick::NEVER,
             found_by_email: false,
             rev: Tick(1),
         };
@@ -201,6 +204,8 @@ mod tests {
             &Name::new(NameKind::Email, "ann@example.org")
         ));
         assert!(!has_name(&user, &Name::new(NameKind::Email, "ann")));
+        let external = |id| Name::new(NameKind::External, id);
+        assert!(has_name(&user, &external("A")) && !has_name(&user, &external("a")));
         user.erased = Tick(2);
         assert!(!has_name(&user, &username));
     }

@@ -1,6 +1,6 @@
 //! Logs in, authenticates by a token, logs out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hot::{Admission, EndedSessions, Meter, Rate, SessionState, UserChange};
 use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
@@ -8,7 +8,10 @@ use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User,
 use tokio::time::Instant;
 
 use crate::{
-    Error, Result, Store, notify::Notification, password::PasswordCheck, residency::retry,
+    Error, Result, Store,
+    notify::Notification,
+    password::{PasswordCheck, random},
+    residency::retry,
     safety::Standing,
 };
 
@@ -28,7 +31,8 @@ impl Store {
     /// login that does not exist takes as long as any other. `from` is the address of the client.
     ///
     /// # Errors
-    /// [`Error::WrongLogin`]; [`Error::Busy`] when too many passwords wait to be checked.
+    /// [`Error::WrongLogin`]; [`Error::Disabled`] when the account is; [`Error::Busy`] when too
+    /// many passwords wait to be checked.
     pub async fn login(
         &self,
         login: &str,
@@ -55,24 +59,30 @@ impl Store {
             )
             .await?;
         }
-        let entered = self.open_session(user, device).await?.ok_or(wrong)?;
+        if user.disabled.happened() {
+            return Err(Error::Disabled);
+        }
+        let opened = self.open_session(user, device, None).await?;
+        let entered = opened.ok_or(wrong)?;
         if let Err(error) = self.hot.push_login(entered.user.id).await {
             tracing::debug!(%error, "could not announce a login; its chats are loaded on demand");
         }
         Ok(entered)
     }
 
-    /// Opens a session; `None` when the password was changed meanwhile.
+    /// Opens a session, which lives as long as it is used, or for `life`; `None` when the password
+    /// was changed meanwhile.
     pub(super) async fn open_session(
         &self,
         user: User,
         device: &str,
+        life: Option<Duration>,
     ) -> Result<Option<IssuedToken>> {
         let token = Token::new(user.id, random());
         loop {
             match retry(|| {
                 self.hot
-                    .open_session(user.id, &token, device, user.password_rev)
+                    .open_session(user.id, &token, device, user.password_rev, life)
             })
             .await?
             {
@@ -337,12 +347,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// Returns random bytes for a token.
-fn random() -> [u8; 32] {
-    use argon2::password_hash::rand_core::{OsRng, RngCore};
-    let mut bytes = [0; 32];
-    OsRng.fill_bytes(&mut bytes);
-    bytes
 }

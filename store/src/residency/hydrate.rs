@@ -101,12 +101,17 @@ impl Store {
         self.user_flights
             .join(id, || {
                 let store = self.clone();
-                async move { store.load_user(id).await }
+                async move { store.load_user(id, false).await }
             })
             .await
     }
 
-    async fn load_user(&self, id: UserId) -> Result<bool> {
+    /// Makes a user resident, as SQL has them or else without a name.
+    pub(crate) async fn load_or_begin_account(&self, id: UserId) -> Result<()> {
+        self.load_user(id, true).await.map(drop)
+    }
+
+    async fn load_user(&self, id: UserId, begins: bool) -> Result<bool> {
         let mut wait = Wait::new(&self.hot);
         loop {
             let nonce = Uuid::now_v7().to_string();
@@ -127,7 +132,8 @@ impl Store {
                 ))
             };
             let (user, chats, mine) = match read.await {
-                Ok((Some(user), chats, mine)) => (user, chats, mine),
+                Ok((Some(user), chats, mine)) => (Some(user), chats, mine),
+                Ok((None, ..)) if begins => (None, Vec::new(), Vec::new()),
                 Ok((None, ..)) => {
                     self.hot.abandon_user(id, &nonce).await?;
                     return Ok(false);
@@ -141,7 +147,7 @@ impl Store {
                 .into_iter()
                 .map(|(chat, rev, left)| ListedChat { chat, rev, left })
                 .collect();
-            match retry(|| self.hot.load_user(id, &nonce, Some(&user), &chats, &mine)).await? {
+            match retry(|| self.hot.load_user(id, &nonce, user.as_ref(), &chats, &mine)).await? {
                 LoadOutcome::Done => return Ok(true),
                 LoadOutcome::Resident | LoadOutcome::Fenced => {}
             }

@@ -1,7 +1,7 @@
 //! Private rows and the list of chats of a user, wherever they are.
 
 use hot::{ListedChat, PrivateChange};
-use model::{MAX_BLOCKS, PrivateKey, Tick, UserId};
+use model::{MAX_BLOCKS, MAX_KEYS, PrivateKey, Tick, UserId};
 
 use crate::{Error, Result, Store, residency::retry};
 
@@ -55,8 +55,8 @@ impl Store {
     }
 
     /// Changes a private row, and returns its new rev; `None` when it has changed since it was
-    /// read. A block is refused to a user who has [`MAX_BLOCKS`] private rows; a chat's settings
-    /// never are, since the chats bound them.
+    /// read. A block is refused to a user who has [`MAX_BLOCKS`] private rows, a key to a server
+    /// that has [`MAX_KEYS`]; a chat's settings never are, since the chats bound them.
     pub(crate) async fn change_private_row(
         &self,
         user: UserId,
@@ -67,6 +67,7 @@ impl Store {
         let max_rows = match about {
             PrivateKey::Chat(_) => usize::MAX,
             PrivateKey::Block(_) => MAX_BLOCKS,
+            PrivateKey::Key(_) => MAX_KEYS,
         };
         let change = || {
             self.hot
@@ -76,7 +77,12 @@ impl Store {
             match retry(change).await? {
                 Ok(PrivateChange::Done(rev)) => return Ok(Some(rev)),
                 Ok(PrivateChange::Stale) => return Ok(None),
-                Ok(PrivateChange::Many) => return Err(Error::TooManyBlocks),
+                Ok(PrivateChange::Many) => {
+                    return Err(match about {
+                        PrivateKey::Key(_) => Error::TooManyKeys,
+                        PrivateKey::Chat(_) | PrivateKey::Block(_) => Error::TooManyBlocks,
+                    });
+                }
                 Err(_) if self.hydrate_user(user).await? => {}
                 Err(_) => return Err(Error::NoUser),
             }

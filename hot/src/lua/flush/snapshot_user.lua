@@ -1,11 +1,12 @@
 -- Reads a user's rows that SQL does not have: the user's own and the private ones. It renews the
 -- lease and marks the commit, as `snapshot_chat` does.
 -- returns {'GONE'} | {'FORGOT'} | {'OK', rev of the user's row or '' when SQL has it, {username
--- email display_name bio avatar password password_rev created erased found_by_email}, claims,
--- {entry, rev, 'rev value' or ''} ...}
+-- email display_name bio avatar password password_rev created erased found_by_email
+-- external_id disabled}, claims, {entry, rev, 'rev value' or ''} ...}
 if has_forgotten(commits, writer, known) then return { 'FORGOT' } end
 local row = redis.call('HMGET', user, 'username', 'email', 'display_name', 'bio', 'avatar',
-  'password', 'password_rev', 'created', 'erased', 'found_by_email', 'claims')
+  'password', 'password_rev', 'created', 'erased', 'found_by_email', 'external_id',
+  'disabled', 'claims')
 if redis.call('EXISTS', user) == 0 then
   redis.call('ZREM', due, user_id)
   return { 'GONE' }

@@ -1,5 +1,5 @@
 -- Opens a session. A user has a number of them at the most: beyond it those end that were used
--- longest ago.
+-- longest ago. A fixed one ends after its time however it is used.
 -- returns {'OK', tick, expires_ms, hash of a session that ended, ...} | {'STALE'}: the password was
 -- changed meanwhile | {'COLD'}
 local current = redis.call('HGET', user, 'password_rev')
@@ -24,5 +24,6 @@ redis.call('ZADD', sessions, text(expires), hash)
 redis.call('PEXPIREAT', sessions, text(expires), 'GT')
 redis.call('HSET', session, 'user', user_id, 'device', device, 'created', text(now), 'seen',
   text(now), 'password_rev', password_rev)
+if is_fixed then redis.call('HSET', session, 'ends', text(expires * 1000)) end
 redis.call('PEXPIREAT', session, text(expires))
 return { 'OK', text(now), text(expires), unpack(ended) }
