@@ -39,7 +39,7 @@ enum KeyAction {
         /// The name by which you know it, as the service that uses it
         #[arg(long)]
         name: String,
-        /// What it may be used for: users, chats, messages
+        /// The parts of the API that it may use: users, chats, messages
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
     },

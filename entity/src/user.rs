@@ -4,8 +4,9 @@
 use model::{Tick, User, UserId, fold, fold_shown};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
-/// A user's row. `username_folded`, `email_folded` and `external_id` are indexed and not unique: an upsert into a
-/// table with a second unique key may hit the wrong row. The claims in Redis keep names unique.
+/// A user's row. `username_folded`, `email_folded` and `external_id` are indexed and not unique: an
+/// upsert into a table with a second unique key may hit the wrong row. The claims in Redis keep
+/// names unique.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {

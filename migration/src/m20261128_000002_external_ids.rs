@@ -41,7 +41,10 @@ impl MigrationTrait for Migration {
         let index = Index::drop().name(INDEX).table(Users::Table).to_owned();
         manager.drop_index(index).await?;
         for column in [Users::ExternalId, Users::Disabled] {
-            let drop = Table::alter().table(Users::Table).drop_column(column).take();
+            let drop = Table::alter()
+                .table(Users::Table)
+                .drop_column(column)
+                .take();
             manager.alter_table(drop).await?;
         }
         Ok(())

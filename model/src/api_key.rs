@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{KeyId, ParseError, Tick};
 
-/// What every key begins with, so that a scanner of secrets knows one.
+/// The beginning of every key, by which a scanner of secrets knows one.
 const PREFIX: &str = "ck_";
 
 /// A key of the API: `ck_`, its id as 32 hex digits, then 256 random bits in hex.
@@ -116,7 +116,7 @@ impl FromStr for Scope {
 pub struct KeyRecord {
     /// The name by which an operator knows the key.
     pub name: String,
-    /// What it may be used for, in order.
+    /// The parts of the API that it may use, in order.
     pub scopes: Vec<Scope>,
     /// The SHA-256 of the key, in hex.
     pub hash: String,

@@ -47,7 +47,9 @@ pub use message::{
 pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;
 pub use postings::{Postings, UnreadablePostings};
-pub use private::{ChatSettings, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey, PrivateRow};
+pub use private::{
+    ChatSettings, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey, PrivateRow,
+};
 pub use problem::{FieldError, Problem};
 pub use problem_code::{FieldErrorCode, ProblemCode};
 pub use quote::{answered, preview_of, quote};

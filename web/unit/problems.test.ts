@@ -28,6 +28,12 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
       "Wrong username, email or password.",
     ],
   ],
+  account_disabled: [
+    ["This account is disabled.", "Your account is disabled. Ask the people who run this server."],
+  ],
+  // What only a backend is told.
+  scope_missing: [["The key “x” has no scope.", "The key “x” has no scope."]],
+  too_many_keys: [["A server has at most 1000 keys.", "A server has at most 1000 keys."]],
   registration_closed: [["Closed.", "This server doesn’t take new accounts."]],
   origin_not_allowed: [
     ["CARRIER_ALLOWED_ORIGINS lists …", "This page can’t be used with this server."],
@@ -239,6 +245,8 @@ const RULES: Record<Rule, [field: string, detail: string, told: string][]> = {
       'No one was found with the username or email “a"b”.',
     ],
   ],
+  // What only a backend is told.
+  twice: [["items[1]", "is named twice", "This is named twice."]],
   empty: [["file", "the file is empty", "This file is empty."]],
   too_many_pixels: [
     [

@@ -34,8 +34,8 @@ const LIVES: std::ops::RangeInclusive<u32> = 60..=30 * 24 * 3600;
 /// Operations on users of a product's own.
 pub(crate) struct AdminUserApi;
 
-/// What a product says of one of its users; an absent field stays as it is.
-#[derive(Object)]
+/// The profile of a user as their product has it; an absent field stays as it is.
+#[derive(Default, Object)]
 #[oai(deny_unknown_fields)]
 struct UserProfile {
     /// A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case; a new user without one gets
@@ -56,20 +56,9 @@ struct UserProfile {
 struct ListedUser {
     /// The id of the user in the product: 1 to 128 of `a-z A-Z 0-9 . _ : @ | + = ~ -`.
     external_id: String,
-    /// What the product says of them.
+    /// The profile as the product has it.
     #[oai(default)]
     profile: UserProfile,
-}
-
-impl Default for UserProfile {
-    fn default() -> Self {
-        Self {
-            username: None,
-            email: None,
-            display_name: None,
-            bio: None,
-        }
-    }
 }
 
 /// Users to be made or changed.
@@ -91,7 +80,7 @@ struct ManagedUser {
     disabled_at: Option<String>,
 }
 
-/// What became of one user of a list.
+/// The outcome for one user of a list.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 struct UserOutcome {
@@ -99,11 +88,11 @@ struct UserOutcome {
     external_id: String,
     /// The user, if they were made or changed.
     user: Option<ManagedUser>,
-    /// Why they were not.
+    /// The reason, if they were not.
     problem: Option<Failure>,
 }
 
-/// Why a user of a list was not made or changed.
+/// The reason for which a user of a list was not made or changed.
 #[derive(Object)]
 #[oai(rename = "UserFailure", skip_serializing_if_is_none)]
 struct Failure {
@@ -115,7 +104,7 @@ struct Failure {
     errors: Option<Vec<FieldError>>,
 }
 
-/// What became of the users of a list.
+/// The outcomes for the users of a list.
 #[derive(Object)]
 struct UserOutcomes {
     /// One for each user, in the order of the request.
@@ -147,7 +136,7 @@ enum Put {
 /// The answer to a list of users.
 #[derive(ApiResponse)]
 enum PutAll {
-    /// What became of each; some may have failed.
+    /// The outcome for each; some may have failed.
     #[oai(status = 200)]
     Done(Json<UserOutcomes>),
 }
@@ -207,7 +196,7 @@ impl AdminUserApi {
         let holds = (1..=MOST).contains(&users.len());
         rules.require(holds, "items", FieldErrorCode::Length, detail);
         let mut seen = HashSet::new();
-        let detail = "names a user whom another item names too";
+        let detail = "is named twice";
         for (at, user) in users.iter().enumerate() {
             let field = format!("items[{at}].external_id");
             let is_new = seen.insert(&user.external_id);

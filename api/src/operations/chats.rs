@@ -36,7 +36,7 @@ pub(crate) struct ChatApi;
 struct NewChat {
     /// Direct: two people. Group: named, with up to 1000 members.
     kind: ChatKind,
-    /// Other members, each by id, username or e-mail address.
+    /// Other members, each by id, username or e-mail address, or by `external:` and external id.
     members: Vec<String>,
     /// The name of a group, 1 to 128 characters; absent for a direct chat.
     name: Option<String>,

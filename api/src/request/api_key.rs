@@ -1,7 +1,7 @@
-//! Requests with a key of the API: those of a product's backend, for itself or in the name of one of
-//! its users.
+//! Requests with a key of the API: those of a product's backend, for itself or in the name of one
+//! of its users.
 //!
-//! A key is asked for in Redis with each request, so one that is revoked is refused at once. What is
+//! Redis is asked for the key of each request, so one that is revoked is refused at once. What is
 //! done in a user's name counts against the limit of the key, and not against those of the user.
 
 use std::sync::Arc;
@@ -154,7 +154,7 @@ async fn user_of(request: &Request, state: &State) -> Result<User, Problem> {
     }
 }
 
-/// What an external id is, in problems.
+/// The rule of external ids, in problems.
 pub(crate) const EXTERNAL_ID: &str = "1 to 128 of a-z A-Z 0-9 . _ : @ | + = ~ and -";
 
 /// Returns what stands for the session in a request with a key. It is in no store, so whatever asks
@@ -191,16 +191,16 @@ fn scope_of(path: &str) -> Option<Scope> {
 fn no_key() -> Problem {
     Problem::new(
         ProblemCode::Unauthorized,
-        "This needs a key of the API, as `Authorization: Bearer ck_…`. Make one with `carrier admin \
-         key create`.",
+        "This needs a key of the API, as `Authorization: Bearer ck_…`. Make one with `carrier \
+         admin key create`.",
     )
 }
 
 fn wrong_key() -> Problem {
     Problem::new(
         ProblemCode::Unauthorized,
-        "This is no key of this server, or it was revoked. `carrier admin key list` shows those that \
-         there are.",
+        "This is no key of this server, or it was revoked. `carrier admin key list` shows those \
+         that there are.",
     )
 }
 

@@ -1749,12 +1749,18 @@ export interface components {
         /**
          * ListedUser
          * @description A user of a list, with the id that they have in the product.
+         * @example {
+         *       "external_id": "42",
+         *       "profile": {
+         *         "display_name": "Ann"
+         *       }
+         *     }
          */
         ListedUser: {
             /** @description The id of the user in the product: 1 to 128 of `a-z A-Z 0-9 . _ : @ | + = ~ -`. */
             external_id: string;
             /**
-             * @description What the product says of them.
+             * @description The profile as the product has it.
              * @default {
              *       "bio": null,
              *       "display_name": null,
@@ -1783,6 +1789,14 @@ export interface components {
         /**
          * ManagedUser
          * @description A user, as the product's backend sees them.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:50.000Z",
+         *       "display_name": "Ann",
+         *       "external_id": "42",
+         *       "found_by_email": false,
+         *       "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "username": "01a1fbf3fd4e70dc81dc5b755351e0e0"
+         *     }
          */
         ManagedUser: {
             /** @description The path of the picture; it changes with the picture. Absent when there is none. */
@@ -2238,7 +2252,7 @@ export interface components {
         NewChat: {
             /** @description Direct: two people. Group: named, with up to 1000 members. */
             kind: components["schemas"]["ChatKind"] & unknown;
-            /** @description Other members, each by id, username or e-mail address. */
+            /** @description Other members, each by id, username or e-mail address, or by `external:` and external id. */
             members: string[];
             /** @description The name of a group, 1 to 128 characters; absent for a direct chat. */
             name?: string;
@@ -2305,6 +2319,10 @@ export interface components {
         /**
          * NewToken
          * @description The token that is wanted for a user.
+         * @example {
+         *       "device": "Shop, on the web",
+         *       "expires_in": 3600
+         *     }
          */
         NewToken: {
             /** @description The name of the session in the user's list of sessions, up to 100 characters. */
@@ -3519,7 +3537,11 @@ export interface components {
         };
         /**
          * UserFailure
-         * @description Why a user of a list was not made or changed.
+         * @description The reason for which a user of a list was not made or changed.
+         * @example {
+         *       "code": "username_taken",
+         *       "detail": "This username is taken."
+         *     }
          */
         UserFailure: {
             /** @description The kind of problem, as a stable word to branch on. */
@@ -3532,6 +3554,16 @@ export interface components {
         /**
          * UserList
          * @description Users to be made or changed.
+         * @example {
+         *       "items": [
+         *         {
+         *           "external_id": "42",
+         *           "profile": {
+         *             "display_name": "Ann"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         UserList: {
             /** @description 1 to 100 users, each once. */
@@ -3539,19 +3571,45 @@ export interface components {
         };
         /**
          * UserOutcome
-         * @description What became of one user of a list.
+         * @description The outcome for one user of a list.
+         * @example {
+         *       "external_id": "42",
+         *       "user": {
+         *         "created_at": "2026-11-21T02:33:50.000Z",
+         *         "display_name": "Ann",
+         *         "external_id": "42",
+         *         "found_by_email": false,
+         *         "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *         "username": "01a1fbf3fd4e70dc81dc5b755351e0e0"
+         *       }
+         *     }
          */
         UserOutcome: {
             /** @description The id of the user in the product. */
             external_id: string;
-            /** @description Why they were not. */
+            /** @description The reason, if they were not. */
             problem?: components["schemas"]["UserFailure"] & unknown;
             /** @description The user, if they were made or changed. */
             user?: components["schemas"]["ManagedUser"] & unknown;
         };
         /**
          * UserOutcomes
-         * @description What became of the users of a list.
+         * @description The outcomes for the users of a list.
+         * @example {
+         *       "items": [
+         *         {
+         *           "external_id": "42",
+         *           "user": {
+         *             "created_at": "2026-11-21T02:33:50.000Z",
+         *             "display_name": "Ann",
+         *             "external_id": "42",
+         *             "found_by_email": false,
+         *             "id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *             "username": "01a1fbf3fd4e70dc81dc5b755351e0e0"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         UserOutcomes: {
             /** @description One for each user, in the order of the request. */
@@ -3559,7 +3617,10 @@ export interface components {
         };
         /**
          * UserProfile
-         * @description What a product says of one of its users; an absent field stays as it is.
+         * @description The profile of a user as their product has it; an absent field stays as it is.
+         * @example {
+         *       "display_name": "Ann"
+         *     }
          */
         UserProfile: {
             /** @description A text about the user, up to 1000 characters; empty for none. */
@@ -3621,7 +3682,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What became of each; some may have failed. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            /** @description The outcome for each; some may have failed. Sent once the write is as durable as `CARRIER_ACK` asks for. */
             200: {
                 headers: {
                     [name: string]: unknown;

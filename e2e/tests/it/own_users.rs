@@ -280,7 +280,10 @@ async fn a_key_does_what_its_scopes_say_in_the_name_of_a_user(sql: Sql) {
     let bob = product.user("bob").await;
     let bob = bob["id"].as_str().expect("an id");
     let ann = product.acting_for("ann");
-    let chat = ann.create_direct(bob).await.expect(201);
+    let chat = ann.create_direct("external:bob").await.expect(201);
+    assert_eq!(chat["peer"]["id"], bob);
+    let unknown = ann.create_direct("external:carl").await;
+    unknown.expect_problem(422, "invalid");
     let chat = chat["id"].as_str().expect("an id");
     let sent = ann.send(chat, "from the backend").await.expect(201);
     let me = ann.get("/v1/users/me").await.expect(200);

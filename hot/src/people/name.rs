@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn claims_are_read_with_their_nonces() {
-        let claims = read_claims("username ann n1;email ann@example.org n2;external A n3;").expect("claims");
+        let claims =
+            read_claims("username ann n1;email ann@example.org n2;external A n3;").expect("claims");
         let names: Vec<_> = claims
             .iter()
             .map(|(name, nonce)| (name.kind, name.folded.as_str(), nonce.as_str()))

@@ -81,7 +81,8 @@ impl Hot {
         &self,
         server: UserId,
     ) -> Result<std::result::Result<Vec<PrivateRow>, Refusal>> {
-        self.rows_of_kind(server, PrivateKey::Key(KeyId::LOWEST)).await
+        self.rows_of_kind(server, PrivateKey::Key(KeyId::LOWEST))
+            .await
     }
 
     /// Reads all private rows of a user that are of the kind of this one, some at a time.

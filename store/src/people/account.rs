@@ -11,6 +11,8 @@ use crate::{Error, Result, Store, password::PasswordCheck, people::IssuedToken, 
 /// The number of users who are looked up at once, and of names.
 const AT_ONCE: usize = 256;
 const NAMES_AT_ONCE: usize = 16;
+/// The beginning of a text that means a user by an external id.
+const EXTERNAL: &str = "external:";
 
 impl Store {
     /// Returns a user's newest row; `None` when the user does not exist or was erased, and for the
@@ -80,14 +82,17 @@ impl Store {
         Ok(found)
     }
 
-    /// Finds a user whom another one means by an id, a username, or an e-mail address if its user
-    /// allows that.
+    /// Finds a user whom another one means by an id, a username, an e-mail address if its user
+    /// allows that, or the id of another product behind `external:`, which no username has.
     ///
     /// # Errors
     /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
     pub async fn find_any(&self, text: &str) -> Result<Option<User>> {
         match text.parse() {
             Ok(id) => self.look_up(id).await,
+            Err(_) if text.starts_with(EXTERNAL) => {
+                self.find_external(&text[EXTERNAL.len()..]).await
+            }
             Err(_) => {
                 let name = Name::guess(text);
                 let found = self.find(&name).await?;

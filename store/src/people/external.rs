@@ -14,7 +14,7 @@ const STEP: Duration = Duration::from_millis(25);
 /// The looks until it is given up.
 const LOOKS: u32 = 80;
 
-/// What a product says of one of its users; `None` keeps what is known.
+/// The profile of a user as their product has it; `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct ExternalProfile {
     /// The username; a new user without one gets one that nobody else has.

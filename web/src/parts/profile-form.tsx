@@ -24,17 +24,18 @@ import { PersonAvatar } from "./avatar";
 /** Changes my profile. */
 export function ProfileForm() {
   const me = useMe();
+  const address = me.email ?? "";
   const limits = useLimits();
   const [needsPassword, setNeedsPassword] = useState(false);
   const onInput = (event: FormEvent<HTMLFormElement>) => {
     const { username = "", email = "" } = fieldsOf(event.currentTarget);
-    setNeedsPassword(username.trim() !== me.username || email.trim() !== me.email);
+    setNeedsPassword(username.trim() !== me.username || email.trim() !== address);
   };
   const { errors, isBusy, onSubmit } = useForm(async (fields) => {
     const { username = "", email = "", display_name = "", bio = "", current_password } = fields;
     await changeProfile({
       username: username.trim(),
-      email: email.trim(),
+      ...(email.trim() !== address && { email: email.trim() }),
       display_name: display_name.trim(),
       bio: bio.trim() === "" ? null : bio.trim(),
       found_by_email: fields.found_by_email !== undefined,
@@ -75,7 +76,7 @@ export function ProfileForm() {
           name="email"
           label="Email"
           type="email"
-          defaultValue={me.email}
+          defaultValue={address}
           {...atMost(limits.email)}
           required
           error={errors.fields.email}

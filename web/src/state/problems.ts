@@ -104,6 +104,7 @@ const PROBLEMS: Partial<Record<Problem["code"], string>> = {
   malformed: NOT_UNDERSTOOD,
   unauthorized: "You’re not logged in any more. Log in again.",
   wrong_login: "Wrong username, email or password.",
+  account_disabled: "Your account is disabled. Ask the people who run this server.",
   registration_closed: "This server doesn’t take new accounts.",
   origin_not_allowed: "This page can’t be used with this server.",
   role_too_low: "Your role in this group doesn’t allow this.",

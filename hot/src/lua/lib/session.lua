@@ -1,7 +1,7 @@
 -- Reads a session, with the rev of its user's password as it is now; `prefix` is that of the user's
 -- key, in the same slot.
--- returns {} when there is none | {user, device, created, seen, password_rev, its last tick or '' if
--- it lives as long as it is used, the user's password_rev or '' when they are not resident}
+-- returns {} when there is none | {user, device, created, seen, password_rev, its last tick ('' if
+-- it lives as long as it is used), the user's password_rev or '' when they are not resident}
 local function session_of(key, prefix)
   local session = redis.call('HMGET', key, 'user', 'device', 'created', 'seen', 'password_rev',
     'ends')
