@@ -1,6 +1,9 @@
 //! Both stores as one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use cold::Cold;
@@ -40,6 +43,8 @@ pub struct Store {
     pub(crate) user_flights: Flights<UserId>,
     pub(crate) notifier: Notifier,
     pub(crate) known_sessions: KnownSessions,
+    /// The time at which neither store had the server's own account: it has no keys.
+    pub(crate) keyless: Arc<Mutex<Option<Instant>>>,
     pub(crate) back_pressure: BackPressure,
     pub(crate) saving: SavingWatch,
     pub(crate) sql_outage: SqlOutage,
@@ -97,6 +102,7 @@ impl Store {
             user_flights: Flights::default(),
             notifier,
             known_sessions,
+            keyless: Arc::default(),
             back_pressure: Default::default(),
             saving: Default::default(),
             sql_outage: Default::default(),

@@ -474,6 +474,31 @@ async fn an_operator_makes_lists_and_revokes_keys() {
     api.stop().await;
 }
 
+/// Neither store has the account whose rows are keys, and whoever presents some is not known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_up_keys_do_not_have_sql_asked_each_time() {
+    let stack = Stack::start(Sql::Sqlite).await;
+    let made_up = ApiKey::new([7; 32]);
+    let mut asked = 0;
+    for _ in 0..50 {
+        let begun = stack.scripts_run().await;
+        assert!(
+            stack
+                .store
+                .find_key(&made_up)
+                .await
+                .expect("asked")
+                .is_none()
+        );
+        asked += usize::from(stack.scripts_run().await > begun);
+    }
+    assert!(asked < 25, "{asked} of 50");
+    let made = stack.store.create_key("first", &Scope::ALL).await;
+    let made = made.expect("a key");
+    let is_known = async || stack.store.find_key(&made).await.expect("asked").is_some();
+    eventually(SOON, "the first key is known", is_known).await;
+}
+
 /// As a product would that begins to use Carrier: each request has as many users as it may.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_users_are_made_by_ten_requests() {
