@@ -242,7 +242,7 @@ impl Cold {
             let members: HashMap<_, _> = members.into_iter().collect();
             found.extend(rows.into_iter().map(|(id, rev, last)| {
                 let of_members = members.get(&id).copied().unwrap_or_default();
-                let changed = Tick(rev.max(last).max(of_members));
+                let changed = Tick(rev).max(Tick(last)).max(Tick(of_members));
                 let last = Tick(last);
                 (ChatId(id), ChatTicks { changed, last })
             }));

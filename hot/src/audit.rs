@@ -98,10 +98,12 @@ impl Hot {
     pub async fn audit_user(&self, id: UserId) -> Result<Option<UserAudit>> {
         let from = self.noted_ordered_from().await?;
         let from = from.filter(|from| *from <= Tick::now());
-        let mut reply = self.run(verbs::AuditUser {
+        let mut reply = self
+            .run(verbs::AuditUser {
                 user: id,
                 from: from.unwrap_or_default(),
-            }).await?;
+            })
+            .await?;
         if reply.word() == "GONE" {
             return Ok(None);
         }

@@ -136,7 +136,8 @@ pub use flush::{
 };
 pub use people::{
     Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, OrderLook, OrderReading,
-    OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict, SessionState, TICKET_LIFE, UserChange, UserRecord,
+    OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict, SessionState,
+    TICKET_LIFE, UserChange, UserRecord,
 };
 pub use residency::{ChatRows, HydrationStart, LoadOutcome};
 pub use server::{

@@ -89,7 +89,9 @@ impl Walks {
         });
         let mut all: usize = walks.iter().map(|walk| walk.part.places().len()).sum();
         while walks.len() > WALKS || all > PLACES {
-            all -= walks.pop_front().map_or(all, |walk| walk.part.places().len());
+            all -= walks
+                .pop_front()
+                .map_or(all, |walk| walk.part.places().len());
         }
     }
 }

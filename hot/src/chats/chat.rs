@@ -164,10 +164,7 @@ impl Hot {
     pub async fn row_ticks(&self, chats: &[ChatId]) -> Result<Vec<Option<RowTicks>>> {
         let call = |chat: &ChatId| verbs::RowTicks { chat: *chat };
         let ticks = self.run_each(chats.iter().map(call).collect()).await?;
-        let ticks: Vec<_> = ticks
-            .into_iter()
-            .map(read_ticks)
-            .collect::<Result<_>>()?;
+        let ticks: Vec<_> = ticks.into_iter().map(read_ticks).collect::<Result<_>>()?;
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left
             .map(|(chat, _)| ChatKeys::new(*chat).commits())

@@ -17,8 +17,8 @@ use tokio::sync::Mutex as Turn;
 
 use super::{Error, Hot, Result, parse, text, verbs};
 
-/// How often the members of a chat are marked for one call: as often as others are the members by
-/// then, or a node took too long.
+/// The number of times that members are marked for one call, where others are the members by then
+/// or a node took too long.
 const TRIES: usize = 8;
 
 /// The chats whose members are being marked, each with the turns of those who want it done. Clones

@@ -17,7 +17,7 @@ use crate::{
 
 /// The number of chats that one request with a filter looks at.
 const LOOKED_AT: usize = 500;
-/// How often more of an order is read for a first page, and how many chats of it at the most.
+/// The number of times that more of an order is read for a first page, and of its chats that are.
 const STEPS: usize = 3;
 const FURTHER: usize = 500;
 /// The number of chats that are read at once: each comes with all its members.
@@ -138,7 +138,7 @@ impl Store {
     /// look at most of the others: in the order of Redis, none has a newer message than its score
     /// says. `None` when too many chats would have to be asked.
     ///
-    /// This is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms for
+    /// The method is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms for
     /// middleware, 2001), with one list.
     async fn first_places(
         &self,

@@ -125,7 +125,7 @@ impl Store {
     /// Asks all chats of a user, and takes the marks away of those that are at rest.
     async fn ask_all(&self, user: UserId, reading: OrderReading) -> Result<()> {
         let listed = self.listed(user).await?;
-        let (left, present): (Vec<_>, Vec<_>) =
+        let (left, present): (Vec<&ListedChat>, Vec<&ListedChat>) =
             listed.iter().partition(|listed| listed.left.happened());
         let present: Vec<ChatId> = present.into_iter().map(|listed| listed.chat).collect();
         let sql = SqlReads::begin(&self.sql_outage);
@@ -202,7 +202,12 @@ impl Store {
         let at_rest = marked.filter_map(|OrderedChat { listed, .. }| {
             let tick = match listed.left.happened() {
                 true => listed.rev,
-                false => asked.get(&listed.chat).filter(|ticks| ticks.is_at_rest)?.changed,
+                false => {
+                    asked
+                        .get(&listed.chat)
+                        .filter(|ticks| ticks.is_at_rest)?
+                        .changed
+                }
             };
             Some((listed.chat, tick))
         });
@@ -218,8 +223,8 @@ impl Store {
     }
 }
 
-/// The ticks of a chat that is in SQL alone: it has to be hydrated, and its members marked, before
-/// it changes.
+/// Returns the ticks of a chat that is in SQL alone, and so at rest: before a change it is hydrated,
+/// and its members are marked.
 pub(super) fn of_saved((chat, ticks): (ChatId, cold::ChatTicks)) -> (ChatId, AskedTicks) {
     let cold::ChatTicks { changed, last } = ticks;
     let is_at_rest = true;

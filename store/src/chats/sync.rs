@@ -7,12 +7,11 @@ use std::{
 
 use cold::ChatTicks;
 use futures_util::future::try_join;
-use hot::{
-    ANSWER_BYTES, HotChanges, HotView, ListedChat, Membership, OrderedChat, UserRecord,
-};
+use hot::{ANSWER_BYTES, HotChanges, HotView, ListedChat, Membership, OrderedChat, UserRecord};
 use model::{
     ChatCreated, ChatId, ChatKind, ChatRemoved, ChatSettings, ChatUpdated, ChatView, MeUpdated,
-    MemberUpdated, MemberView, Message, MessageCreated, MessageRemoved, MessageUpdated, ServerEvent, StoredMessage, Tick, User, UserId, UserUpdated,
+    MemberUpdated, MemberView, Message, MessageCreated, MessageRemoved, MessageUpdated,
+    ServerEvent, StoredMessage, Tick, User, UserId, UserUpdated,
 };
 
 use crate::{
@@ -247,11 +246,7 @@ impl Store {
 
     /// Returns the people with whom a user shares a chat and whose profiles changed of late: SQL
     /// may not know of it yet.
-    async fn renamed_companions(
-        &self,
-        user: UserId,
-        since: Tick,
-    ) -> Result<HashMap<UserId, User>> {
+    async fn renamed_companions(&self, user: UserId, since: Tick) -> Result<HashMap<UserId, User>> {
         // Both lists are read only if there is somebody to look for.
         let mut mine: Option<BTreeSet<ChatId>> = None;
         let fresh = retry(|| self.hot.recent_renames(FRESH)).await?;
