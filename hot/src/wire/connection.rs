@@ -227,7 +227,7 @@ impl Hot {
         let sent: usize = args.iter().map(size).sum();
         async move {
             let once = || self.evaluate(C::VERB, keys.clone(), args.clone());
-            let value = self.with_marks(once).await;
+            let value = self.with_marks(once().await, once).await;
             charge_call(sent + value.as_ref().map_or(0, size));
             Ok(self.reply(C::VERB, value?))
         }

@@ -94,7 +94,7 @@ impl Hot {
         let (keys, args) = call.parts();
         let sent: usize = args.iter().map(size).sum();
         let once = || self.take_off(C::VERB, (keys.clone(), args.clone()));
-        let result = self.with_marks(once).await;
+        let result = self.with_marks(once().await, once).await;
         charge_call(sent + result.as_ref().map_or(0, size));
         Ok(self.reply(C::VERB, result?))
     }
@@ -143,13 +143,8 @@ impl Hot {
         let results = self.run_group(C::VERB, calls.clone()).await;
         let mut replies = Vec::with_capacity(results.len());
         for (call, result) in calls.into_iter().zip(results) {
-            let result = match result {
-                Err(error) if error.unmarked().is_some() => {
-                    self.with_marks(|| self.run_alone(C::VERB, call.clone()))
-                        .await
-                }
-                result => result,
-            };
+            let again = || self.run_alone(C::VERB, call.clone());
+            let result = self.with_marks(result, again).await;
             replies.push(result.map(|value| self.reply(C::VERB, value)));
         }
         replies

@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::FutureExt;
 use model::{ChatId, Tick, UserId};
 use tokio::sync::Mutex as Turn;
 
@@ -35,17 +36,35 @@ impl Markings {
 }
 
 impl Hot {
-    /// Makes a call. If it wants the members of its chat to be marked, marks them and makes it
-    /// again. Of calls that want the same at once, one marks.
-    pub(super) async fn with_marks<T, F>(&self, call: impl Fn() -> F) -> Result<T>
+    /// Takes the result of a call. If the call wants the members of its chat to be marked, marks
+    /// them and makes it again. Of calls that want the same at once, one marks.
+    pub(super) async fn with_marks<T, F>(
+        &self,
+        result: Result<T>,
+        call: impl Fn() -> F + Send + Sync,
+    ) -> Result<T>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send,
+    {
+        match result {
+            // The future of what is seldom done is no part of that of each call.
+            Err(error) if error.unmarked().is_some() => {
+                self.mark_and_repeat(error, call).boxed().await
+            }
+            result => result,
+        }
+    }
+
+    async fn mark_and_repeat<T, F>(&self, error: Error, call: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let mut result = call().await;
-        let Some((chat, _)) = result.as_ref().err().and_then(Error::unmarked) else {
-            return result;
+        let mut result = Err(error);
+        let turn = match Self::unmarked(&result) {
+            Some((chat, _)) => self.markings.turn_of(chat),
+            None => return result,
         };
-        let turn = self.markings.turn_of(chat);
         let _turn = match turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => {
@@ -55,19 +74,23 @@ impl Hot {
             }
         };
         for _ in 0..TRIES {
-            let Some((chat, now)) = result.as_ref().err().and_then(Error::unmarked) else {
+            let Some((chat, now)) = Self::unmarked(&result) else {
                 return result;
             };
             self.mark_members(chat, now).await?;
             result = call().await;
         }
-        match result.as_ref().err().and_then(Error::unmarked) {
+        match Self::unmarked(&result) {
             Some(_) => Err(Error::Unavailable(fred::error::Error::new(
                 fred::error::ErrorKind::Timeout,
                 "the members of a chat could not be marked in time",
             ))),
             None => result,
         }
+    }
+
+    fn unmarked<T>(result: &Result<T>) -> Option<(ChatId, Tick)> {
+        result.as_ref().err().and_then(Error::unmarked)
     }
 
     /// Marks a chat in the order of each member, and has the chat note it. `now` is a time of the
