@@ -352,6 +352,7 @@ async fn neither_a_list_nor_a_sync_grows_with_the_number_of_chats(sql: Sql) {
             marked(&stack, ann).await == 0
         })
         .await;
+        stack.store.flush_notifications().await;
         let now = stack.hot.now().await.expect("Redis answers");
         let before = reads(&stack).await;
         assert_eq!(listed(&stack.store, ann, None, limit).await.len(), limit);

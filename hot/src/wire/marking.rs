@@ -10,6 +10,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use futures_util::FutureExt;
@@ -22,13 +23,13 @@ use super::{Error, Hot, Result, parse, text, verbs};
 /// or a node took too long.
 const TRIES: usize = 8;
 
-/// The chats whose members are being marked, each with the turns of those who want it done. Clones
-/// of a connection share them.
+/// The chats whose members are being marked, each with the turns of those who want it done, and
+/// when it was done last. Clones of a connection share them.
 #[derive(Default)]
-pub(super) struct Markings(Mutex<HashMap<ChatId, Arc<Turn<()>>>>);
+pub(super) struct Markings(Mutex<HashMap<ChatId, Arc<Turn<Option<Instant>>>>>);
 
 impl Markings {
-    fn turn_of(&self, chat: ChatId) -> Arc<Turn<()>> {
+    fn turn_of(&self, chat: ChatId) -> Arc<Turn<Option<Instant>>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry(chat).or_default())
@@ -60,24 +61,20 @@ impl Hot {
     where
         F: Future<Output = Result<T>>,
     {
-        let mut result = Err(error);
-        let turn = match Self::unmarked(&result) {
-            Some((chat, _)) => self.markings.turn_of(chat),
-            None => return result,
-        };
-        let _turn = match turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => {
-                let turn = turn.lock().await;
-                result = call().await;
-                turn
-            }
-        };
+        let (mut result, mut began) = (Err(error), None);
         for _ in 0..TRIES {
             let Some((chat, now)) = Self::unmarked(&result) else {
                 return result;
             };
-            self.mark_members(chat, now).await?;
+            let turn = self.markings.turn_of(chat);
+            let mut marked = turn.lock().await;
+            // Whoever was first has marked since the call began, perhaps.
+            if marked.is_none_or(|at| began.is_some_and(|began| began > at)) {
+                self.mark_members(chat, now).await?;
+                *marked = Some(Instant::now());
+            }
+            drop(marked);
+            began = Some(Instant::now());
             result = call().await;
         }
         match Self::unmarked(&result) {

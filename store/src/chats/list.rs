@@ -19,7 +19,7 @@ use crate::{
 const LOOKED_AT: usize = 500;
 /// The number of times that more of an order is read for a first page, and of its chats that are.
 const STEPS: usize = 3;
-const FURTHER: usize = 500;
+const FURTHER: usize = 300;
 /// The number of chats that are read at once: each comes with all its members.
 const AT_ONCE: usize = 16;
 

@@ -26,11 +26,13 @@ if #ids == 0 then
     ids[#ids + 1], scores[#scores + 1] = found[at], found[at + 1]
     is_found[found[at]] = true
   end
+  local pins = {}
   for _, id in ipairs(with_pinned and redis.call('SMEMBERS', pinned) or {}) do
-    if not is_found[id] then
-      ids[#ids + 1] = id
-      scores[#scores + 1] = redis.call('ZSCORE', order, id) or ''
-    end
+    if not is_found[id] then pins[#pins + 1] = id end
+  end
+  local scores_of_pins = #pins > 0 and redis.call('ZMSCORE', order, unpack(pins))
+  for at, id in ipairs(pins) do
+    ids[#ids + 1], scores[#scores + 1] = id, scores_of_pins[at] or ''
   end
 end
 local reply = { 'OK', text(micros()), can_unmark, rest }
