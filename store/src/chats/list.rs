@@ -17,8 +17,9 @@ use crate::{
 
 /// The number of chats that one request with a filter looks at.
 const LOOKED_AT: usize = 500;
-/// The number of times that more of an order is read for a first page, and of its chats that are.
+/// The number of times that more of an order is read for a first page.
 const STEPS: usize = 3;
+/// The number of chats of an order, besides those that are marked, that are read at the most.
 const FURTHER: usize = 300;
 /// The number of chats that are read at once: each comes with all its members.
 const AT_ONCE: usize = 16;
@@ -138,8 +139,8 @@ impl Store {
     /// look at most of the others: in the order of Redis, none has a newer message than its score
     /// says. `None` when too many chats would have to be asked.
     ///
-    /// The method is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms for
-    /// middleware, 2001), with one list.
+    /// The method is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms
+    /// for middleware, 2001), with one list.
     async fn first_places(
         &self,
         user: UserId,

@@ -223,8 +223,8 @@ impl Store {
     }
 }
 
-/// Returns the ticks of a chat that is in SQL alone, and so at rest: before a change it is hydrated,
-/// and its members are marked.
+/// Returns the ticks of a chat that is in SQL alone, and so at rest: before a change it is
+/// hydrated, and its members are marked.
 pub(super) fn of_saved((chat, ticks): (ChatId, cold::ChatTicks)) -> (ChatId, AskedTicks) {
     let cold::ChatTicks { changed, last } = ticks;
     let is_at_rest = true;
