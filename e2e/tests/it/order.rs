@@ -617,9 +617,45 @@ async fn a_mark_of_after_the_look_stays_and_a_later_change_is_not_forgotten() {
     scene.prefer(kept, archives).await;
     let raised = score(&stack, ann, kept).await;
     assert!(raised > rev.parse().expect("a tick") && raised < MARKS);
-    // What is no mark is not changed.
-    unmark(look().await, kept).await;
-    assert_eq!(score(&stack, ann, kept).await, raised);
+    // What is no mark is not changed by one who was slower.
+    let other = scene.groups[2];
+    let now = stack.hot.now().await.expect("Redis answers");
+    let unmarked = stack.hot.unmark(ann, look().await, &[(other, now)]).await;
+    unmarked.expect("Redis answers");
+    unmark(look().await, other).await;
+    assert_eq!(score(&stack, ann, other).await, now.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pinned_chat_comes_first_however_old_it_is() {
+    let stack = Stack::with(Sql::Sqlite, no_margin()).await;
+    let mut scene = Scene::new(&stack).await;
+    for _ in 0..20 {
+        scene.found().await;
+    }
+    let (store, ann, oldest) = (&stack.store, scene.ann, scene.groups[0]);
+    let pins = |pinned| PreferenceChange {
+        pinned: Some(pinned),
+        ..PreferenceChange::default()
+    };
+    scene.prefer(oldest, pins(true)).await;
+    // Its settings are older than all that follows.
+    for chat in &scene.groups[1..] {
+        say(store, *chat, scene.bob, "hello", None)
+            .await
+            .expect("sent");
+        let row = format!("chat:{{c{}}}:{chat}", chat.partition());
+        stack.redis.cli(&["HDEL", &row, "marked"]).await;
+    }
+    listed(store, ann, None, 3).await;
+    assert_eq!(marked(&stack, ann).await, 0, "or all of them are looked at");
+    let is_first = async || {
+        let views = listed(store, ann, None, 3).await;
+        views[0].contains(&oldest.to_string())
+    };
+    assert!(is_first().await);
+    scene.prefer(oldest, pins(false)).await;
+    assert!(!is_first().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
