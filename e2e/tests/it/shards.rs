@@ -36,6 +36,8 @@ async fn each_exception_is_a_statement_that_carrier_makes() {
     cold.chats_of(ann).await.expect("SQL answers");
     let companions = cold.changed_companions(ann, Tick::NEVER, 9).await;
     companions.expect("SQL answers");
+    let companions = cold.changed_companions(ann, Tick(1), 9).await;
+    assert!(!companions.expect("SQL answers").is_empty());
     // The reads of `carrier verify`, which is a process of its own in other tests.
     cold.chat_ids(None, 9).await.expect("SQL answers");
     cold.user_ids(None, 9).await.expect("SQL answers");
