@@ -767,3 +767,33 @@ async fn an_order_that_is_too_old_is_made_anew() {
     assert!(found.iter().any(|event| event.contains(&chat.to_string())));
     assert!(score(&stack, ann, chat).await > 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_a_newer_message_comes_before_what_was_only_read_since() {
+    let stack = Stack::with(Sql::Sqlite, no_margin()).await;
+    let mut scene = Scene::new(&stack).await;
+    for _ in 0..30 {
+        scene.found().await;
+    }
+    let (store, ann) = (&stack.store, scene.ann);
+    let mut sent = Vec::new();
+    for chat in &scene.groups {
+        let id = say(store, *chat, scene.bob, "hello", None).await;
+        sent.push((*chat, id.expect("sent")));
+    }
+    // More of them than the first look at the order returns.
+    for (chat, id) in &sent[..25] {
+        let read = store.mark(scene.of(ann, *chat), *id, Tick::NEVER);
+        read.await.expect("read");
+    }
+    for chat in &scene.groups {
+        let row = format!("chat:{{c{}}}:{chat}", chat.partition());
+        stack.redis.cli(&["HDEL", &row, "marked"]).await;
+    }
+    listed(store, ann, None, 3).await;
+    assert_eq!(marked(&stack, ann).await, 0, "or all of them are looked at");
+    let views = listed(store, ann, None, 3).await;
+    for (view, (chat, _)) in views.iter().zip(sent.iter().rev()) {
+        assert!(view.contains(&chat.to_string()), "{view}");
+    }
+}
