@@ -33,12 +33,6 @@ pub const EXCEPTIONS: &[Exception] = &[
         cost: "every shard twice, once for each sync of a client that was away",
     },
     Exception {
-        statement: "SELECT users.id FROM users WHERE users.rev > ? LIMIT ?",
-        breach: "users without id",
-        why: "sync asks first whether anybody changed at all since",
-        cost: "every shard looks in an index, once for each sync",
-    },
-    Exception {
         statement: "SELECT members.chat_id, members.user_id FROM members WHERE members.user_id IN \
                     (?) AND members.left_at = ?",
         breach: "members without chat_id",
