@@ -24,6 +24,15 @@ pub struct ColdChat {
     pub gone: Tick,
 }
 
+/// The ticks by which a chat has its place in lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChatTicks {
+    /// The newest rev of its row, its members and its messages.
+    pub changed: Tick,
+    /// The id of the newest message.
+    pub last: Tick,
+}
+
 impl Cold {
     /// Returns a reader for reads that follow each other: where a node may lag, it is looked at
     /// once for all of them.
@@ -204,40 +213,41 @@ impl Cold {
         Ok(texts.count(&self.db).await? as i64)
     }
 
-    /// Returns those of these chats that changed, or whose members or messages did, after `since`.
+    /// Returns the ticks of those of these chats that SQL has.
     ///
     /// # Errors
     /// Fails when SQL cannot be reached or refuses the query.
-    pub async fn changed_since(&self, ids: &[ChatId], since: Tick) -> Result<Vec<ChatId>> {
-        let mut found: Vec<Uuid> = Vec::new();
+    pub async fn chat_ticks(&self, ids: &[ChatId]) -> Result<HashMap<ChatId, ChatTicks>> {
+        let mut found = HashMap::new();
         for some in ids.chunks(1000) {
             let among = || some.iter().map(|id| id.0);
-            // Every change of a message raises the rev of the chat's own row.
-            let chats = chat::Entity::find().select_only().column(chat::Column::Id);
-            found.extend(
-                chats
-                    .filter(chat::Column::Id.is_in(among()))
-                    .filter(chat::Column::Rev.gt(since.0))
-                    .into_tuple::<Uuid>()
-                    .all(&self.db)
-                    .await?,
-            );
-            let members = member::Entity::find()
+            let rows: Vec<(Uuid, i64, i64)> = chat::Entity::find()
+                .select_only()
+                .columns([chat::Column::Id, chat::Column::Rev, chat::Column::Last])
+                .filter(chat::Column::Id.is_in(among()))
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            // Every change of a message raises the rev of the chat's own row; one of a member does
+            // not.
+            let members: Vec<(Uuid, i64)> = member::Entity::find()
                 .select_only()
                 .column(member::Column::ChatId)
-                .distinct();
-            found.extend(
-                members
-                    .filter(member::Column::ChatId.is_in(among()))
-                    .filter(member::Column::Rev.gt(since.0))
-                    .into_tuple::<Uuid>()
-                    .all(&self.db)
-                    .await?,
-            );
+                .expr(member::Column::Rev.max())
+                .filter(member::Column::ChatId.is_in(among()))
+                .group_by(member::Column::ChatId)
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            let members: HashMap<_, _> = members.into_iter().collect();
+            found.extend(rows.into_iter().map(|(id, rev, last)| {
+                let of_members = members.get(&id).copied().unwrap_or_default();
+                let changed = Tick(rev).max(Tick(last)).max(Tick(of_members));
+                let last = Tick(last);
+                (ChatId(id), ChatTicks { changed, last })
+            }));
         }
-        found.sort();
-        found.dedup();
-        Ok(found.into_iter().map(ChatId).collect())
+        Ok(found)
     }
 
     /// Loads the first `limit` messages with a rev above `since`, by rev.

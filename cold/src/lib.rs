@@ -18,7 +18,7 @@ mod server;
 mod users;
 
 pub use audit::Head;
-pub use chats::ColdChat;
+pub use chats::{ChatTicks, ColdChat};
 pub use commits::WriterCommits;
 pub use connect::{Cold, SessionLimits, connect, connect_limited, no_answer, options, within};
 pub use entity::meta::Reindex;

@@ -1,5 +1,7 @@
 //! Users and their lists of chats.
 
+use std::collections::HashSet;
+
 use entity::{member, private_row, user};
 use model::{ChatId, Name, NameKind, PrivateRow, Tick, User, UserId};
 use sea_orm::{
@@ -8,6 +10,9 @@ use sea_orm::{
 };
 
 use crate::{Cold, Result};
+
+/// The number of changed users up to which the chats of each are looked at.
+const FEW: u64 = 16;
 
 impl Cold {
     /// Loads a user; `None` if SQL does not have them.
@@ -88,6 +93,13 @@ impl Cold {
         limit: u64,
     ) -> Result<Vec<User>> {
         use member::Column::{ChatId as Chat, LeftAt, UserId as Member};
+        // Who was there a moment ago looks at those few who changed, and not at all companions.
+        if since.happened() {
+            let changed = self.changed_users(since).await?;
+            if changed.len() <= FEW as usize {
+                return self.companions_among(id, changed, limit).await;
+            }
+        }
         let chats = Query::select()
             .column(Chat)
             .from(member::Entity)
@@ -106,6 +118,65 @@ impl Cold {
             .filter(user::Column::Id.ne(id.0))
             .filter(user::Column::Id.in_subquery(companions));
         let rows = changed
+            .order_by_asc(user::Column::Rev)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        Ok(rows.into_iter().map(user::from_row).collect())
+    }
+
+    /// Returns the ids of up to [`FEW`] users, and one more, with a rev above `since`.
+    async fn changed_users(&self, since: Tick) -> Result<Vec<Uuid>> {
+        user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::Rev.gt(since.0))
+            .limit(FEW + 1)
+            .into_tuple()
+            .all(&self.db)
+            .await
+    }
+
+    /// Loads those of these users, up to `limit` and not erased, who share a chat with another one.
+    async fn companions_among(
+        &self,
+        id: UserId,
+        users: Vec<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<User>> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let chats: Vec<(Uuid, Uuid)> = member::Entity::find()
+            .select_only()
+            .columns([member::Column::ChatId, member::Column::UserId])
+            .filter(member::Column::UserId.is_in(users))
+            .filter(member::Column::LeftAt.eq(0))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let mut shared = HashSet::new();
+        for some in chats.chunks(1000) {
+            let of_both: Vec<Uuid> = member::Entity::find()
+                .select_only()
+                .column(member::Column::ChatId)
+                .filter(member::Column::ChatId.is_in(some.iter().map(|(chat, _)| *chat)))
+                .filter(member::Column::UserId.eq(id.0))
+                .filter(member::Column::LeftAt.eq(0))
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            shared.extend(of_both);
+        }
+        let companions = chats.iter().filter(|(chat, _)| shared.contains(chat));
+        let companions: HashSet<Uuid> = companions.map(|(_, user)| *user).collect();
+        if companions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = user::Entity::find()
+            .filter(user::Column::Id.is_in(companions))
+            .filter(user::Column::Id.ne(id.0))
+            .filter(user::Column::Erased.eq(0))
             .order_by_asc(user::Column::Rev)
             .limit(limit)
             .all(&self.db)

@@ -50,6 +50,8 @@ pub struct UserAudit {
     pub private_rows: Vec<PrivateRow>,
     /// The entries that SQL refuses.
     pub parked: HashSet<String>,
+    /// The order of the chats, with its scores; `None` when it cannot be relied upon.
+    pub order: Option<HashMap<ChatId, Tick>>,
 }
 
 impl Hot {
@@ -94,7 +96,14 @@ impl Hot {
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
     pub async fn audit_user(&self, id: UserId) -> Result<Option<UserAudit>> {
-        let mut reply = self.run(verbs::AuditUser { user: id }).await?;
+        let from = self.noted_ordered_from().await?;
+        let from = from.filter(|from| *from <= Tick::now());
+        let mut reply = self
+            .run(verbs::AuditUser {
+                user: id,
+                from: from.unwrap_or_default(),
+            })
+            .await?;
         if reply.word() == "GONE" {
             return Ok(None);
         }
@@ -115,6 +124,11 @@ impl Hot {
             Tick(parse("a user's rev", &rev)?)
         };
         let parked = reply.list(7).into_iter().map(text).collect();
+        let can_be_relied_upon = reply.number(8)? == 1 && from.is_some();
+        let mut order = HashMap::new();
+        for (chat, score) in marks(reply.list(9))? {
+            order.insert(parse("an ordered chat", &chat)?, score);
+        }
         Ok(Some(UserAudit {
             clock,
             rev,
@@ -123,6 +137,7 @@ impl Hot {
             dirty,
             private_rows,
             parked,
+            order: can_be_relied_upon.then_some(order),
         }))
     }
 

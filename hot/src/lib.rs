@@ -19,6 +19,8 @@
 //!   - `deleting`, a deletion of a message that is under way, `uncounting`, how far its members are
 //!     gone through, `reacting`, a reaction, and `naming`, an edit that names others,
 //!   - `gone`, the highest rev of a member who has left it and Redis,
+//!   - `marked`, a tick: all members have a mark of it in their `…:order`, or a later one. It may
+//!     change for a quarter of an hour from then on,
 //!   - `indexed`, there when `…:silent` and `…:files` are whole: not in chats that the first
 //!     release loaded.
 //! - `…:token`, string with a TTL: the chat's warmth, and nothing else. Its expiry takes no data
@@ -54,6 +56,11 @@
 //!   `want_username`, `want_email`,
 //!   `want_external`. The user is resident while this key exists.
 //! - `…:chats`, hash, chat id -> rev of the membership, and when it ended (0: it has not).
+//! - `…:order`, sorted set: the chats of `…:chats`, each by a score that is not below any change
+//!   of it which matters to the user, or by a mark, 4 * 10^15 and a tick: from that tick on it may
+//!   have changed at any time. `ordered` in the user's row is the process of Redis that made it
+//!   (with its history), and when: another one cannot rely on it.
+//! - `…:pinned`, set: the chats that the user has pinned, and perhaps some that were pinned.
 //! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user alone)
 //!   and `block:UID` -> `rev value`.
 //! - `…:sessions`, sorted set: hashes of session tokens by expiry (ms). It outlives a user who is
@@ -81,7 +88,8 @@
 //! - `fresh`, sorted set, capped: users who changed their names and are not saved yet, by the time
 //!   of the change.
 //! - `hydrate`, list, capped: users who just logged in.
-//! - `carrier`, hash: the format of all keys, and the incarnation of SQL that they belong to.
+//! - `carrier`, hash: the format of all keys, the incarnation of SQL that they belong to, and
+//!   `ordered_from`, the time from which on orders of chats can be relied upon.
 //!
 //! # How it is changed
 //!
@@ -121,15 +129,16 @@ pub use chats::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
     HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
     MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
-    ReplaceOutcome, Replacement, SENT_AGE, SavedTexts, may_be_forgotten,
+    ReplaceOutcome, Replacement, RowTicks, SENT_AGE, SavedTexts, may_be_forgotten,
 };
 pub use flush::{
     ChatSnapshot, CommittedChat, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks,
     SettleOutcome, SnapshotBounds, UserExit, UserSnapshot, partition_index, partitions,
 };
 pub use people::{
-    Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, Presence, PrivateChange, Rate,
-    RateVerdict, SessionState, TICKET_LIFE, UserChange, UserRecord,
+    Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, OrderLook, OrderReading,
+    OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict, SessionState,
+    TICKET_LIFE, UserChange, UserRecord,
 };
 pub use residency::{ChatRows, HydrationStart, LoadOutcome};
 pub use server::{

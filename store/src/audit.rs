@@ -3,7 +3,8 @@
 //! The invariants: a row that Redis does not call dirty is in SQL at its rev; SQL is never newer
 //! than Redis; a resident chat or user is due; ids rise, and the seqs of a chat are 1, 2, 3 ...
 //! without a gap, as many as the chat counts; a chat is in the list of each of its members and of
-//! no other user; a name belongs to one user, and is claimed until it is saved.
+//! no other user, and no change of it is above its place in their order; a name belongs to one
+//! user, and is claimed until it is saved.
 //!
 //! The two stores cannot be read at one moment, so a finding is looked at again: only a lasting
 //! finding is a fault.
@@ -266,6 +267,7 @@ impl Auditor {
         findings.rows += hot.private_rows.len() as u64;
         self.claims(id, &hot, &mut findings).await?;
         self.memberships(id, &mut findings).await?;
+        self.order(id, &hot, &mut findings).await?;
         Ok(findings)
     }
 
@@ -328,6 +330,33 @@ impl Auditor {
             }
         }
         findings.rows += listed.len() as u64;
+        Ok(())
+    }
+
+    /// Checks that no chat of a resident user has changed since the order of the chats says, if it
+    /// can be relied upon.
+    async fn order(&self, id: UserId, hot: &UserAudit, findings: &mut Findings) -> Result<()> {
+        let Some(order) = &hot.order else {
+            return Ok(());
+        };
+        let listed = self.hot.chats_of(id).await?.unwrap_or_default();
+        let present = listed.iter().filter(|listed| !listed.left.happened());
+        let chats: Vec<ChatId> = present.map(|listed| listed.chat).collect();
+        for some in chats.chunks(100) {
+            let ticks = self.hot.row_ticks(some).await?;
+            for (chat, ticks) in some.iter().zip(ticks) {
+                let clock = ticks.map_or(Tick::NEVER, |ticks| ticks.clock);
+                match order.get(chat) {
+                    None => findings
+                        .faults
+                        .push(format!("has {chat} in their list, and not in its order")),
+                    Some(score) if clock > *score => findings.faults.push(format!(
+                        "{chat} changed at {clock}, after its place in their order, {score}"
+                    )),
+                    Some(_) => {}
+                }
+            }
+        }
         Ok(())
     }
 }

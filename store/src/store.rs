@@ -51,6 +51,8 @@ pub struct Store {
     pub(crate) step: StepWatch,
     /// The orders of chats that users go through.
     pub(crate) walks: Walks,
+    /// The time from which on the orders of chats in Redis can be relied upon.
+    pub(crate) ordered_from: Tick,
 }
 
 impl Store {
@@ -85,6 +87,7 @@ impl Store {
             }
             hot::Pairing::Format(found) => return Err(Error::Format(found)),
         }
+        let ordered_from = hot.ordered_from().await?;
         let step = StepWatch::start(&hot, &cold).await?;
         let server = ServerWatch::start(&hot).await?;
         let writes = WriteDurability::open(&hot, &server, ack).await?;
@@ -108,6 +111,7 @@ impl Store {
             sql_outage: Default::default(),
             step,
             walks: Walks::default(),
+            ordered_from,
         })
     }
 

@@ -42,6 +42,7 @@ mod long;
 mod mention_all;
 mod names;
 mod ops;
+mod order;
 mod own_users;
 mod password;
 mod poison;

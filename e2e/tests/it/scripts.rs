@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use e2e::{Ledger, Options, Sql, Stack, audit, eventually, on_both, say};
 use hot::{
-    ChatSnapshot, CommitMark, ListedChat, LoadOutcome, MemberReaction, ReactOutcome, SettleOutcome,
-    SnapshotBounds, Verb,
+    ChatSnapshot, CommitMark, ListedChat, LoadOutcome, MemberReaction, OrderLook, OrderReading,
+    ReactOutcome, SettleOutcome, SnapshotBounds, Verb,
 };
 use model::{
     Attachment, ChatId, Draft, MAX_BLOCKS, MessageKind, PrivateKey, PrivateRow, Reaction, Role,
@@ -887,4 +887,107 @@ async fn none_grows_with_the_lists_of_a_user_who_is_loaded() {
     assert_eq!(load(fenced, "2").await, LoadOutcome::Fenced);
     let lists = stack.redis.keys(&format!("user:*{fenced}:chats")).await;
     assert!(lists.is_empty(), "{lists:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn none_grows_with_the_chats_of_whoever_reads_their_order() {
+    let stack = quick_stack().await;
+    let chats = |_| ListedChat {
+        chat: ChatId::new(),
+        rev: Tick(7),
+        left: Tick::NEVER,
+    };
+    let chats: Vec<ListedChat> = (0..3001).map(chats).collect();
+    let pins = |listed: &ListedChat| PrivateRow {
+        key: PrivateKey::Chat(listed.chat),
+        rev: Tick(8),
+        value: r#"{"pinned":true}"#.into(),
+    };
+    let pins: Vec<PrivateRow> = chats[..390].iter().map(pins).collect();
+    let user = UserId::new();
+    stack.hot.begin_user(user, "1").await.expect("begun");
+    let loaded = stack.hot.load_user(user, "1", None, &chats, &pins);
+    assert_eq!(loaded.await.expect("an answer"), LoadOutcome::Done);
+    let look = async || {
+        let look = stack.hot.top_chats(user, 300, Tick::NEVER).await;
+        look.expect("Redis answers").expect("resident")
+    };
+    let key = format!("user:{{u{}}}:{user}", user.partition());
+    is_quick(&stack, "an order that is made", async |_| {
+        stack.redis.cli(&["HDEL", &key, "ordered"]).await;
+        assert!(matches!(look().await, OrderLook::Many(_)));
+    })
+    .await;
+    // As if all marks were old.
+    let reading = OrderReading {
+        at: stack
+            .hot
+            .now()
+            .await
+            .expect("Redis answers")
+            .later(4 * SOON + SOON),
+        can_unmark: true,
+    };
+    let asked: Vec<_> = chats.iter().map(|listed| (listed.chat, Tick(9))).collect();
+    is_quick(&stack, "marks that are taken away", async |_| {
+        stack.redis.cli(&["HDEL", &key, "ordered"]).await;
+        look().await;
+        let unmarked = stack.hot.unmark(user, reading, &asked).await;
+        unmarked.expect("Redis answers");
+    })
+    .await;
+    is_quick(&stack, "the top of an order", async |_| {
+        let OrderLook::Top(top) = look().await else {
+            panic!("all are at rest");
+        };
+        assert!(top.chats.len() >= 600 && top.rest == Some(Tick(9)));
+    })
+    .await;
+    is_quick(&stack, "what changed", async |_| {
+        let look = stack.hot.chats_since(user, Tick(9), Tick::NEVER).await;
+        let OrderLook::Top(top) = look.expect("Redis answers").expect("resident") else {
+            panic!("none changed");
+        };
+        assert!(top.chats.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn none_grows_with_the_members_who_are_marked() {
+    let stack = quick_stack().await;
+    let ann = stack.person("ann").await;
+    let mut people = Vec::new();
+    for _ in 0..MAX_MEMBERS - 1 {
+        let user = UserId::new();
+        stack.hot.begin_user(user, "1").await.expect("begun");
+        let loaded = stack.hot.load_user(user, "1", None, &[], &[]).await;
+        assert_eq!(loaded.expect("an answer"), LoadOutcome::Done);
+        people.push(user);
+    }
+    let chat = ChatId::new();
+    let created = stack.store.create_group(chat, ann, "Crowd", &[]).await;
+    created.expect("created");
+    let members = format!("chat:{{c{}}}:{chat}:members", chat.partition());
+    let record = ["HGET", &members, &ann.to_string()];
+    let record = stack.redis.cli(&record).await;
+    for user in people {
+        let listed = ListedChat {
+            chat,
+            rev: Tick(7),
+            left: Tick::NEVER,
+        };
+        let enlisted = stack.hot.enlist(user, listed, CommitMark::default()).await;
+        enlisted.expect("Redis answers").expect("resident");
+        let joins = ["HSET", &members, &user.to_string(), &record];
+        stack.redis.cli(&joins).await;
+    }
+    let row = members.trim_end_matches(":members");
+    is_quick(&stack, "a send to a crowd that is not marked", async |_| {
+        stack.redis.cli(&["HDEL", row, "marked"]).await;
+        say(&stack.store, chat, ann, "hello", None)
+            .await
+            .expect("sent");
+    })
+    .await;
 }

@@ -23,6 +23,10 @@ async fn each_exception_is_a_statement_that_carrier_makes() {
     let (ledger, ann) = group(&stack, "ann").await;
     let flusher = stack.start_flusher().await;
     stack.saved(ledger.chat).await;
+    eventually(SOON, "she is saved", async || {
+        stack.cold.user(ann).await.expect("SQL answers").is_some()
+    })
+    .await;
     flusher.stop().await;
 
     let cold = &stack.cold;
@@ -35,6 +39,8 @@ async fn each_exception_is_a_statement_that_carrier_makes() {
     assert!(found.expect("SQL answers").is_some(), "it is saved");
     cold.chats_of(ann).await.expect("SQL answers");
     let companions = cold.changed_companions(ann, Tick::NEVER, 9).await;
+    companions.expect("SQL answers");
+    let companions = cold.changed_companions(ann, Tick(1), 9).await;
     companions.expect("SQL answers");
     // The reads of `carrier verify`, which is a process of its own in other tests.
     cold.chat_ids(None, 9).await.expect("SQL answers");

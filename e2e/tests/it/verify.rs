@@ -217,6 +217,15 @@ async fn every_fault_is_found_and_nothing_else(sql: Sql) {
     let strange = ChatId::new().to_string();
     cli(&["HSET", &user(&ann), &strange, "5 0"]).await;
     plant(&ann.id, "is not in it");
+    // An order that does not know of a chat's last change.
+    cli(&[
+        "ZADD",
+        &user(&bob).replace(":chats", ":order"),
+        "5",
+        &unsaved[2],
+    ])
+    .await;
+    plant(&bob.id, "after its place in their order");
     // A name that is two people's.
     let statement =
         "UPDATE users SET username = 'ann', username_folded = 'ann' WHERE username_folded = 'bob'"

@@ -73,6 +73,17 @@ pub struct HotView {
     pub saved: Tick,
 }
 
+/// The ticks by which a chat has its place in lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowTicks {
+    /// The tick of the last change.
+    pub clock: Tick,
+    /// The id of the newest message.
+    pub last: Tick,
+    /// True when the chat changes no more before its members are marked anew.
+    pub is_at_rest: bool,
+}
+
 /// The number of messages that one call of `changes` looks at.
 const LOOKED_AT: usize = 256;
 /// The size of messages, in bytes of their records, after which what is read at once ends. A
@@ -144,25 +155,16 @@ impl Hot {
         Ok(newest)
     }
 
-    /// Reads the clock of each of these chats; `None` for a chat that is not resident.
+    /// Reads the ticks of each of these chats; `None` for a chat that is not resident. SQL is asked
+    /// for such a chat next, and must have what it had when the chat left.
     ///
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
-    pub async fn clocks(&self, chats: &[ChatId]) -> Result<Vec<Option<Tick>>> {
-        self.row_ticks(chats, "clock").await
-    }
-
-    /// Reads a tick of each chat's row; `None` for a chat that is not resident. SQL is asked for
-    /// such a chat next, and must have what it had when the chat left.
-    async fn row_ticks(&self, chats: &[ChatId], field: &'static str) -> Result<Vec<Option<Tick>>> {
-        let call = |chat: &ChatId| verbs::RowTick {
-            chat: *chat,
-            field: Value::from_static_str(field),
-        };
+    pub async fn row_ticks(&self, chats: &[ChatId]) -> Result<Vec<Option<RowTicks>>> {
+        let call = |chat: &ChatId| verbs::RowTicks { chat: *chat };
         let ticks = self.run_each(chats.iter().map(call).collect()).await?;
-        let ticks = ticks.into_iter();
-        let ticks: Vec<_> = ticks.map(|value| value.as_i64().map(Tick)).collect();
+        let ticks: Vec<_> = ticks.into_iter().map(read_ticks).collect::<Result<_>>()?;
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left
             .map(|(chat, _)| ChatKeys::new(*chat).commits())
@@ -290,15 +292,6 @@ impl Hot {
         }))
     }
 
-    /// Reads the tick of each chat's last message; `None` for a chat that is not resident.
-    ///
-    /// # Errors
-    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
-    /// be read.
-    pub async fn last_activity(&self, chats: &[ChatId]) -> Result<Vec<Option<Tick>>> {
-        self.row_ticks(chats, "last").await
-    }
-
     /// Prolongs the token of a chat, since readers keep a chat warm too. It is only a hint, so the
     /// caller does not wait for it; and a token that has expired stays so.
     pub(crate) fn stay_warm(&self, chat: ChatId, life_ms: i64) {
@@ -315,6 +308,20 @@ impl Hot {
             });
         }
     }
+}
+
+/// Reads the ticks of a chat; `None` when it is not resident.
+fn read_ticks(value: Value) -> Result<Option<RowTicks>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let values = value.into_array();
+    let tick = |at: usize| number("a tick of a chat", values.get(at).unwrap_or(&Value::Null));
+    Ok(Some(RowTicks {
+        clock: Tick(tick(0)?),
+        last: Tick(tick(1)?),
+        is_at_rest: tick(2)? == 1,
+    }))
 }
 
 /// Reads a chat of its fields: kind, name, creator, created, last, seq, texts, rev, description,
@@ -385,6 +392,22 @@ mod tests {
         assert_eq!(chat.description, "about");
         assert!(!chat.deleted.happened());
         assert_eq!(chat.mentions_all.to_string(), "6,7");
+    }
+
+    #[test]
+    fn ticks_of_a_chat_are_three_numbers_or_nil() {
+        let ticks = |values: &[&str]| {
+            let values = values.iter().map(|value| Value::from(*value));
+            read_ticks(Value::Array(values.collect()))
+        };
+        let expected = RowTicks {
+            clock: Tick(9),
+            last: Tick(7),
+            is_at_rest: true,
+        };
+        assert_eq!(ticks(&["9", "7", "1"]).expect("numbers"), Some(expected));
+        assert_eq!(read_ticks(Value::Null).expect("nil"), None);
+        assert!(ticks(&["9", "seven", "1"]).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod message;
 mod sent_key;
 
 pub(crate) use chat::read_chat;
-pub use chat::{ANSWER_BYTES, ChatChange, ChatDeletion, HotChanges, HotView};
+pub use chat::{ANSWER_BYTES, ChatChange, ChatDeletion, HotChanges, HotView, RowTicks};
 pub use member::{MarkOutcome, MemberAction, MemberChange, MovedMark, NOTIFY_UP_TO, SavedTexts};
 pub(crate) use member::{read_member, read_members};
 pub(crate) use membership::change_notice;

@@ -9,6 +9,8 @@ mod limit;
 mod listed;
 /// Claims of unique names.
 mod name;
+/// The order of a user's chats.
+mod order;
 /// The places from which a name was logged in with.
 mod origin;
 /// The presence of users.
@@ -27,6 +29,7 @@ pub use listed::ListedChat;
 pub(crate) use listed::read_listed;
 pub use name::NameClaim;
 pub(crate) use name::{NAMELESS_LIFE, read_claims};
+pub use order::{OrderLook, OrderReading, OrderedChat, OrderedChats};
 pub use presence::Presence;
 pub use private::PrivateChange;
 pub(crate) use private::read_private_row;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The most rows of a list that one script writes: more would hold up whoever else uses Redis.
-const PART: usize = 1000;
+const PART: usize = 500;
 
 /// The outcome of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The settings and the state of a Redis, and the SQL database that it belongs to.
 
+use std::time::Duration;
+
 use fred::types::{Value, config::Server};
 use futures_util::future::try_join_all;
 use model::Tick;
@@ -9,6 +11,11 @@ use crate::wire::{Error, Hot, META, Result, arg, text};
 
 /// The version of the format of all keys.
 pub const FORMAT: &str = "1";
+
+/// The field of [`META`] with the time from which on orders of chats can be relied upon.
+const ORDERED_FROM: &str = "ordered_from";
+/// The time that a rolling upgrade may take, from a release whose processes mark no chat.
+const UPGRADE: Duration = Duration::from_secs(3600);
 
 /// The only `maxmemory-policy` under which no unsaved row is evicted.
 pub(crate) const NO_EVICTION: &str = "noeviction";
@@ -289,6 +296,9 @@ impl Hot {
     /// `Error::Unavailable` when Redis does not answer: the call may have been done.
     /// `Error::Full` when Redis has no room: nothing was done.
     pub async fn adopt(&self, incarnation: &str) -> Result<Pairing> {
+        // No process of an earlier release has been here.
+        self.command("HSETNX", vec![arg(META), arg(ORDERED_FROM), arg(0)])
+            .await?;
         self.command(
             "HSETNX",
             vec![arg(META), arg("incarnation"), arg(incarnation)],
@@ -297,6 +307,31 @@ impl Hot {
         self.command("HSETNX", vec![arg(META), arg("format"), arg(FORMAT)])
             .await?;
         self.pairing(incarnation).await
+    }
+
+    /// Returns the time from which on orders of chats can be relied upon: processes of an earlier
+    /// release, which mark no chat, have ended by then. It is noted by the first that asks.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer: the call may have been done.
+    pub async fn ordered_from(&self) -> Result<Tick> {
+        if let Some(from) = self.noted_ordered_from().await? {
+            return Ok(from);
+        }
+        let later = Tick::now().later(UPGRADE);
+        let note = vec![arg(META), arg(ORDERED_FROM), arg(later)];
+        match self.command("HSETNX", note).await {
+            Err(error) if error.refuses_writes() => return Ok(later),
+            noted => noted.map(drop)?,
+        }
+        Ok(self.noted_ordered_from().await?.unwrap_or(later))
+    }
+
+    /// Reads the time from which on orders of chats can be relied upon; `None` when no process has
+    /// noted one.
+    pub(crate) async fn noted_ordered_from(&self) -> Result<Option<Tick>> {
+        let noted = self.command("HGET", vec![arg(META), arg(ORDERED_FROM)]);
+        Ok(noted.await?.as_i64().map(Tick))
     }
 
     /// Returns the id of the files that this Redis belongs with: `id` from now on, if there was

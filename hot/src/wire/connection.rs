@@ -18,6 +18,7 @@ use super::{
     Call, Error, Reply, Result, Scripts, Verb,
     fence::{Fence, doubt_new_connections},
     flight::Flights,
+    marking::Markings,
     meter::{charge_call, size},
     settled::Settled,
     stay_with_primary,
@@ -105,6 +106,7 @@ pub struct Hot {
     pub(crate) fence: Arc<Fence>,
     pub(crate) settled: Arc<Settled>,
     pub(super) flights: Arc<Flights>,
+    pub(super) markings: Arc<Markings>,
 }
 
 /// What ends with the last clone of a connection: its tasks, and the connection itself, which its
@@ -155,6 +157,7 @@ impl Hot {
             fence,
             settled,
             flights: Arc::default(),
+            markings: Arc::default(),
         })
     }
 
@@ -223,10 +226,18 @@ impl Hot {
         let (keys, args) = call.parts();
         let sent: usize = args.iter().map(size).sum();
         async move {
-            let value = self.evaluate(C::VERB, keys, args).await;
+            let once = || self.evaluate(C::VERB, keys.clone(), args.clone());
+            let value = self.with_marks(once().await, once).await;
             charge_call(sent + value.as_ref().map_or(0, size));
             Ok(self.reply(C::VERB, value?))
         }
+    }
+
+    /// Runs a verb that never wants members to be marked.
+    pub(super) async fn run_once<C: Call>(&self, call: C) -> Result<Reply> {
+        let (keys, args) = call.parts();
+        let value = self.evaluate(C::VERB, keys, args).await?;
+        Ok(self.reply(C::VERB, value))
     }
 
     /// Takes the reply of a verb.

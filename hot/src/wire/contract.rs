@@ -264,7 +264,13 @@ mod tests {
         };
         let (keys, args) = call.parts();
         let of = UserKeys::new(user);
-        let expected = [of.user(), of.chats(), of.hydrating(), of.commits()];
+        let expected = [
+            of.user(),
+            of.chats(),
+            of.order(),
+            of.hydrating(),
+            of.commits(),
+        ];
         assert_eq!(keys, expected.map(Key::from));
         let numbers = [7, 0].map(Value::Integer);
         assert_eq!(args[..3], [&[arg(chat)], &numbers[..]].concat());
@@ -302,8 +308,8 @@ mod tests {
         assert_eq!(
             Verb::SettleUser.contract().prologue("", ""),
             "local user, chats, dirty, sessions, hydrating, due, parked, dead, private_rows, \
-             commits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], \
-             KEYS[9], KEYS[10]\n\
+             order, pinned, commits = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], \
+             KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]\n\
              local user_id, soon, idle, noted, saved_claims, session_ttl, evict, writer, commit, \
              saved, logs_out, session_prefix, ended_channel = \
              ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], \

@@ -1,6 +1,6 @@
 //! The one error of the crate.
 
-use model::Tick;
+use model::{ChatId, Tick};
 
 /// A failed call. The refusals of a script that a caller acts on are not here but in the verb's own
 /// result.
@@ -67,6 +67,17 @@ impl Error {
         }
     }
 
+    /// Returns the chat whose members are to be marked before it changes, and the time by its
+    /// clock, if that is why a script did nothing.
+    pub(super) fn unmarked(&self) -> Option<(ChatId, Tick)> {
+        let Self::Refused { error, .. } = self else {
+            return None;
+        };
+        let mut words = error.details().strip_prefix("MARK ")?.split(' ');
+        let (_, chat) = words.next()?.rsplit_once(':')?;
+        Some((chat.parse().ok()?, Tick(words.next()?.parse().ok()?)))
+    }
+
     pub(crate) fn corrupt(what: &'static str, detail: impl ToString) -> Self {
         Self::Corrupt {
             what,
@@ -131,6 +142,21 @@ mod tests {
         }
         assert!(!of(ErrorKind::Unknown, "WRONGTYPE Operation against a key").is_outage());
         assert!(!Error::corrupt("a member", "no JSON").is_outage());
+    }
+
+    #[test]
+    fn an_unmarked_chat_is_named_with_the_time() {
+        let chat = ChatId::new();
+        let key = format!("MARK chat:{{c7}}:{chat} 1790000000000001");
+        let expected = Some((chat, Tick(1_790_000_000_000_001)));
+        for end in ["", " script: 0a1b, on @user_script:7."] {
+            assert_eq!(
+                of(ErrorKind::Unknown, &format!("{key}{end}")).unmarked(),
+                expected
+            );
+        }
+        assert_eq!(of(ErrorKind::Unknown, "WRONGTYPE it is").unmarked(), None);
+        assert_eq!(Error::Full.unmarked(), None);
     }
 
     #[test]

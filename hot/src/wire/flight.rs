@@ -93,7 +93,8 @@ impl Hot {
     pub(crate) async fn run_together<C: Call>(&self, call: C) -> Result<Reply> {
         let (keys, args) = call.parts();
         let sent: usize = args.iter().map(size).sum();
-        let result = self.take_off(C::VERB, (keys, args)).await;
+        let once = || self.take_off(C::VERB, (keys.clone(), args.clone()));
+        let result = self.with_marks(once().await, once).await;
         charge_call(sent + result.as_ref().map_or(0, size));
         Ok(self.reply(C::VERB, result?))
     }
@@ -138,11 +139,15 @@ impl Hot {
     /// Runs calls of a verb in one script, and returns the reply of each: in a cluster their keys
     /// have to be in one slot.
     pub(crate) async fn run_as_one<C: Call>(&self, calls: Vec<C>) -> Vec<Result<Reply>> {
-        let calls = calls.into_iter().map(Call::parts).collect();
-        let results = self.run_group(C::VERB, calls).await.into_iter();
-        results
-            .map(|result| Ok(self.reply(C::VERB, result?)))
-            .collect()
+        let calls: Vec<_> = calls.into_iter().map(Call::parts).collect();
+        let results = self.run_group(C::VERB, calls.clone()).await;
+        let mut replies = Vec::with_capacity(results.len());
+        for (call, result) in calls.into_iter().zip(results) {
+            let again = || self.run_alone(C::VERB, call.clone());
+            let result = self.with_marks(result, again).await;
+            replies.push(result.map(|value| self.reply(C::VERB, value)));
+        }
+        replies
     }
 
     async fn take_off(&self, verb: Verb, call: Parts) -> Result<Value> {

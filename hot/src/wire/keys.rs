@@ -96,6 +96,12 @@ impl UserKeys {
     pub(crate) fn private_rows(&self) -> String {
         self.of("mine")
     }
+    pub(crate) fn order(&self) -> String {
+        self.of("order")
+    }
+    pub(crate) fn pinned(&self) -> String {
+        self.of("pinned")
+    }
     pub(crate) fn sessions(&self) -> String {
         self.of("sessions")
     }
@@ -344,6 +350,8 @@ mod tests {
             of.chats(),
             of.dirty(),
             of.private_rows(),
+            of.order(),
+            of.pinned(),
             of.sessions(),
             of.hydrating(),
             of.parked(),

@@ -11,6 +11,7 @@ pub(crate) fn library() -> String {
         lua!("lib/", "clock"),
         lua!("lib/", "commits"),
         lua!("lib/", "process"),
+        lua!("lib/", "order"),
         lua!("lib/", "session"),
         lua!("lib/", "limit"),
         lua!("lib/", "lists"),

@@ -18,6 +18,8 @@ mod flight;
 pub(crate) mod keys;
 /// What a script gets of the Lua that scripts share.
 mod library;
+/// Marks the members of a chat that is about to change.
+mod marking;
 /// What work costs, in units.
 mod meter;
 /// The search for the primary anew, by a connection whose node is one no longer.

@@ -101,7 +101,11 @@ impl Verb {
     pub(crate) fn runs_together(self) -> bool {
         matches!(
             self,
-            Self::Append | Self::RowTick | Self::SnapshotChat | Self::SettleChat
+            Self::Append
+                | Self::RowTicks
+                | Self::MarkInOrder
+                | Self::SnapshotChat
+                | Self::SettleChat
         )
     }
 }

@@ -57,12 +57,17 @@ verbs! {
             /// The channels on which its readers are told of it; none when the caller tells them.
             inboxes,
         };
-    /// Reads a tick of a chat's row.
-    RowTick "chats" "row_tick" "no-writes"
+    /// Reads the ticks by which a chat has its place in lists.
+    RowTicks "chats" "row_ticks" "no-writes"
+        chat (chat);
+    /// Notes that the members of a chat were marked in their orders.
+    NoteMarked "chats" "note_marked" "allow-oom"
         chat (chat)
         {
-            /// The field that has it.
-            field: Text,
+            /// The version of the roster whose users they are.
+            roster: Tick,
+            /// The tick of their marks.
+            since: Tick,
         };
     /// Moves a member's read and delivered marks forward.
     MarkRead "chats" "mark_read" ""
@@ -367,7 +372,7 @@ verbs! {
         };
     /// Writes a part of the lists of a user who is about to be loaded.
     LoadUserPart "residency" "load_user_part" ""
-        user (user chats hydrating private_rows)
+        user (user chats hydrating private_rows order pinned)
         {
             /// The nonce of the hydration.
             nonce: Text,
@@ -384,7 +389,7 @@ verbs! {
         };
     /// Makes a user resident.
     LoadUser "residency" "load_user" ""
-        user as user_id (user chats dirty hydrating due private_rows)
+        user as user_id (user chats dirty hydrating due private_rows order pinned)
         {
             /// The nonce of the hydration.
             nonce: Text,
@@ -484,7 +489,7 @@ verbs! {
     /// Marks what was committed of a user as clean, and evicts a user who is and is not at work.
     SettleUser "flush" "settle_user" "allow-oom"
         user as user_id (
-            user chats dirty sessions hydrating due parked dead private_rows commits
+            user chats dirty sessions hydrating due parked dead private_rows order pinned commits
         )
         {
             /// The time until a flusher comes back to a user who is still dirty.
@@ -588,7 +593,7 @@ verbs! {
         user as user_id (user private_rows dirty due);
     /// Puts a chat into a user's list, or marks it as left.
     Enlist "people" "enlist" "allow-oom"
-        user (user chats hydrating commits)
+        user (user chats order hydrating commits)
         {
             /// The chat.
             chat_id: ChatId,
@@ -662,6 +667,54 @@ verbs! {
     /// Reads the list of a user's chats.
     ChatsOf "people" "chats_of" "no-writes"
         user (user chats);
+    /// Marks a chat in the order of a member.
+    MarkInOrder "people" "mark_in_order" "allow-oom"
+        user (chats order)
+        {
+            /// The chat.
+            chat_id: ChatId,
+            /// The tick from which on the chat may change.
+            since: Tick,
+        };
+    /// Makes a part of the order of a user's chats.
+    MakeOrder "people" "make_order" "allow-oom"
+        user (user chats private_rows order pinned)
+        {
+            /// The place to go on from; `chats 0` to begin.
+            place: Text,
+            /// The number of chats or rows to look at, about.
+            most: usize,
+        };
+    /// Reads chats of a user by their order.
+    OrderedChats "people" "ordered_chats" "no-writes"
+        user (user chats private_rows order pinned)
+        {
+            /// The score above which all are read.
+            since: Tick,
+            /// The number of further ones.
+            more: usize,
+            /// The number of those above `since`, or of pinned ones, above which none is read.
+            most: usize,
+            /// True to read all that are pinned, too.
+            with_pinned: bool,
+            /// The time from which on an order that was made can be relied upon.
+            from: Tick,
+        }
+        lists {
+            /// The chats to read; empty for those that the order tells.
+            about,
+        };
+    /// Takes the marks of chats at rest away.
+    Unmark "people" "unmark" "allow-oom"
+        user (chats private_rows order)
+        {
+            /// The time after which the chats were asked.
+            before: Tick,
+        }
+        lists {
+            /// The chats, with the ticks of their last changes: chat, tick.
+            ticks,
+        };
     /// Reads private rows of a user.
     PrivateRows "people" "private_rows" "no-writes"
         user (user private_rows)
@@ -679,7 +732,7 @@ verbs! {
         };
     /// Changes a private row.
     ChangePrivateRow "people" "change_private_row" ""
-        user as user_id (user private_rows dirty due)
+        user as user_id (user private_rows order pinned dirty due)
         {
             /// The caller's clock.
             caller_clock: Tick,
@@ -903,7 +956,11 @@ verbs! {
         chat as chat_id (chat messages members dirty due changed parked);
     /// Reads everything about a user.
     AuditUser "audit" "audit_user" "no-writes"
-        user as user_id (user dirty due private_rows parked);
+        user as user_id (user dirty due private_rows parked order)
+        {
+            /// The time from which on an order that was made can be relied upon.
+            from: Tick,
+        };
     /// Writes behind other writes, to have something to wait for.
     DurabilityBarrier "server" "durability_barrier" "allow-oom"
         keys (

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use hot::{
     ChangeNotice, ChatChange, ChatDeletion, ChatRows, CommitMark, HotView, ListedChat, Membership,
+    RowTicks,
 };
 use model::{
     Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Member,
@@ -394,11 +395,11 @@ impl Store {
             .filter(|listed| !listed.left.happened())
             .map(|listed| listed.chat)
             .collect();
-        let hot = self.hot.last_activity(&chats).await?;
+        let hot = self.hot.row_ticks(&chats).await?;
         let cold: Vec<ChatId> = chats
             .iter()
             .zip(&hot)
-            .filter(|(_, last)| last.is_none())
+            .filter(|(_, ticks)| ticks.is_none())
             .map(|(chat, _)| *chat)
             .collect();
         let cold = if cold.is_empty() {
@@ -406,7 +407,8 @@ impl Store {
         } else {
             self.cold.last_activity(&cold).await?
         };
-        let last = |(chat, hot): (&ChatId, Option<Tick>)| {
+        let last = |(chat, hot): (&ChatId, Option<RowTicks>)| {
+            let hot = hot.map(|ticks| ticks.last);
             (
                 hot.or_else(|| cold.get(chat).copied()).unwrap_or_default(),
                 *chat,

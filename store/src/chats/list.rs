@@ -1,6 +1,6 @@
 //! The list of a user's chats, page by page.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use futures_util::{
     future::try_join,
@@ -9,10 +9,18 @@ use futures_util::{
 use hot::Membership;
 use model::{ChatId, ChatSettings, ChatView, Tick, UserId};
 
-use crate::{ChatPlace, Error, Result, Store};
+use crate::{
+    ChatPlace, Error, Result, Store,
+    chats::settings::settings_of,
+    walks::{WalkPart, continued},
+};
 
 /// The number of chats that one request with a filter looks at.
 const LOOKED_AT: usize = 500;
+/// The number of times that more of an order is read for a first page.
+const STEPS: usize = 3;
+/// The number of chats of an order, besides those that are marked, that are read at the most.
+const FURTHER: usize = 300;
 /// The number of chats that are read at once: each comes with all its members.
 const AT_ONCE: usize = 16;
 
@@ -23,6 +31,18 @@ pub struct ChatFilter {
     pub archived: Option<bool>,
     /// True for chats with something unread, false for the others.
     pub unread: Option<bool>,
+}
+
+/// The order of a user's chats.
+struct Order {
+    /// The places, highest first.
+    places: Arc<[ChatPlace]>,
+    /// The settings of those that have any.
+    settings: HashMap<ChatId, ChatSettings>,
+    /// True when it is the order that the user goes through already.
+    is_known: bool,
+    /// True when there are, or may be, others after these.
+    has_others: bool,
 }
 
 impl Store {
@@ -39,21 +59,8 @@ impl Store {
         after: Option<ChatPlace>,
         limit: usize,
     ) -> Result<(Vec<ChatView>, Option<ChatPlace>)> {
-        let known = after.and_then(|at| self.walks.find(user, filter.archived, at));
-        let newest = async {
-            match known {
-                Some(_) => Ok(Vec::new()),
-                None => self.newest_chats(user).await,
-            }
-        };
-        let (newest, settings) = try_join(newest, self.all_chat_settings(user)).await?;
-        let none = ChatSettings::default();
-        let is_known = known.is_some();
-        let places = known.unwrap_or_else(|| {
-            let mut places = places(&newest, &settings, filter.archived);
-            places.sort_unstable_by_key(|place| Reverse(*place));
-            places.into()
-        });
+        let order = self.order_of(user, filter, after, limit).await?;
+        let (places, none) = (&order.places, ChatSettings::default());
         let start = after.map_or(0, |after| places.partition_point(|place| *place >= after));
         let (mut views, mut at) = (Vec::new(), start);
         while views.len() < limit && at < places.len() && at - start < LOOKED_AT {
@@ -61,7 +68,7 @@ impl Store {
             at += some.len();
             // The order may be older than what was archived or hidden.
             let views_of = some.iter().filter_map(|ChatPlace { last, chat, .. }| {
-                let kept = settings.get(chat).unwrap_or(&none);
+                let kept = order.settings.get(chat).unwrap_or(&none);
                 is_asked(kept, filter.archived, *last)
                     .then(|| self.view_if_in(Membership { chat: *chat, user }, kept.clone()))
             });
@@ -76,11 +83,108 @@ impl Store {
                     .filter(|view| filter.unread.is_none_or(|unread| unread == is_unread(view))),
             );
         }
-        let next = (at > start && at < places.len()).then(|| places[at - 1]);
-        if !is_known && next.is_some() {
-            self.walks.keep(user, filter.archived, &places);
+        let has_more = at < places.len() || order.has_others;
+        let next = (at > start && has_more).then(|| places[at - 1]);
+        if !order.is_known && next.is_some() {
+            let part = match order.has_others {
+                true => WalkPart::First(places[..at].into()),
+                false => WalkPart::Whole(places.clone()),
+            };
+            self.walks.keep(user, filter.archived, part);
         }
         Ok((views, next))
+    }
+
+    /// Returns the order of the chats that are asked for, or its beginning where that is enough.
+    async fn order_of(
+        &self,
+        user: UserId,
+        filter: ChatFilter,
+        after: Option<ChatPlace>,
+        limit: usize,
+    ) -> Result<Order> {
+        let known = after.and_then(|at| self.walks.find(user, filter.archived, at));
+        if let Some(WalkPart::Whole(places)) = known {
+            return Ok(Order {
+                places,
+                settings: self.all_chat_settings(user).await?,
+                is_known: true,
+                has_others: false,
+            });
+        }
+        // Few chats are archived, or have something unread: they may be anywhere.
+        if after.is_none()
+            && filter.archived != Some(true)
+            && filter.unread.is_none()
+            && let Some(first) = self.first_places(user, filter.archived, limit).await?
+        {
+            return Ok(first);
+        }
+        let newest = self.newest_chats(user);
+        let (newest, settings) = try_join(newest, self.all_chat_settings(user)).await?;
+        let mut places = places(&newest, &settings, filter.archived);
+        places.sort_unstable_by_key(|place| Reverse(*place));
+        if let Some(WalkPart::First(first)) = known {
+            places = continued(&first, places);
+        }
+        Ok(Order {
+            places: places.into(),
+            settings,
+            is_known: false,
+            has_others: false,
+        })
+    }
+
+    /// Returns the first places of a user's chats, at least `limit` unless that are all, without a
+    /// look at most of the others: in the order of Redis, none has a newer message than its score
+    /// says. `None` when too many chats would have to be asked.
+    ///
+    /// The method is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms
+    /// for middleware, 2001), with one list.
+    async fn first_places(
+        &self,
+        user: UserId,
+        archived: Option<bool>,
+        limit: usize,
+    ) -> Result<Option<Order>> {
+        let (mut asked, mut more) = (HashMap::new(), 2 * limit + 8);
+        for _ in 0..STEPS {
+            let Some(top) = self.top_chats(user, more.min(FURTHER)).await? else {
+                return Ok(None);
+            };
+            let present = || {
+                let chats = top.chats.iter().map(|chat| chat.listed);
+                chats.filter(|listed| !listed.left.happened())
+            };
+            let new: Vec<ChatId> = present()
+                .map(|listed| listed.chat)
+                .filter(|chat| !asked.contains_key(chat))
+                .collect();
+            asked.extend(self.ask_any(&new).await?);
+            self.repair(user, top.reading, &top.chats, &asked).await;
+            let settings = settings_of(&top.chats)?;
+            let last = |chat: ChatId| asked.get(&chat).map_or(Tick::NEVER, |ticks| ticks.last);
+            let newest: Vec<_> = present()
+                .map(|listed| (last(listed.chat), listed.chat))
+                .collect();
+            let mut places = places(&newest, &settings, archived);
+            places.sort_unstable_by_key(|place| Reverse(*place));
+            let is_before_others =
+                |place: &ChatPlace| place.pinned || top.rest.is_none_or(|rest| place.last > rest);
+            let sure = places.partition_point(is_before_others);
+            if sure >= limit || top.rest.is_none() {
+                let has_others = top.rest.is_some() || sure < places.len();
+                places.truncate(sure);
+                return Ok(Some(Order {
+                    places: places.into(),
+                    settings,
+                    is_known: false,
+                    has_others,
+                }));
+            }
+            more *= 4;
+        }
+        Ok(None)
     }
 
     /// Returns the chat, or `None` when the user left it meanwhile.

@@ -14,6 +14,8 @@ mod mailbox;
 mod member;
 /// Sends, pages and marks as read.
 mod message;
+/// The chats that may have changed, and the newest, by their order.
+mod order;
 /// The previews of messages that others answer.
 mod quote;
 /// Search over the whole history of a user's chats.

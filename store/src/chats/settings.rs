@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hot::Membership;
+use hot::{Membership, OrderedChat};
 use model::{ChatId, ChatSettings, MAX_HIDDEN, MessageKind, Preferences, PrivateKey, Tick, UserId};
 
 use crate::{Error, Result, Store, residency::retry};
@@ -175,6 +175,13 @@ impl Store {
             }
         }
     }
+}
+
+/// Decodes the settings of those of these chats that have any.
+pub(super) fn settings_of(chats: &[OrderedChat]) -> Result<HashMap<ChatId, ChatSettings>> {
+    let any = chats.iter().filter(|chat| !chat.settings.value.is_empty());
+    any.map(|chat| Ok((chat.listed.chat, read(&chat.settings.value)?)))
+        .collect()
 }
 
 /// Decodes settings.

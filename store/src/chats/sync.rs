@@ -1,21 +1,22 @@
 //! The changes since a cursor, as far back as history goes.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
-use futures_util::future::{try_join, try_join3};
-use hot::{ANSWER_BYTES, HotChanges, HotView, Membership, UserRecord};
+use cold::ChatTicks;
+use futures_util::future::try_join;
+use hot::{ANSWER_BYTES, HotChanges, HotView, ListedChat, Membership, OrderedChat, UserRecord};
 use model::{
     ChatCreated, ChatId, ChatKind, ChatRemoved, ChatSettings, ChatUpdated, ChatView, MeUpdated,
-    MemberUpdated, MemberView, Message, MessageCreated, MessageRemoved, MessageUpdated, PrivateKey,
+    MemberUpdated, MemberView, Message, MessageCreated, MessageRemoved, MessageUpdated,
     ServerEvent, StoredMessage, Tick, User, UserId, UserUpdated,
 };
 
 use crate::{
     Error, Result, Store,
-    chats::{quote::previews_of, read_record},
+    chats::{order::of_saved, quote::previews_of, read_record},
     people::FRESH,
     residency::retry,
     safety::SqlReads,
@@ -99,12 +100,8 @@ impl Store {
             None => self.current_cursor().await?.since.max(cursor.since),
         };
         let since = cursor.since;
-        let (listed, mine, account) = try_join3(
-            self.listed(user),
-            self.settings_of_chats(user),
-            self.user(user),
-        )
-        .await?;
+        let own = self.chats_since(user, since, only);
+        let (own, account) = try_join(own, self.user(user)).await?;
         let mut changes = Vec::new();
         let first_page = cursor.resume.is_none();
         let (about_people, mut people) = (first_page && only.is_none(), HashMap::new());
@@ -115,44 +112,44 @@ impl Store {
                     account: account.into(),
                 })
             }));
-            people = self.renamed_companions(user, since, &listed).await?;
+            people = self.renamed_companions(user, since).await?;
         }
         let (mut chats, mut touched) = (Vec::new(), BTreeSet::new());
-        for listed in listed
-            .into_iter()
-            .filter(|listed| only.is_none_or(|only| only == listed.chat))
+        let mut settings = HashMap::new();
+        for OrderedChat {
+            listed,
+            settings: row,
+            ..
+        } in &own.chats
         {
             if !listed.left.happened() {
                 chats.push(listed.chat);
+                if row.rev > since {
+                    touched.insert(listed.chat);
+                }
+                let kept = ChatSettings::parse(&row.value).unwrap_or_default();
+                settings.insert(listed.chat, (row.rev, kept));
             } else if first_page && listed.left > since {
                 changes.push(ServerEvent::ChatRemoved(ChatRemoved {
                     chat_id: listed.chat,
                 }));
             }
         }
-        let mut settings = HashMap::new();
-        for row in mine {
-            if let PrivateKey::Chat(chat) = row.key {
-                if row.rev > since && chats.contains(&chat) {
-                    touched.insert(chat);
-                }
-                settings.insert(
-                    chat,
-                    (row.rev, ChatSettings::parse(&row.value).unwrap_or_default()),
-                );
-            }
-        }
         // Redis was read first: a change that is saved between the two reads is in one of them.
-        let (resident, elsewhere) = self.touched(&chats, since).await?;
-        touched.extend(resident);
+        let (mut asked, elsewhere) = self.ask_resident(&chats).await?;
         if about_people || !elsewhere.is_empty() {
             let saved = self.saved_changes(user, since, about_people, &elsewhere);
             let (others, chats) = sql.read(saved).await?.unwrap_or_default();
             for other in others {
                 people.entry(other.id).or_insert(other);
             }
-            touched.extend(chats);
+            asked.extend(chats.into_iter().map(of_saved));
         }
+        if let Some(reading) = own.reading {
+            self.repair(user, reading, &own.chats, &asked).await;
+        }
+        let changed = asked.iter().filter(|(_, ticks)| ticks.changed > since);
+        touched.extend(changed.map(|(chat, _)| *chat));
         let updated = |user: User| ServerEvent::UserUpdated(UserUpdated { user: user.into() });
         changes.extend(people.into_values().map(updated));
         if let Some(point) = cursor.resume {
@@ -204,12 +201,8 @@ impl Store {
     /// # Errors
     /// [`Error::Hot`] or [`Error::Cold`] when a store does not answer; retry later.
     pub async fn private_changes(&self, user: UserId, since: Tick) -> Result<Vec<ServerEvent>> {
-        let (listed, mine, account) = try_join3(
-            self.listed(user),
-            self.settings_of_chats(user),
-            self.user(user),
-        )
-        .await?;
+        let own = self.chats_since(user, since, None);
+        let (own, account) = try_join(own, self.user(user)).await?;
         let account = account.filter(|account| account.rev > since);
         let mut changes: Vec<_> = account
             .map(|account| {
@@ -219,15 +212,16 @@ impl Store {
             })
             .into_iter()
             .collect();
-        let present = listed.iter().filter(|listed| !listed.left.happened());
-        let present: HashSet<ChatId> = present.map(|listed| listed.chat).collect();
-        for row in mine.into_iter().filter(|row| row.rev > since) {
-            let PrivateKey::Chat(chat_id) = row.key else {
-                continue;
-            };
-            if !present.contains(&chat_id) {
+        for OrderedChat {
+            listed,
+            settings: row,
+            ..
+        } in own.chats
+        {
+            if row.rev <= since || listed.left.happened() {
                 continue;
             }
+            let chat_id = listed.chat;
             let settings = ChatSettings::parse(&row.value).unwrap_or_default();
             changes.extend(removed(chat_id, &settings));
             let membership = Membership {
@@ -252,17 +246,9 @@ impl Store {
 
     /// Returns the people with whom a user shares a chat and whose profiles changed of late: SQL
     /// may not know of it yet.
-    async fn renamed_companions(
-        &self,
-        user: UserId,
-        since: Tick,
-        listed: &[hot::ListedChat],
-    ) -> Result<HashMap<UserId, User>> {
-        let mine: BTreeSet<ChatId> = listed
-            .iter()
-            .filter(|listed| !listed.left.happened())
-            .map(|listed| listed.chat)
-            .collect();
+    async fn renamed_companions(&self, user: UserId, since: Tick) -> Result<HashMap<UserId, User>> {
+        // Both lists are read only if there is somebody to look for.
+        let mut mine: Option<BTreeSet<ChatId>> = None;
         let fresh = retry(|| self.hot.recent_renames(FRESH)).await?;
         let mut found = HashMap::new();
         for record in retry(|| self.hot.users(&fresh)).await? {
@@ -271,11 +257,11 @@ impl Store {
             };
             if other.rev > since && other.id != user && !other.erased.happened() {
                 let theirs = retry(|| self.hot.chats_of(other.id)).await?;
-                if theirs
-                    .unwrap_or_default()
-                    .iter()
-                    .any(|listed| !listed.left.happened() && mine.contains(&listed.chat))
-                {
+                let mine = match &mut mine {
+                    Some(mine) => mine,
+                    none => none.insert(present(&self.listed(user).await?).collect()),
+                };
+                if present(&theirs.unwrap_or_default()).any(|chat| mine.contains(&chat)) {
                     found.insert(other.id, *other);
                 }
             }
@@ -283,35 +269,21 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns the people with whom a user shares a chat, if they are asked for, and the chats
-    /// among these that have changed since a tick, as far as SQL knows.
+    /// Returns the people with whom a user shares a chat, if they are asked for, and the ticks of
+    /// these chats, as far as SQL knows.
     async fn saved_changes(
         &self,
         user: UserId,
         since: Tick,
         about_people: bool,
         chats: &[ChatId],
-    ) -> cold::Result<(Vec<User>, Vec<ChatId>)> {
+    ) -> cold::Result<(Vec<User>, HashMap<ChatId, ChatTicks>)> {
         let cold = self.cold.together().await?;
         let people = match about_people {
             true => cold.changed_companions(user, since, FRESH as u64).await?,
             false => Vec::new(),
         };
-        Ok((people, cold.changed_since(chats, since).await?))
-    }
-
-    /// Returns the resident chats that have changed since a tick, and those that are not resident.
-    async fn touched(&self, chats: &[ChatId], since: Tick) -> Result<(Vec<ChatId>, Vec<ChatId>)> {
-        let clocks = retry(|| self.hot.clocks(chats)).await?;
-        let (mut touched, mut elsewhere) = (Vec::new(), Vec::new());
-        for (chat, clock) in chats.iter().zip(clocks) {
-            match clock {
-                None => elsewhere.push(*chat),
-                Some(clock) if clock > since => touched.push(*chat),
-                Some(_) => {}
-            }
-        }
-        Ok((touched, elsewhere))
+        Ok((people, cold.chat_ticks(chats).await?))
     }
 
     /// Returns changes of one chat, oldest first.
@@ -513,6 +485,12 @@ impl Store {
             }
         }
     }
+}
+
+/// Returns the chats of a list that its user has not left.
+fn present(listed: &[ListedChat]) -> impl Iterator<Item = ChatId> {
+    let present = listed.iter().filter(|listed| !listed.left.happened());
+    present.map(|listed| listed.chat)
 }
 
 /// Returns the length of what is sent of a value.

@@ -8,10 +8,10 @@ local keys = {
   dirty = dirty,
 }
 local key = sender .. ':' .. client_id
-local clock, seq, texts, blocks, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, seq, texts, blocks, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 local record = redis.call('HGET', members, sender)
 if not is_in(record) then return { 'FORBIDDEN' } end
 

@@ -4,10 +4,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock, _, _, blocks = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, _, _, blocks = mend(keys)
+if not clock then return { 'COLD' } end
 if not is_in(redis.call('HGET', members, blocker)) then return { 'FORBIDDEN' } end
 local kept = { blocker .. ':' .. since .. ':' .. (on and '1' or '0') }
 for who, at, active in string.gmatch(blocks, '([^: ]+):(%d+):([01])') do

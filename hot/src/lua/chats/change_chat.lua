@@ -5,10 +5,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock, seq, texts, _, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, seq, texts, _, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 local member = redis.call('HGET', members, actor)
 if not is_in(member) then return { 'FORBIDDEN' } end
 local kind, old_name, old_description, old_avatar =

@@ -8,10 +8,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock, seq, texts, _, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, seq, texts, _, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 local actors = redis.call('HGET', members, actor)
 if not is_in(actors) then return { 'FORBIDDEN' } end
 if redis.call('HGET', chat, 'kind') ~= 'group' then return { 'DIRECT' } end

@@ -5,10 +5,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock = mend(keys)
+if not clock then return { 'COLD' } end
 local member = redis.call('HGET', members, actor)
 local kind, deleted = unpack(redis.call('HMGET', chat, 'kind', 'deleted'))
 local owns = member and role_of(member) == 'owner'

@@ -6,10 +6,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock, _, texts, _, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, _, texts, _, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 local member = member_of(redis.call('HGET', members, reader))
 if not member or member.left ~= '0' then return { 'FORBIDDEN' } end
 discount(keys.pending, member)

@@ -8,10 +8,10 @@ local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
 }
-local clock, _, _, blocks, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, _, _, blocks, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 if not is_in(redis.call('HGET', members, actor)) then return { 'FORBIDDEN' } end
 
 local at = position(messages, tonumber(id))

@@ -11,10 +11,10 @@ local keys = {
 }
 local deletes = action == 'delete'
 local may = actor == author
-local clock, _, _, blocks, told, roster = mend(keys)
-if not clock then return { 'COLD' } end
 local now = micros()
 if skewed(caller_clock, now) then return { 'SKEW' } end
+local clock, _, _, blocks, told, roster = mend(keys)
+if not clock then return { 'COLD' } end
 local record = redis.call('HGET', members, actor)
 if not is_in(record) then return { 'FORBIDDEN' } end
 if not may

@@ -65,6 +65,6 @@ end
 if not evict then return { last[2] and 'AWAY' or 'IDLE' } end
 -- The list of sessions stays for as long as the last of them.
 if last[2] then redis.call('PEXPIREAT', sessions, last[2]) end
-redis.call('DEL', user, chats, dirty, hydrating, parked, private_rows)
+redis.call('DEL', user, chats, dirty, hydrating, parked, private_rows, order, pinned)
 redis.call('ZREM', due, user_id)
 return { 'EVICTED' }

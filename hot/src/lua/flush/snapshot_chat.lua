@@ -12,7 +12,7 @@ if work_done >= 128 then return { 'LATER' } end
 if has_forgotten(commits, writer, known) then return { 'FORGOT' } end
 local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
-  dirty = dirty,
+  dirty = dirty, only_completes = true,
 }
 local clock, _, _, _, told, roster = mend(keys)
 if not clock then

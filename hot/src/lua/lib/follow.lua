@@ -164,14 +164,18 @@ end
 -- Completes what an earlier call left half done. Returns the chat's clock, seq, texts and blocks,
 -- the tick of the last change that members were notified of, and the version of the roster; nil
 -- when the chat is not resident. `keys.pending` is the deletion that is not done yet, if one is.
+-- It fails where the members are to be marked before. `keys.only_completes`: the caller changes
+-- nothing besides.
 local function mend(keys)
-  local clock, seq, texts, blocks, told, roster, deleted, uncounting, deleting, reacting, naming =
-    unpack(redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'blocks', 'told', 'roster',
-      'deleted', 'uncounting', 'deleting', 'reacting', 'naming'))
+  local clock, seq, texts, blocks, told, roster, deleted, uncounting, deleting, reacting, naming,
+    marked = unpack(redis.call('HMGET', keys.chat, 'clock', 'seq', 'texts', 'blocks', 'told',
+      'roster', 'deleted', 'uncounting', 'deleting', 'reacting', 'naming', 'marked'))
   if not clock then return nil end
   clock, seq, texts = tonumber(clock), tonumber(seq), tonumber(texts)
   deleted = deleted ~= '0' and deleted
-  if uncounting or deleting or reacting or naming or deleted then
+  local has_rest = uncounting or deleting or reacting or naming or deleted
+  if has_rest or not keys.only_completes then demand_marks(keys.chat, marked) end
+  if has_rest then
     complete(keys, {
       uncounting = uncounting,
       deleting = deleting,
@@ -182,6 +186,7 @@ local function mend(keys)
   end
   local newest = redis.call('LINDEX', keys.messages, -1)
   if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then
+    demand_marks(keys.chat, marked)
     clock, seq, texts = follow(keys, newest, texts)
     told = text(clock)
   end

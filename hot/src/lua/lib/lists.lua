@@ -29,3 +29,6 @@ local function write(command, key, list)
     redis.call(command, key, unpack(ARGV, start, math.min(start + 999, list.last)))
   end
 end
+
+-- Returns the values of a list of at most some thousand.
+local function table_of(list) return { values_of(list) } end

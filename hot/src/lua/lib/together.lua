@@ -7,8 +7,9 @@ local function for_each_call(one, keys_of_one)
   while ARGV[arg + 1] do
     local is_done, reply = pcall(one, key, arg + 1)
     if not is_done then
-      local what = type(reply) == 'table' and reply.err or 'ERR ' .. tostring(reply)
-      reply = { 'FAILED', what }
+      -- Redis' own pcall returns the text of an error, which may begin with a code.
+      local what = type(reply) == 'table' and reply.err or tostring(reply)
+      reply = { 'FAILED', string.match(what, '^%u+ ') and what or 'ERR ' .. what }
     end
     replies[#replies + 1] = reply
     key, arg = key + keys_of_one, arg + 1 + tonumber(ARGV[arg + 1])

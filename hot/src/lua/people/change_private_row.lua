@@ -18,7 +18,12 @@ end
 local tick = text(math.max(tonumber(clock) + 1, now))
 becomes_dirty(dirty, due, user_id, flush_after)
 redis.call('ZADD', dirty, tick, 'mine:' .. about)
+local of_chat = string.match(about, '^chat:(.*)$')
+local pins = of_chat and has_pin(value)
+if of_chat then redis.call('ZADD', order, 'XX', 'GT', tick, of_chat) end
+if pins then redis.call('SADD', pinned, of_chat) end
 -- The clock first: a change after a stop here has a later tick than the mark that was left.
 redis.call('HSET', user, 'clock', tick)
 redis.call('HSET', private_rows, about, tick .. ' ' .. value)
+if of_chat and not pins then redis.call('SREM', pinned, of_chat) end
 return { 'OK', tick }

@@ -9,6 +9,8 @@ if redis.call('EXISTS', user) == 0 then
 end
 local known = redis.call('HGET', chats, chat_id)
 if not known or tonumber(string.match(known, '^(%d+)')) < tonumber(rev) then
+  -- The order first: a chat of the list that it lacks would never be asked.
+  put_in_order(order, { chat_id, rev .. ' ' .. left })
   redis.call('HSET', chats, chat_id, rev .. ' ' .. left)
 end
 return { 'OK' }

@@ -1,0 +1,57 @@
+-- The order of a user's chats: of each a score that is not below any change of it which matters to
+-- the user, or a mark. A mark is MARKS and a tick: from that tick on the chat may have changed at
+-- any time, so whoever reads the order asks the chat. It is exact in a double.
+local MARKS = 4000000000000000
+-- The time for which a chat may change after its members were marked.
+local MARKED_FOR = 900000000
+-- The age of a mark before which it is not taken away: more than clocks of nodes may differ, and
+-- than it takes to mark all members of a chat.
+local MARGIN = 120000000
+
+local function mark_since(tick) return text(MARKS + tick) end
+
+-- Fails, before anything is written, unless the members of a chat were marked of late. Whoever
+-- called marks them then, and calls again. `marked`: what the chat's row has.
+local function demand_marks(chat, marked)
+  if not marked or tonumber(marked) + MARKED_FOR < micros() then
+    error(redis.error_reply('MARK ' .. chat .. ' ' .. text(micros())))
+  end
+end
+
+-- True for a chat that changes no more before its members are marked anew, by any clock.
+local function is_at_rest(marked)
+  return not marked or tonumber(marked) + MARKED_FOR + MARGIN < micros()
+end
+
+-- True for an order, as the user's row notes how it was made, that was made and kept by the process
+-- of Redis that answers, and not before `from`. What another process had marked may be lost.
+local function is_ordered(noted, from)
+  local history, made = string.match(noted or '', '^(%w+) (%d+)$')
+  return history == this_history() and tonumber(made) >= tonumber(from)
+end
+
+local function note_order(user)
+  redis.call('HSET', user, 'ordered', this_history() .. ' ' .. text(micros()))
+end
+
+-- Puts chats into an order: as marked, or those that the user has left at the rev of that.
+-- `entries`: chat, 'rev left', ...
+local function put_in_order(order, entries)
+  local scores, now = {}, mark_since(micros())
+  for at = 1, #entries, 2 do
+    local rev, left = string.match(entries[at + 1], '^(%d+) ?(%d*)$')
+    scores[#scores + 1] = (left == '0' or left == '') and now or rev
+    scores[#scores + 1] = entries[at]
+  end
+  if #scores > 0 then redis.call('ZADD', order, 'GT', unpack(scores)) end
+end
+
+local function has_pin(row) return string.find(row, '"pinned":true', 1, true) ~= nil end
+
+-- Notes the chats that are pinned by these private rows: key, 'rev value', ...
+local function note_pins(pinned, rows)
+  for at = 1, #rows, 2 do
+    local of_chat = string.match(rows[at], '^chat:(.*)$')
+    if of_chat and has_pin(rows[at + 1]) then redis.call('SADD', pinned, of_chat) end
+  end
+end
