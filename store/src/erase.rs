@@ -1,5 +1,6 @@
 //! Erasing an account.
 
+use futures_util::FutureExt;
 use hot::{EndedSessions, Membership};
 use model::{ChatKind, Role, Session, Tick, User, UserId};
 
@@ -25,7 +26,8 @@ impl Store {
         // Without this, the directory would go on to show the row that SQL has.
         retry(|| self.hot.announce_rename(user.id)).await?;
         self.forget_origins(user).await;
-        self.finish_erasure(user.id).await
+        let erase = |_| self.finish_erasure(user.id).boxed();
+        self.in_one_life(erase).await
     }
 
     /// Removes what is left of a user: the whole account, or the rest that a crash left.

@@ -270,17 +270,15 @@ async fn a_name_is_not_used_while_its_claim_is_on_one_node_alone() {
     assert!(matches!(take(ann).await, Err(Error::Taken(_))));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_members_list_got_is_durable_before_their_chat_forgets_it() {
-    // Who did what at which time; all nodes are on one machine.
-    let options = Options::default().altered(|verb, source| {
+/// Has Redis note when it runs these verbs, and when it is waited for between them: all nodes are on
+/// one machine. A `second` verb counts when it is about such an entry.
+fn noting(first: Verb, (second, entry): (Verb, &'static str)) -> Options {
+    Options::default().altered(move |verb, source| {
+        let about = format!("string.find(table.concat(ARGV, ' '), '{entry}:', 1, true)");
         let (name, when) = match verb {
-            Verb::Enlist => ("told", "true"),
             Verb::DurabilityBarrier => ("fenced", "true"),
-            Verb::SettleChat => (
-                "settled",
-                "string.find(table.concat(ARGV, ' '), 'list:', 1, true)",
-            ),
+            verb if verb == first => ("told", "true"),
+            verb if verb == second => ("settled", about.as_str()),
             _ => return source,
         };
         let (flags, code) = source
@@ -291,16 +289,11 @@ async fn what_a_members_list_got_is_durable_before_their_chat_forgets_it() {
              redis.call('RPUSH', 'e2e:{name}:' .. KEYS[1], at[1] * 1000000 + at[2])"
         );
         format!("{flags}\nif {when} then {note} end\n{code}")
-    });
-    let stack = stack(Sql::Sqlite, options).await;
-    let people = [stack.person("ann").await, stack.person("bob").await];
-    let ledgers = chats(&stack, people, 8).await;
-    let flusher = stack.start_flusher().await;
-    for ledger in &ledgers {
-        stack.saved(ledger.chat).await;
-    }
-    flusher.stop().await;
+    })
+}
 
+/// Checks that what was told was waited for on its node before it was settled, so often at least.
+async fn is_waited_for(stack: &Stack, often: usize) {
     let mut nodes = Vec::new();
     for node in stack.redis.primaries().await {
         let times = async |name: &str| {
@@ -321,19 +314,13 @@ async fn what_a_members_list_got_is_durable_before_their_chat_forgets_it() {
             times("settled").await,
         ]);
     }
-    let settled: Vec<_> = nodes
-        .iter()
-        .flat_map(|[_, _, settled]| settled)
-        .copied()
-        .collect();
-    assert!(settled.len() >= ledgers.len(), "all were settled");
+    let settled = nodes.iter().flat_map(|[_, _, settled]| settled);
+    let settled: Vec<_> = settled.copied().collect();
+    assert!(settled.len() >= often, "all were settled");
     for [told, fenced, _] in nodes.iter().filter(|[told, ..]| !told.is_empty()) {
         for settled in &settled {
-            let last = told
-                .iter()
-                .filter(|told| *told < settled)
-                .max()
-                .expect("a list was told before");
+            let last = told.iter().filter(|told| *told < settled).max();
+            let last = last.expect("it was told before");
             assert!(
                 fenced
                     .iter()
@@ -342,4 +329,34 @@ async fn what_a_members_list_got_is_durable_before_their_chat_forgets_it() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_members_list_got_is_durable_before_their_chat_forgets_it() {
+    let options = noting(Verb::Enlist, (Verb::SettleChat, "list"));
+    let stack = stack(Sql::Sqlite, options).await;
+    let people = [stack.person("ann").await, stack.person("bob").await];
+    let ledgers = chats(&stack, people, 8).await;
+    let flusher = stack.start_flusher().await;
+    for ledger in &ledgers {
+        stack.saved(ledger.chat).await;
+    }
+    flusher.stop().await;
+    is_waited_for(&stack, ledgers.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_chat_was_told_of_a_block_is_durable_before_the_user_forgets_it() {
+    let options = noting(Verb::Block, (Verb::SettleUser, "mine:block"));
+    let stack = stack(Sql::Sqlite, options).await;
+    let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    stack.store.open_direct(ann, bob).await.expect("opened");
+    stack.store.block(ann, bob, true).await.expect("blocked");
+    let flusher = stack.start_flusher().await;
+    eventually(30 * SECOND, "all is saved", async || {
+        stack.redis.keys("*:dirty").await.is_empty()
+    })
+    .await;
+    flusher.stop().await;
+    is_waited_for(&stack, 1).await;
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use e2e::{
-    Client, Options, PASSWORD, Process, Proxy, Server, Sql, Stack, back_up, eventually, on_both,
-    process, restore,
+    Client, Fault, Options, PASSWORD, Process, Proxy, Server, Sql, Stack, back_up, eventually,
+    on_both, process, restore,
 };
-use hot::{CommitMark, Hot, Kind, Scripts, SettleOutcome, partition_index};
+use hot::{CommitMark, Hot, Kind, Scripts, SettleOutcome, Verb, partition_index};
 use model::{ChatId, Tick, UserId};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
@@ -576,4 +576,92 @@ async fn a_redis_that_is_met_anew_is_compared_although_it_knows_the_scripts() {
     replica_of("NO", "ONE").await;
     stack.load_scripts().await;
     assert!(matches!(read().await, Err(HotError::Unproven)));
+}
+
+/// A group of Ann's, and whether Carl is among its members.
+async fn has_carl(ann: &Client, chat: &str, carl: &str) -> bool {
+    let members = ann.get(&format!("/v1/chats/{chat}/members")).await;
+    let members = members.expect(200);
+    let members = members["items"].as_array().expect("members");
+    members.iter().any(|member| member["user_id"] == carl)
+}
+
+on_both!(what_redis_lost_between_two_steps_is_done_again);
+async fn what_redis_lost_between_two_steps_is_done_again(sql: Sql) {
+    // Nothing is saved meanwhile, or Redis would be older than SQL.
+    let options = Options {
+        flush_after: PATIENCE,
+        ..Options::default()
+    };
+    let stack = Stack::with(sql, options.on_one_redis()).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let flusher = stack.start_flusher().await;
+    let api = process("api", &stack.env_through(&proxy.url())).await;
+    let ann = Client::register(api.url(), "ann").await;
+    let carl = Client::register(api.url(), "carl").await;
+    let group = ann.create_group("Friends", &[]).await.expect(201);
+    let chat = group["id"].as_str().expect("an id");
+    for comes in [true, false] {
+        // The member's own list is the second step.
+        let past = stack.redis.past();
+        let second = proxy.rule(stack.sha(Verb::Enlist), Fault::Stall);
+        let change = async {
+            match comes {
+                true => ann.add_member(chat, &carl.id).await,
+                false => ann.remove_member(chat, &carl.id).await,
+            }
+        };
+        let power_cut = async {
+            second.wait_fired(1).await;
+            stack.redis.go_back(&past).await;
+            second.release();
+        };
+        let (answer, ()) = tokio::join!(change, power_cut);
+        assert!(answer.status < 300, "{}: {}", answer.status, answer.json);
+        assert_eq!(has_carl(&ann, chat, &carl.id).await, comes);
+        let listed = carl.get("/v1/chats").await.expect(200);
+        assert_eq!(
+            listed["items"].as_array().map(Vec::len),
+            Some(usize::from(comes))
+        );
+    }
+    api.stop().await;
+    flusher.stop().await;
+}
+
+on_both!(a_name_whose_claim_redis_lost_is_claimed_again);
+async fn a_name_whose_claim_redis_lost_is_claimed_again(sql: Sql) {
+    let options = Options {
+        flush_after: PATIENCE,
+        ..Options::default()
+    };
+    let stack = Stack::with(sql, options.on_one_redis()).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let flusher = stack.start_flusher().await;
+    let api = process("api", &stack.env_through(&proxy.url())).await;
+    // The address is claimed after the username.
+    let claim = proxy.rule_for("\r\nNX\r\n", Fault::Stall, 1, 1);
+    let change = proxy.rule(stack.sha(Verb::ChangeUser), Fault::Stall);
+    let register = async |username: &str| {
+        let account = json!({
+            "username": username, "email": "ann@example.org", "password": PASSWORD, "display_name": "Ann",
+        });
+        Client::new(api.url())
+            .post("/v1/auth/register", account)
+            .await
+    };
+    let power_cut = async {
+        claim.wait_fired(1).await;
+        let past = stack.redis.past();
+        claim.release();
+        change.wait_fired(1).await;
+        stack.redis.go_back(&past).await;
+        change.release();
+    };
+    let (answer, ()) = tokio::join!(register("ann"), power_cut);
+    answer.expect(201);
+    let taken = register("bob").await;
+    assert_eq!(taken.status, 409, "{}", taken.json);
+    api.stop().await;
+    flusher.stop().await;
 }

@@ -232,9 +232,9 @@ impl Flusher {
         let propagate = listed.map(|snapshot| self.propagate_chat(snapshot, mark));
         each(&ids, propagate).await?;
 
-        // Members' lists may be on other nodes: they must be durable there before it is forgotten
-        // here that the lists still have to learn of the chat.
-        if self.hot.is_cluster() && snapshots.iter().any(has_listed) {
+        // The lists must not be forgotten any more before it is forgotten here that they still have
+        // to learn of the chat: Redis, or the node that has them, may go back in between.
+        if snapshots.iter().any(has_listed) {
             self.durable.wait(saved.epoch).await?;
         }
 

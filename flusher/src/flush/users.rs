@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use futures_util::future::join_all;
-use hot::{CommitMark, Kind, SettleOutcome, UserExit, UserSnapshot};
-use model::{PrivateKey, PrivateRow, UserId};
+use hot::{CommitMark, Kind, RedisEpoch, SettleOutcome, UserExit, UserSnapshot};
+use model::{PrivateKey, PrivateRow, User, UserId};
 
 use super::{Flusher, MAX_ROWS, RETRY_AFTER, each};
 use crate::{
@@ -52,7 +52,7 @@ impl Flusher {
         let mark = mark.mark(self.writer.saved());
         let settle = snapshots
             .iter_mut()
-            .map(|snapshot| self.settle_user(snapshot, &errors, mark));
+            .map(|snapshot| self.settle_user(snapshot, &errors, mark, epoch));
         let mut settled = each(&ids, settle).await?;
         self.give_back_users(&late, RETRY_AFTER).await?;
         let unsaved = late.into_iter().chain(locked);
@@ -67,11 +67,14 @@ impl Flusher {
         snapshot: &mut UserSnapshot,
         errors: &HashMap<RowKey, &str>,
         mark: CommitMark<'_>,
+        epoch: RedisEpoch,
     ) -> Result<(UserId, SettleOutcome), Error> {
         let id = snapshot.user;
         self.park_user_rows(snapshot, errors).await?;
-        self.propagate_user(snapshot).await;
-        self.finish_erasure(snapshot).await;
+        if self.propagate_user(snapshot).await {
+            // As for members' lists: chats must not forget what this user's rows may forget next.
+            self.durable.wait(epoch).await?;
+        }
         let mut committed: Vec<_> = snapshot
             .private_rows
             .iter()
@@ -168,9 +171,36 @@ impl Flusher {
         Ok(())
     }
 
+    /// Brings what the saved rows of a user mean for chats to these, and returns true when they
+    /// mean something.
+    async fn propagate_user(&self, snapshot: &mut UserSnapshot) -> bool {
+        let is_block = |row: &Option<PrivateRow>| {
+            matches!(
+                row,
+                Some(PrivateRow {
+                    key: PrivateKey::Block(_),
+                    ..
+                })
+            )
+        };
+        let has_blocks = snapshot
+            .private_rows
+            .iter()
+            .any(|(_, _, row)| is_block(row));
+        let is_erased = |user: &User| user.erased.happened();
+        let erases = snapshot.row.as_ref().is_some_and(is_erased);
+        if has_blocks {
+            self.propagate_blocks(snapshot).await;
+        }
+        if erases {
+            self.finish_erasure(snapshot).await;
+        }
+        has_blocks || erases
+    }
+
     /// Brings each block to the direct chat that the two users have. A block whose chat could not
     /// be reached stays dirty.
-    async fn propagate_user(&self, snapshot: &mut UserSnapshot) {
+    async fn propagate_blocks(&self, snapshot: &mut UserSnapshot) {
         let user = snapshot.user;
         let propagate = snapshot.private_rows.iter().map(|(_, _, row)| async move {
             let Some(PrivateRow {
@@ -199,10 +229,7 @@ impl Flusher {
 
     /// Takes an erased user out of all that is left of them. If that fails, their row stays dirty.
     async fn finish_erasure(&self, snapshot: &mut UserSnapshot) {
-        let row = snapshot.row.as_ref();
-        if row.is_some_and(|user| user.erased.happened())
-            && let Err(error) = self.store.finish_erasure(snapshot.user).await
-        {
+        if let Err(error) = self.store.finish_erasure(snapshot.user).await {
             tracing::debug!(
                 %error, user.id = %snapshot.user,
                 "could not finish an erasure; retrying at the next flush"

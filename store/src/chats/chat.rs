@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use futures_util::FutureExt;
 use hot::{
     ChangeNotice, ChatChange, ChatDeletion, ChatRows, CommitMark, HotView, ListedChat, Membership,
     RowTicks,
@@ -92,6 +93,21 @@ impl Store {
         members: &[(UserId, Role)],
     ) -> Result<bool> {
         self.back_pressure.check_room()?;
+        let create = |before| {
+            let new = self.create_once(id, kind, name, creator, members);
+            async move { Ok(new.await? || before == Some(true)) }.boxed()
+        };
+        self.in_one_life(create).await
+    }
+
+    async fn create_once(
+        &self,
+        id: ChatId,
+        kind: ChatKind,
+        name: &str,
+        creator: UserId,
+        members: &[(UserId, Role)],
+    ) -> Result<bool> {
         let rows = |tick: Tick| ChatRows {
             chat: Chat {
                 id,
@@ -324,6 +340,20 @@ impl Store {
     /// [`Error::RoleTooLow`] for all but the owner; [`Error::NoChat`] when the user is not a
     /// member.
     pub async fn delete_chat(&self, membership: Membership) -> Result<()> {
+        let delete = |before: Option<()>| {
+            async move {
+                match self.delete_once(membership).await {
+                    // The chat has not forgotten it; for the lists there is the flusher.
+                    Err(Error::NoChat) if before.is_some() => Ok(()),
+                    done => done,
+                }
+            }
+            .boxed()
+        };
+        self.in_one_life(delete).await
+    }
+
+    async fn delete_once(&self, membership: Membership) -> Result<()> {
         let members = self.view_row(membership).await?.members;
         loop {
             match retry(|| self.hot.delete_chat(membership)).await? {

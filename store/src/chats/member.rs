@@ -1,5 +1,6 @@
 //! Members who join, leave and change roles.
 
+use futures_util::FutureExt;
 use hot::{ListedChat, MemberAction, MemberChange, Membership};
 use model::{ChatId, Draft, Member, MemberView, MessageKind, Role, System, SystemEvent, UserId};
 
@@ -18,6 +19,18 @@ impl Store {
         &self,
         membership: Membership,
         user: UserId,
+    ) -> Result<(MemberView, bool)> {
+        let add = |before| self.add_once(membership, user, before).boxed();
+        self.in_one_life(add).await
+    }
+
+    /// Adds a user to a group. `before`: the result of an earlier time, which Redis may have
+    /// forgotten.
+    async fn add_once(
+        &self,
+        membership: Membership,
+        user: UserId,
+        before: Option<(MemberView, bool)>,
     ) -> Result<(MemberView, bool)> {
         self.may_manage(membership).await?; // others do not learn who blocks them
         self.check_accept(&[user], membership.user).await?;
@@ -46,7 +59,8 @@ impl Store {
             self.notifier
                 .members(membership.chat, change, member.rev, "")
         });
-        Ok((MemberView::new(user, &member), new))
+        let was_new = before.is_some_and(|(_, new)| new);
+        Ok((MemberView::new(user, &member), new || was_new))
     }
 
     /// Takes out of a group whoever does not accept to be in it: they leave.
@@ -71,19 +85,26 @@ impl Store {
                 ..System::new(SystemEvent::MemberRemoved, membership.user)
             }
         };
-        match self
-            .change_member(membership, user, MemberAction::Remove, &event)
-            .await?
-        {
-            MemberChange::Done(member, change) => {
-                self.enlist_member(membership, user, &member).await?;
-                self.notifier
-                    .members(membership.chat, change, member.rev, "");
-                self.notifier.removed(membership.chat, vec![user]);
-                Ok(())
+        let remove = |before: Option<()>| {
+            let event = &event;
+            async move {
+                let remove = self.change_member(membership, user, MemberAction::Remove, event);
+                match remove.await? {
+                    MemberChange::Done(member, change) => {
+                        self.enlist_member(membership, user, &member).await?;
+                        self.notifier
+                            .members(membership.chat, change, member.rev, "");
+                        self.notifier.removed(membership.chat, vec![user]);
+                        Ok(())
+                    }
+                    // The chat has not forgotten it; for the list there is the flusher.
+                    MemberChange::Absent if before.is_some() => Ok(()),
+                    other => Err(refused(&other)),
+                }
             }
-            other => Err(refused(&other)),
-        }
+            .boxed()
+        };
+        self.in_one_life(remove).await
     }
 
     /// Gives a member another role. An owner who makes another member the owner becomes an admin.

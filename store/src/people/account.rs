@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt, future::try_join_all};
 use hot::{EndedSessions, UserChange, UserRecord};
 use model::{Name, NameKind, Session, User, UserId, fold};
 
@@ -122,7 +122,6 @@ impl Store {
             Name::new(NameKind::Username, username),
             Name::new(NameKind::Email, email),
         ];
-        let claims = self.claim_all(id, &names).await?;
         let change = UserChange {
             username: Some(username.to_owned()),
             email: Some(email.to_owned()),
@@ -135,9 +134,9 @@ impl Store {
             disabled: Some(false),
             ends_sessions: true,
             created: true,
-            claims,
+            claims: Vec::new(),
         };
-        self.apply(id, &change).await?;
+        self.claim_and_apply(id, &names, &change).await?;
         let user = self.user(id).await?.ok_or(Error::NoUser)?;
         self.open_session(user, device, None)
             .await?
@@ -149,10 +148,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Taken`] when a name belongs to another user; [`Error::NoUser`].
-    pub async fn change_user(&self, id: UserId, mut change: UserChange) -> Result<User> {
+    pub async fn change_user(&self, id: UserId, change: UserChange) -> Result<User> {
         let before = self.user(id).await?.ok_or(Error::NoUser)?;
-        change.claims = self.claim_all(id, &new_names(&before, &change)).await?;
-        self.apply(id, &change).await?;
+        self.claim_and_apply(id, &new_names(&before, &change), &change)
+            .await?;
         let user = self.user(id).await?.ok_or(Error::NoUser)?;
         self.notifier.companions(user.clone());
         self.remember_names(&user);
@@ -178,11 +177,18 @@ impl Store {
             change.password = Some(self.passwords.hash(&before.id.to_string(), new).await?);
         }
         change.ends_sessions = true;
-        let user = self.change_user(before.id, change).await?;
-        let opened = self.open_session(user, &session.device, None).await?;
-        let opened = opened.ok_or(Error::WrongPassword)?;
-        self.revoke_others(before.id, &opened.token.hash()).await?;
-        Ok(opened)
+        let change = |_| {
+            let change = change.clone();
+            async move {
+                let user = self.change_user(before.id, change).await?;
+                let opened = self.open_session(user, &session.device, None).await?;
+                let opened = opened.ok_or(Error::WrongPassword)?;
+                self.revoke_others(before.id, &opened.token.hash()).await?;
+                Ok(opened)
+            }
+            .boxed()
+        };
+        self.in_one_life(change).await
     }
 
     /// Returns the user of a session whose present password is this one.
@@ -194,6 +200,24 @@ impl Store {
             PasswordCheck::Wrong => Err(Error::WrongPassword),
             PasswordCheck::Right | PasswordCheck::Outdated => Ok(user),
         }
+    }
+
+    /// Claims the names of a change, and makes it.
+    pub(super) async fn claim_and_apply(
+        &self,
+        id: UserId,
+        names: &[Name],
+        change: &UserChange,
+    ) -> Result<()> {
+        let apply = |_| {
+            let mut change = change.clone();
+            async move {
+                change.claims = self.claim_all(id, names).await?;
+                self.apply(id, &change).await
+            }
+            .boxed()
+        };
+        self.in_one_life(apply).await
     }
 
     /// Makes a change whose names are claimed.

@@ -1,6 +1,6 @@
 //! Blocks between two users.
 
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt, future::try_join_all};
 use hot::{Membership, Refusal};
 use model::{ChatId, PrivateKey, Tick, User, UserId};
 
@@ -18,6 +18,11 @@ impl Store {
         if blocks && self.user(other).await?.is_none() {
             return Err(Error::NoUser);
         }
+        let block = |_| self.block_once(user, other, blocks).boxed();
+        self.in_one_life(block).await
+    }
+
+    async fn block_once(&self, user: UserId, other: UserId, blocks: bool) -> Result<()> {
         let about = PrivateKey::Block(other);
         let since = loop {
             let (_, seen) = self.private_row(user, about).await?;

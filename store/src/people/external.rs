@@ -74,7 +74,6 @@ impl Store {
         if !email.is_empty() {
             names.push(Name::new(NameKind::Email, &email));
         }
-        let claims = self.claim_all(id, &names).await?;
         let shown = profile.display_name.clone();
         let change = UserChange {
             username: Some(username),
@@ -89,9 +88,9 @@ impl Store {
             disabled: Some(false),
             ends_sessions: true,
             created: true,
-            claims,
+            claims: Vec::new(),
         };
-        self.apply(id, &change).await?;
+        self.claim_and_apply(id, &names, &change).await?;
         self.user(id).await?.ok_or(Error::NoUser)
     }
 

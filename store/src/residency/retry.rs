@@ -1,4 +1,4 @@
-//! Repeats calls that may or may not have run.
+//! Repeats calls that may or may not have run, and steps that Redis may have forgotten.
 
 use std::{
     future::Future,
@@ -6,6 +6,8 @@ use std::{
 };
 
 use hot::Error;
+
+use crate::Store;
 
 /// The waits between tries: about as long as Redis needs to come back on a restart, and less than a
 /// client's patience.
@@ -30,6 +32,36 @@ pub(crate) async fn retry<T, F: Future<Output = hot::Result<T>>>(
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
     call().await
+}
+
+/// The number of times that something of several steps is done, while Redis comes and goes.
+const LIVES: usize = 5;
+
+impl Store {
+    /// Does something that takes several steps, and does it again if Redis may have gone back
+    /// between them: it may have the last step then, and not the first. (Under `everysec` a power
+    /// cut takes a second; what is acknowledged after it must be there.) Each time `work` is given
+    /// the result of the time before.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotDurable`] when Redis does not stay for long enough; and those of `work`.
+    pub(crate) async fn in_one_life<T, F>(&self, work: impl Fn(Option<T>) -> F) -> crate::Result<T>
+    where
+        F: Future<Output = crate::Result<T>>,
+    {
+        let mut before = None;
+        for _ in 0..LIVES {
+            let life = self.hot.questions();
+            let done = work(before.take()).await;
+            let is_outage = matches!(done, Err(crate::Error::Hot(_) | crate::Error::Cold(_)));
+            if self.hot.questions() == life || is_outage {
+                return done;
+            }
+            tracing::debug!("Redis may have gone back between two steps; doing them again");
+            before = done.ok();
+        }
+        Err(crate::Error::NotDurable)
+    }
 }
 
 #[cfg(test)]
