@@ -87,6 +87,7 @@ bench: ## the cost of each request, against an empty handler, and of listening; 
 	@cargo build --release --workspace --bins
 	@target/release/bench
 	@target/release/bench live
+	@target/release/bench cluster
 	@target/release/bench page
 
 bench-quick: ## the cost of each request, against an empty handler: a look, in two minutes

@@ -131,7 +131,7 @@ async fn people_of(carrier: &Server, count: usize) -> Result<Vec<Person>> {
 }
 
 /// Opens the direct chat of two people; returns its id and the token of one of them.
-async fn chat(address: &str, one: &Person, other: &Person) -> Result<(String, String)> {
+pub(crate) async fn chat(address: &str, one: &Person, other: &Person) -> Result<(String, String)> {
     let request = Request::post(
         "/v1/chats",
         &one.token,

@@ -1,6 +1,7 @@
 //! The cost of each request, against the floor of an empty handler in the same run on the same
 //! machine: a ratio says more than a time.
 
+mod cluster;
 mod costs;
 mod cpu;
 mod http;
@@ -42,6 +43,15 @@ enum Role {
         #[arg(long, default_value_t = 8)]
         seconds: u64,
     },
+    /// Sends on Redis Clusters, by the number of their primaries
+    Cluster {
+        /// Numbers of primaries, separated by commas
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 3])]
+        primaries: Vec<usize>,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 8)]
+        seconds: u64,
+    },
     /// The frames of the page while it scrolls through a long history, in Chromium
     Page {
         /// Messages in the history
@@ -68,6 +78,9 @@ async fn main() -> Result<()> {
                 live::delivery(rate, Duration::from_secs(seconds), fsync).await?;
             }
             Ok(())
+        }
+        Some(Role::Cluster { primaries, seconds }) => {
+            cluster::sends(&primaries, Duration::from_secs(seconds)).await
         }
         Some(Role::Page { messages, seconds }) => page::scroll(messages, seconds).await,
         None => costs::run(cli.costs).await,

@@ -28,8 +28,35 @@ pub(crate) struct Server {
 /// The processes and the database behind an API.
 struct Behind {
     flusher: Child,
-    redis: Child,
+    redis: RedisServer,
     database: Database,
+}
+
+/// Redis: one process, or the nodes of a cluster, which end when this is dropped.
+enum RedisServer {
+    One(Child),
+    Cluster(rig::Redis),
+}
+
+impl RedisServer {
+    /// Returns its time on processors, in microseconds.
+    fn cpu(&self) -> f64 {
+        let of = |pid: u32| rig::cpu_time(pid).as_secs_f64() * 1e6;
+        match self {
+            Self::One(child) => child.id().map_or(0.0, of),
+            Self::Cluster(cluster) => cluster.nodes.iter().map(|node| of(node.pid())).sum(),
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        match self {
+            Self::One(mut child) => child.kill().await.context("Redis does not end"),
+            Self::Cluster(cluster) => {
+                cluster.stop().await;
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Server {
@@ -53,6 +80,23 @@ impl Server {
             .context("redis-server is not installed; run scripts/setup")?;
         wait(|| async { tokio::net::UnixStream::connect(&socket).await.is_ok() }).await?;
         let redis_url = format!("redis+unix://{}", socket.display());
+        Self::before(RedisServer::One(redis), redis_url, folder, database).await
+    }
+
+    /// Starts Carrier with SQLite and a Redis Cluster of so many primaries, each with a replica,
+    /// that calls fsync this often.
+    pub(crate) async fn on_cluster(primaries: usize, fsync: &str) -> Result<Self> {
+        let cluster = rig::Redis::start_cluster(primaries, &[("appendfsync", fsync)]).await;
+        let url = cluster.url();
+        Self::before(RedisServer::Cluster(cluster), url, TempDir::new()?, None).await
+    }
+
+    async fn before(
+        redis: RedisServer,
+        redis_url: String,
+        folder: TempDir,
+        database: Option<Database>,
+    ) -> Result<Self> {
         let database = database.unwrap_or_else(|| Database::sqlite(folder.path()));
         let role = |words: &[&str]| {
             let mut command = sibling("carrier")?;
@@ -133,7 +177,10 @@ impl Server {
         let behind = |pid: fn(&Behind) -> Option<u32>| of(self.behind.as_ref().and_then(pid));
         Cpu {
             api: of(self.child.id()),
-            redis: behind(|behind| behind.redis.id()),
+            redis: self
+                .behind
+                .as_ref()
+                .map_or(0.0, |behind| behind.redis.cpu()),
             flusher: behind(|behind| behind.flusher.id()),
             sql: behind(|behind| behind.database.pid),
         }
@@ -170,7 +217,7 @@ impl Server {
         self.child.kill().await?;
         if let Some(mut behind) = self.behind {
             behind.flusher.kill().await?;
-            behind.redis.kill().await?;
+            behind.redis.stop().await?;
         }
         Ok(())
     }
