@@ -114,25 +114,6 @@ impl Cold {
         rows.into_iter().map(member::from_row).collect()
     }
 
-    /// Returns the id of the newest message of each of these chats that SQL has.
-    ///
-    /// # Errors
-    /// Fails when SQL cannot be reached or refuses the query.
-    pub async fn last_activity(&self, ids: &[ChatId]) -> Result<HashMap<ChatId, Tick>> {
-        let mut found = HashMap::new();
-        for some in ids.chunks(1000) {
-            let rows: Vec<(Uuid, i64)> = chat::Entity::find()
-                .select_only()
-                .columns([chat::Column::Id, chat::Column::Last])
-                .filter(chat::Column::Id.is_in(some.iter().map(|id| id.0)))
-                .into_tuple()
-                .all(&self.db)
-                .await?;
-            found.extend(rows.into_iter().map(|(id, last)| (ChatId(id), Tick(last))));
-        }
-        Ok(found)
-    }
-
     /// Loads the newest `limit` messages with an id below `before`, oldest first.
     ///
     /// # Errors

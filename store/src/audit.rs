@@ -343,7 +343,7 @@ impl Auditor {
         let present = listed.iter().filter(|listed| !listed.left.happened());
         let chats: Vec<ChatId> = present.map(|listed| listed.chat).collect();
         for some in chats.chunks(100) {
-            let ticks = self.hot.row_ticks(some).await?;
+            let ticks = self.hot.row_ticks(some, false).await?;
             for (chat, ticks) in some.iter().zip(ticks) {
                 let clock = ticks.map_or(Tick::NEVER, |ticks| ticks.clock);
                 match order.get(chat) {

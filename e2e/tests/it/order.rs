@@ -16,14 +16,21 @@ const MARKS: i64 = 4_000_000_000_000_000;
 /// The number of random acts.
 const ACTS: usize = 240;
 
-/// Options under which members are marked for 200 ms, and marks can be taken away after 500 ms: so
-/// all happens often.
+/// Options under which members are marked for 200 ms, chats come to rest after 100, and marks can be
+/// taken away after 500: so all happens often.
 fn quick() -> Options {
     Options::default().altered(|_, source| {
         let source = source.replace("MARKED_FOR = 900000000", "MARKED_FOR = 200000");
+        let source = source.replace("QUIET = 60000000", "QUIET = 100000");
         let source = source.replace("MARGIN = 120000000", "MARGIN = 500000");
         source.replace("+ 30000000 < micros()", "+ 300000 < micros()")
     })
+}
+
+/// Options under which no chat has so few members that a change marks them itself, on one Redis.
+fn apart() -> Options {
+    let options = Options::default().on_one_redis();
+    options.altered(|_, source| source.replace("local SMALL = 32", "local SMALL = 0"))
 }
 
 /// Opens a store that relies on no order, and so looks at all chats.
@@ -424,7 +431,7 @@ async fn an_order_that_is_not_there_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chat_changes_only_after_its_members_were_marked() {
-    let options = Options::default().stoppable();
+    let options = apart().stoppable();
     let stack = Stack::with(Sql::Sqlite, options).await;
     let scene = Scene::new(&stack).await;
     let (store, ann, bob) = (&stack.store, scene.ann, scene.bob);
@@ -463,9 +470,80 @@ async fn a_chat_changes_only_after_its_members_were_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_marks_few_members_itself_before_it_is_done() {
+    let options = Options::default().on_one_redis().stoppable();
+    let options = options.counting(&[Verb::MarkInOrder]);
+    let stack = Stack::with(Sql::Sqlite, options).await;
+    let scene = Scene::new(&stack).await;
+    let (store, ann, bob) = (&stack.store, scene.ann, scene.bob);
+    let chat = scene.groups[0];
+    let row = format!("chat:{{c{}}}:{chat}", chat.partition());
+    let before = times_marked(&stack, ann).await;
+    let mut step = 0;
+    loop {
+        step += 1;
+        stack.redis.cli(&["HDEL", &row, "marked"]).await;
+        for user in [ann, bob] {
+            let unmark = ["ZADD", &key(user, "order"), "5", &chat.to_string()];
+            stack.redis.cli(&unmark).await;
+        }
+        let clock = stack.redis.cli(&["HGET", &row, "clock"]).await;
+        stack.stop_at(Verb::Append, step).await;
+        let sent = say(store, chat, bob, "hello", None).await;
+        let noted = stack.redis.cli(&["HGET", &row, "marked"]).await;
+        let is_changed = stack.redis.cli(&["HGET", &row, "clock"]).await != clock;
+        assert!(!is_changed || !noted.is_empty(), "step {step}");
+        for user in [ann, bob].iter().filter(|_| !noted.is_empty()) {
+            let noted: i64 = noted.parse().expect("a tick");
+            assert!(
+                score(&stack, *user, chat).await >= MARKS + noted,
+                "step {step}"
+            );
+        }
+        if sent.is_ok() {
+            break;
+        }
+    }
+    assert!(step > 3, "it was never stopped");
+    assert_eq!(times_marked(&stack, ann).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_that_is_quiet_comes_to_rest_where_all_orders_are() {
+    let no_margin = |options: Options| {
+        options.altered(|_, source| {
+            let source = source.replace("MARGIN = 120000000", "MARGIN = 0");
+            source.replace("QUIET = 60000000", "QUIET = 0")
+        })
+    };
+    let cluster = Options {
+        cluster: Some(3),
+        ..Options::default()
+    };
+    for (options, comes) in [(Options::default().on_one_redis(), true), (cluster, false)] {
+        let stack = Stack::with(Sql::Sqlite, no_margin(options)).await;
+        let scene = Scene::new(&stack).await;
+        let (store, ann, bob) = (&stack.store, scene.ann, scene.bob);
+        let chat = scene.groups[0];
+        let row = format!("chat:{{c{}}}:{chat}", chat.partition());
+        say(store, chat, bob, "hello", None).await.expect("sent");
+        listed(store, ann, None, 20).await;
+        let marked = stack.redis.cli(&["HGET", &row, "marked"]).await;
+        assert_eq!(marked.is_empty(), comes);
+        assert_eq!(score(&stack, ann, chat).await < MARKS, comes);
+        let now = stack.hot.now().await.expect("Redis answers");
+        say(store, chat, bob, "hello again", None)
+            .await
+            .expect("sent");
+        assert!(score(&stack, ann, chat).await >= MARKS);
+        assert!(!told(store, ann, now, None).await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_change_a_chat_at_once_one_marks() {
-    let options = Options::default().counting(&[Verb::MarkInOrder]);
-    let stack = Stack::with(Sql::Sqlite, options.on_one_redis()).await;
+    let options = apart().counting(&[Verb::MarkInOrder]);
+    let stack = Stack::with(Sql::Sqlite, options).await;
     let scene = Scene::new(&stack).await;
     let chat = scene.groups[0];
     let before = times_marked(&stack, scene.ann).await;
@@ -479,20 +557,18 @@ async fn of_many_who_change_a_chat_at_once_one_marks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whose_members_are_others_by_now_are_marked_anew() {
     // The roster is another after it was read, once.
-    let options = Options::default()
-        .on_one_redis()
-        .altered(|verb, source| match verb {
-            Verb::MarkInOrder => source.replace(
-                "redis.call('ZADD', order, 'GT'",
-                "if redis.call('GETDEL', 'e2e:join') then
+    let options = apart().altered(|verb, source| match verb {
+        Verb::MarkInOrder => source.replace(
+            "redis.call('ZADD', order, 'GT'",
+            "if redis.call('GETDEL', 'e2e:join') then
                    local time = redis.call('TIME')
                    local roster = text(time[1] * 1000000 + time[2])
                    redis.call('HSET', redis.call('GET', 'e2e:chat'), 'roster', roster)
                  end
                  redis.call('ZADD', order, 'GT'",
-            ),
-            _ => source,
-        });
+        ),
+        _ => source,
+    });
     let stack = Stack::with(Sql::Sqlite, options).await;
     let scene = Scene::new(&stack).await;
     let chat = scene.groups[0];
@@ -546,8 +622,7 @@ async fn times_marked(stack: &Stack, user: UserId) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_marks_for_too_long_marks_anew() {
-    let options = Options::default()
-        .on_one_redis()
+    let options = apart()
         .counting(&[Verb::MarkInOrder])
         .altered(|verb, source| match verb {
             Verb::NoteMarked => source.replace(

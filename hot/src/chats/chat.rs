@@ -156,14 +156,28 @@ impl Hot {
     }
 
     /// Reads the ticks of each of these chats; `None` for a chat that is not resident. SQL is asked
-    /// for such a chat next, and must have what it had when the chat left.
+    /// for such a chat next, and must have what it had when the chat left. `puts_at_rest`: chats
+    /// that have not changed for a minute come to rest, where all orders are in the same Redis.
     ///
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
-    pub async fn row_ticks(&self, chats: &[ChatId]) -> Result<Vec<Option<RowTicks>>> {
-        let call = |chat: &ChatId| verbs::RowTicks { chat: *chat };
-        let ticks = self.run_each(chats.iter().map(call).collect()).await?;
+    pub async fn row_ticks(
+        &self,
+        chats: &[ChatId],
+        puts_at_rest: bool,
+    ) -> Result<Vec<Option<RowTicks>>> {
+        let chats_of = || chats.iter().copied();
+        let ticks = match puts_at_rest && !self.is_cluster() {
+            true => {
+                let calls = chats_of().map(|chat| verbs::Rest { chat });
+                self.run_each(calls.collect()).await?
+            }
+            false => {
+                let calls = chats_of().map(|chat| verbs::RowTicks { chat });
+                self.run_each(calls.collect()).await?
+            }
+        };
         let ticks: Vec<_> = ticks.into_iter().map(read_ticks).collect::<Result<_>>()?;
         let left = chats.iter().zip(&ticks).filter(|(_, tick)| tick.is_none());
         let marks: BTreeSet<_> = left

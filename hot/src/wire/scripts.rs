@@ -103,6 +103,7 @@ impl Verb {
             self,
             Self::Append
                 | Self::RowTicks
+                | Self::Rest
                 | Self::MarkInOrder
                 | Self::SnapshotChat
                 | Self::SettleChat

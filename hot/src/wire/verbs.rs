@@ -60,6 +60,9 @@ verbs! {
     /// Reads the ticks by which a chat has its place in lists.
     RowTicks "chats" "row_ticks" "no-writes"
         chat (chat);
+    /// Reads them, and puts a chat at rest that has not changed for a while.
+    Rest "chats" "rest" "allow-oom"
+        chat (chat);
     /// Notes that the members of a chat were marked in their orders.
     NoteMarked "chats" "note_marked" "allow-oom"
         chat (chat)

@@ -1,11 +1,8 @@
 //! Creates, shows, changes and deletes chats.
 
-use std::cmp::Reverse;
-
 use futures_util::FutureExt;
 use hot::{
     ChangeNotice, ChatChange, ChatDeletion, ChatRows, CommitMark, HotView, ListedChat, Membership,
-    RowTicks,
 };
 use model::{
     Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Member,
@@ -415,38 +412,6 @@ impl Store {
                 Err(refusal) => self.resolve(membership.chat, refusal).await?,
             }
         }
-    }
-
-    /// Returns a user's chats with the tick of their newest activity, newest first.
-    pub(crate) async fn newest_chats(&self, user: UserId) -> Result<Vec<(Tick, ChatId)>> {
-        let listed = self.listed(user).await?;
-        let chats: Vec<ChatId> = listed
-            .iter()
-            .filter(|listed| !listed.left.happened())
-            .map(|listed| listed.chat)
-            .collect();
-        let hot = self.hot.row_ticks(&chats).await?;
-        let cold: Vec<ChatId> = chats
-            .iter()
-            .zip(&hot)
-            .filter(|(_, ticks)| ticks.is_none())
-            .map(|(chat, _)| *chat)
-            .collect();
-        let cold = if cold.is_empty() {
-            Default::default()
-        } else {
-            self.cold.last_activity(&cold).await?
-        };
-        let last = |(chat, hot): (&ChatId, Option<RowTicks>)| {
-            let hot = hot.map(|ticks| ticks.last);
-            (
-                hot.or_else(|| cold.get(chat).copied()).unwrap_or_default(),
-                *chat,
-            )
-        };
-        let mut newest: Vec<_> = chats.iter().zip(hot).map(last).collect();
-        newest.sort_by_key(|entry| Reverse(*entry));
-        Ok(newest)
     }
 }
 

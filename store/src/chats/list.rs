@@ -6,12 +6,12 @@ use futures_util::{
     future::try_join,
     stream::{self, StreamExt, TryStreamExt},
 };
-use hot::Membership;
+use hot::{Membership, OrderReading};
 use model::{ChatId, ChatSettings, ChatView, Tick, UserId};
 
 use crate::{
     ChatPlace, Error, Result, Store,
-    chats::settings::settings_of,
+    chats::{order::Look, settings::settings_of},
     walks::{WalkPart, continued},
 };
 
@@ -113,14 +113,14 @@ impl Store {
             });
         }
         // Few chats are archived, or have something unread: they may be anywhere.
-        if after.is_none()
-            && filter.archived != Some(true)
-            && filter.unread.is_none()
-            && let Some(first) = self.first_places(user, filter.archived, limit).await?
-        {
-            return Ok(first);
+        let mut reading = None;
+        if after.is_none() && filter.archived != Some(true) && filter.unread.is_none() {
+            match self.first_places(user, filter.archived, limit).await? {
+                Ok(first) => return Ok(first),
+                Err(of_all) => reading = of_all,
+            }
         }
-        let newest = self.newest_chats(user);
+        let newest = self.newest_chats(user, reading);
         let (newest, settings) = try_join(newest, self.all_chat_settings(user)).await?;
         let mut places = places(&newest, &settings, filter.archived);
         places.sort_unstable_by_key(|place| Reverse(*place));
@@ -137,7 +137,7 @@ impl Store {
 
     /// Returns the first places of a user's chats, at least `limit` unless that are all, without a
     /// look at most of the others: in the order of Redis, none has a newer message than its score
-    /// says. `None` when too many chats would have to be asked.
+    /// says. When too many chats would have to be asked, the moment at which the order told so.
     ///
     /// The method is the threshold algorithm (Fagin, Lotem, Naor: Optimal aggregation algorithms
     /// for middleware, 2001), with one list.
@@ -146,11 +146,12 @@ impl Store {
         user: UserId,
         archived: Option<bool>,
         limit: usize,
-    ) -> Result<Option<Order>> {
+    ) -> Result<std::result::Result<Order, Option<OrderReading>>> {
         let (mut asked, mut more) = (HashMap::new(), 2 * limit + 8);
         for _ in 0..STEPS {
-            let Some(top) = self.top_chats(user, more.min(FURTHER)).await? else {
-                return Ok(None);
+            let top = match self.top_chats(user, more.min(FURTHER)).await? {
+                Look::Top(top) => top,
+                Look::All(reading) => return Ok(Err(reading)),
             };
             let present = || {
                 let chats = top.chats.iter().map(|chat| chat.listed);
@@ -160,7 +161,7 @@ impl Store {
                 .map(|listed| listed.chat)
                 .filter(|chat| !asked.contains_key(chat))
                 .collect();
-            asked.extend(self.ask_any(&new).await?);
+            asked.extend(self.ask_any(&new, Some(top.reading)).await?);
             self.repair(user, top.reading, &top.chats, &asked).await;
             let settings = settings_of(&top.chats)?;
             let last = |chat: ChatId| asked.get(&chat).map_or(Tick::NEVER, |ticks| ticks.last);
@@ -175,7 +176,7 @@ impl Store {
             if sure >= limit || top.rest.is_none() {
                 let has_others = top.rest.is_some() || sure < places.len();
                 places.truncate(sure);
-                return Ok(Some(Order {
+                return Ok(Ok(Order {
                     places: places.into(),
                     settings,
                     is_known: false,
@@ -184,7 +185,7 @@ impl Store {
             }
             more *= 4;
         }
-        Ok(None)
+        Ok(Err(None))
     }
 
     /// Returns the chat, or `None` when the user left it meanwhile.

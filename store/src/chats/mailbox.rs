@@ -53,7 +53,7 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<String>, Option<MailboxPlace>)> {
         let mut next: BinaryHeap<Next> = self
-            .newest_chats(user)
+            .newest_chats(user, None)
             .await?
             .into_iter()
             .map(|(last, chat)| Next {

@@ -2,14 +2,14 @@
 //! without a look at the others. Whoever reads an order repairs it: chats that were asked and are
 //! at rest are marked no longer.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use hot::{ListedChat, OrderLook, OrderReading, OrderedChat, OrderedChats, Refusal};
 use model::{ChatId, PrivateKey, PrivateRow, Tick, UserId};
 
 use futures_util::future::try_join;
 
-use crate::{Error, Result, Store, residency::retry, safety::SqlReads};
+use crate::{Error, Result, Store, residency::retry};
 
 /// The ticks of a chat, wherever it is.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,14 @@ pub(super) struct AskedTicks {
     pub(super) last: Tick,
     /// True when the chat changes no more before its members are marked anew.
     pub(super) is_at_rest: bool,
+}
+
+/// The outcome of a look at an order.
+pub(super) enum Look {
+    /// The chats at its top.
+    Top(OrderedChats),
+    /// All chats have to be asked; with the moment at which the order told that they are too many.
+    All(Option<OrderReading>),
 }
 
 /// Chats of a user's list.
@@ -56,46 +64,36 @@ impl Store {
         let from = self.ordered_from;
         let look = || self.hot.chats_since(user, since, from);
         Ok(match self.look(user, look).await? {
-            Some(top) => OwnChats {
+            Look::Top(top) => OwnChats {
                 chats: top.chats,
                 reading: Some(top.reading),
             },
-            None => OwnChats {
+            Look::All(reading) => OwnChats {
                 chats: self.all_chats(user).await?,
-                reading: None,
+                reading,
             },
         })
     }
 
-    /// Returns the chats of a user that are marked or pinned, and the first `more` of the others;
-    /// `None` when that are too many.
-    pub(super) async fn top_chats(
-        &self,
-        user: UserId,
-        more: usize,
-    ) -> Result<Option<OrderedChats>> {
+    /// Returns the chats of a user that are marked or pinned, and the first `more` of the others.
+    pub(super) async fn top_chats(&self, user: UserId, more: usize) -> Result<Look> {
         let from = self.ordered_from;
         self.look(user, || self.hot.top_chats(user, more, from))
             .await
     }
 
-    /// Looks at the order of a user's chats. If too many are marked, all are asked, once.
-    async fn look<F>(&self, user: UserId, look: impl Fn() -> F) -> Result<Option<OrderedChats>>
+    /// Looks at the order of a user's chats.
+    async fn look<F>(&self, user: UserId, look: impl Fn() -> F) -> Result<Look>
     where
         F: Future<Output = hot::Result<std::result::Result<OrderLook, Refusal>>>,
     {
         if Tick::now() < self.ordered_from {
-            return Ok(None);
+            return Ok(Look::All(None));
         }
-        let mut has_asked = false;
         loop {
             match retry(&look).await? {
-                Ok(OrderLook::Top(top)) => return Ok(Some(top)),
-                Ok(OrderLook::Many(reading)) if reading.can_unmark && !has_asked => {
-                    self.ask_all(user, reading).await?;
-                    has_asked = true;
-                }
-                Ok(OrderLook::Many(_)) => return Ok(None),
+                Ok(OrderLook::Top(top)) => return Ok(Look::Top(top)),
+                Ok(OrderLook::Many(reading)) => return Ok(Look::All(Some(reading))),
                 Err(_) if self.hydrate_user(user).await? => {}
                 Err(_) => return Err(Error::NoUser),
             }
@@ -116,46 +114,44 @@ impl Store {
             OrderedChat {
                 listed,
                 settings: rows.remove(&key).unwrap_or_else(none),
-                is_marked: false,
+                is_marked: true,
             }
         };
         Ok(listed.into_iter().map(with_settings).collect())
     }
 
-    /// Asks all chats of a user, and takes the marks away of those that are at rest.
-    async fn ask_all(&self, user: UserId, reading: OrderReading) -> Result<()> {
+    /// Returns a user's chats with the tick of their newest activity, newest first: all are asked.
+    /// `reading`: that of the order which told that they are too many.
+    pub(crate) async fn newest_chats(
+        &self,
+        user: UserId,
+        reading: Option<OrderReading>,
+    ) -> Result<Vec<(Tick, ChatId)>> {
         let listed = self.listed(user).await?;
         let (left, present): (Vec<&ListedChat>, Vec<&ListedChat>) =
             listed.iter().partition(|listed| listed.left.happened());
         let present: Vec<ChatId> = present.into_iter().map(|listed| listed.chat).collect();
-        let sql = SqlReads::begin(&self.sql_outage);
-        let asked = self.ask(&present, &sql).await?;
-        let at_rest = asked.iter().filter(|(_, ticks)| ticks.is_at_rest);
-        let at_rest = at_rest.map(|(chat, ticks)| (*chat, ticks.changed));
-        let left = left.into_iter().map(|listed| (listed.chat, listed.rev));
-        self.unmark(user, reading, &left.chain(at_rest).collect::<Vec<_>>())
-            .await;
-        Ok(())
-    }
-
-    /// Asks chats for their ticks. Those that are in SQL alone are left out while it does not
-    /// answer.
-    pub(super) async fn ask(
-        &self,
-        chats: &[ChatId],
-        sql: &SqlReads<'_>,
-    ) -> Result<HashMap<ChatId, AskedTicks>> {
-        let (mut asked, elsewhere) = self.ask_resident(chats).await?;
-        if !elsewhere.is_empty() {
-            let saved = sql.read(self.cold.chat_ticks(&elsewhere)).await?;
-            asked.extend(saved.into_iter().flatten().map(of_saved));
+        let asked = self.ask_any(&present, reading).await?;
+        if let Some(reading) = reading.filter(|reading| reading.can_unmark) {
+            let at_rest = asked.iter().filter(|(_, ticks)| ticks.is_at_rest);
+            let at_rest = at_rest.map(|(chat, ticks)| (*chat, ticks.changed));
+            let left = left.into_iter().map(|listed| (listed.chat, listed.rev));
+            self.unmark(user, reading, &left.chain(at_rest).collect::<Vec<_>>())
+                .await;
         }
-        Ok(asked)
+        let last = |chat: ChatId| asked.get(&chat).map_or(Tick::NEVER, |ticks| ticks.last);
+        let mut newest: Vec<_> = present.iter().map(|chat| (last(*chat), *chat)).collect();
+        newest.sort_unstable_by_key(|newest| Reverse(*newest));
+        Ok(newest)
     }
 
     /// Asks chats for their ticks.
-    pub(super) async fn ask_any(&self, chats: &[ChatId]) -> Result<HashMap<ChatId, AskedTicks>> {
-        let (mut asked, elsewhere) = self.ask_resident(chats).await?;
+    pub(super) async fn ask_any(
+        &self,
+        chats: &[ChatId],
+        reading: Option<OrderReading>,
+    ) -> Result<HashMap<ChatId, AskedTicks>> {
+        let (mut asked, elsewhere) = self.ask_resident(chats, reading).await?;
         if !elsewhere.is_empty() {
             let saved = self.cold.chat_ticks(&elsewhere).await?;
             asked.extend(saved.into_iter().map(of_saved));
@@ -163,12 +159,15 @@ impl Store {
         Ok(asked)
     }
 
-    /// Asks the chats that are resident for their ticks, and returns those that are not, too.
+    /// Asks the chats that are resident for their ticks, and returns those that are not, too. If
+    /// marks can be taken away, chats that are quiet come to rest.
     pub(super) async fn ask_resident(
         &self,
         chats: &[ChatId],
+        reading: Option<OrderReading>,
     ) -> Result<(HashMap<ChatId, AskedTicks>, Vec<ChatId>)> {
-        let ticks = retry(|| self.hot.row_ticks(chats)).await?;
+        let puts_at_rest = reading.is_some_and(|reading| reading.can_unmark);
+        let ticks = retry(|| self.hot.row_ticks(chats, puts_at_rest)).await?;
         let (mut asked, mut elsewhere) = (HashMap::new(), Vec::new());
         for (chat, ticks) in chats.iter().zip(ticks) {
             match ticks {

@@ -75,7 +75,7 @@ impl Store {
                 self.view_row(Membership { chat, user }).await?;
                 vec![(Tick::LAST, chat)]
             }
-            None => self.newest_chats(user).await?,
+            None => self.newest_chats(user, None).await?,
         };
         // Whoever has no chat asks SQL nothing.
         if newest.is_empty() {

@@ -136,7 +136,7 @@ impl Store {
             }
         }
         // Redis was read first: a change that is saved between the two reads is in one of them.
-        let (mut asked, elsewhere) = self.ask_resident(&chats).await?;
+        let (mut asked, elsewhere) = self.ask_resident(&chats, own.reading).await?;
         if about_people || !elsewhere.is_empty() {
             let saved = self.saved_changes(user, since, about_people, &elsewhere);
             let (others, chats) = sql.read(saved).await?.unwrap_or_default();

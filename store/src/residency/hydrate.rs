@@ -177,7 +177,7 @@ impl Store {
         if self.hot.session_counts(&[id]).await? == [0] || !self.hydrate_user(id).await? {
             return Ok(0);
         }
-        let newest = self.newest_chats(id).await?;
+        let newest = self.newest_chats(id, None).await?;
         let mut warmed = 0;
         for (_, chat) in newest.into_iter().take(chats) {
             warmed += usize::from(self.hydrate_chat(chat).await?);

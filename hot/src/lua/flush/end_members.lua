@@ -18,7 +18,7 @@ for user, record in each(present, 2) do
   end
 end
 if #change == 0 then return 0 end
-demand_marks(chat, redis.call('HGET', chat, 'marked'))
+demand_marks(chat, members, redis.call('HGET', chat, 'marked'))
 redis.call('ZADD', due, 'LT', text(millis()), chat_id)
 redis.call('ZADD', dirty, 'GT', unpack(marks))
 redis.call('HSET', chat, 'clock', tick, 'rev', tick)

@@ -174,7 +174,9 @@ local function mend(keys)
   clock, seq, texts = tonumber(clock), tonumber(seq), tonumber(texts)
   deleted = deleted ~= '0' and deleted
   local has_rest = uncounting or deleting or reacting or naming or deleted
-  if has_rest or not keys.only_completes then demand_marks(keys.chat, marked) end
+  if has_rest or not keys.only_completes then
+    demand_marks(keys.chat, keys.members, marked)
+  end
   if has_rest then
     complete(keys, {
       uncounting = uncounting,
@@ -186,7 +188,7 @@ local function mend(keys)
   end
   local newest = redis.call('LINDEX', keys.messages, -1)
   if newest and tonumber(string.match(newest, '"seq":(%d+)')) > seq then
-    demand_marks(keys.chat, marked)
+    demand_marks(keys.chat, keys.members, marked)
     clock, seq, texts = follow(keys, newest, texts)
     told = text(clock)
   end

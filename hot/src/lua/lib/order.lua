@@ -4,16 +4,39 @@
 local MARKS = 4000000000000000
 -- The time for which a chat may change after its members were marked.
 local MARKED_FOR = 900000000
+-- The time without a change after which a chat may be put at rest before that is over.
+local QUIET = 60000000
 -- The age of a mark before which it is not taken away: more than clocks of nodes may differ, and
 -- than it takes to mark all members of a chat.
 local MARGIN = 120000000
 
 local function mark_since(tick) return text(MARKS + tick) end
 
--- Fails, before anything is written, unless the members of a chat were marked of late. Whoever
--- called marks them then, and calls again. `marked`: what the chat's row has.
-local function demand_marks(chat, marked)
-  if not marked or tonumber(marked) + MARKED_FOR < micros() then
+-- The members of a chat, at the most, whom the script that changes it marks itself.
+local SMALL = 32
+
+-- Marks a chat in the orders of its members, if they are few and all of them are in this Redis: in
+-- a cluster they are elsewhere, which shows before anything is written.
+local function marks_members(chat, members)
+  if redis.call('HLEN', members) > SMALL then return false end
+  local id, orders = string.match(chat, '[^:]+$'), {}
+  for _, user in ipairs(redis.call('HKEYS', members)) do
+    local prefix = 'user:{u' .. tonumber(string.sub(user, -2), 16) .. '}:' .. user
+    local has = redis.pcall('HEXISTS', prefix .. ':chats', id)
+    if type(has) == 'table' then return false end
+    if has == 1 then orders[#orders + 1] = prefix .. ':order' end
+  end
+  for _, order in ipairs(orders) do redis.call('ZADD', order, 'GT', mark_since(micros()), id) end
+  redis.call('HSET', chat, 'marked', text(micros()))
+  return true
+end
+
+-- Goes on only if the members of a chat were marked of late, or are now. Else it fails, before
+-- anything is written: whoever called marks them then, and calls again. `marked`: what the chat's
+-- row has.
+local function demand_marks(chat, members, marked)
+  if marked and tonumber(marked) + MARKED_FOR >= micros() then return end
+  if not marks_members(chat, members) then
     error(redis.error_reply('MARK ' .. chat .. ' ' .. text(micros())))
   end
 end
