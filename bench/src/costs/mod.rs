@@ -14,6 +14,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use rig::MariaDb;
+use tokio::time::{Instant, sleep_until};
 
 pub(crate) use self::options::Options;
 use self::{
@@ -43,6 +44,8 @@ struct Bench {
     floor: Server,
     small: (Deployment, Scene),
     large: (Deployment, Scene),
+    /// The time since which the servers are filled.
+    filled: Instant,
     /// The memory of the API before its first request.
     memory: u64,
     _mariadb: Option<MariaDb>,
@@ -105,6 +108,7 @@ impl Bench {
             floor,
             small: (small, few),
             large: (large, many),
+            filled: Instant::now(),
             memory,
             _mariadb: mariadb,
         })
@@ -144,7 +148,10 @@ impl Bench {
             growths: Vec::new(),
         };
         for row in wanted {
-            row.law.iter().for_each(|law| table.compare(row.name, *law));
+            let law = row
+                .law
+                .filter(|_| !row.rested || self.options.rest().is_some());
+            law.iter().for_each(|law| table.compare(row.name, *law));
         }
         Ok(table)
     }
@@ -161,6 +168,9 @@ impl Bench {
             Place::Small => &self.small,
             Place::Large => &self.large,
         };
+        if let Some(rest) = self.options.rest().filter(|_| row.rested) {
+            sleep_until(self.filled + rest).await;
+        }
         let connections = self.options.connections().min(row.connections);
         let address = &on.server.address;
         let clients = Clients::connect(address, connections, (row.work)(scene), row.items).await?;

@@ -73,6 +73,12 @@ impl Options {
         Duration::from_secs(self.or(self.seconds, 5, 1).into())
     }
 
+    /// Returns how long what fills the servers is left alone before some rows are measured; a quick
+    /// run does not wait, and judges no law of theirs.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        (!self.quick).then_some(Duration::from_secs(130))
+    }
+
     /// Returns the number of messages that a drain begins with.
     pub(crate) fn drained(&self) -> usize {
         self.or(None, 60_000, 20_000)
