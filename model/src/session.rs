@@ -79,6 +79,9 @@ pub struct Session {
     pub password_rev: Tick,
     /// The tick at which it ends: for good, or unless it is used.
     pub expires: Tick,
+    /// The tick at which the token of an identity provider that opened it was issued, at the
+    /// earliest; `NEVER` for a session with a token of our own.
+    pub issued: Tick,
 }
 
 impl Session {

@@ -25,6 +25,7 @@ impl Store {
         // Without this, the directory would go on to show the row that SQL has.
         retry(|| self.hot.announce_rename(user.id)).await?;
         self.forget_origins(user).await;
+        self.end_tokens_of_erased(user).await?;
         self.finish_erasure(user.id).await
     }
 
