@@ -110,9 +110,13 @@ impl FetchedKeys {
     /// [`Refusal::Key`] when the provider has just answered that there is none;
     /// [`Refusal::Unavailable`] when it could not be asked.
     pub(crate) async fn find(&self, hint: &KeyHint) -> Result<Vec<PublicKey>, Refusal> {
-        let known = self.known().find(hint);
-        if !known.is_empty() {
-            return Ok(known);
+        let known = self.known();
+        let found = known.find(hint);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if known.has(hint) {
+            return Err(Refusal::Key);
         }
         let is_newest = self.fetch_anew().await;
         match self.known().find(hint) {

@@ -118,6 +118,12 @@ impl KeySet {
         }
     }
 
+    /// True when the key that a token names is known, be it of another algorithm.
+    pub(crate) fn has(&self, hint: &KeyHint) -> bool {
+        let is_it = |named: &NamedKey| named.kid.is_some() && named.kid == hint.kid;
+        self.0.iter().any(is_it)
+    }
+
     fn parse_jwks(text: &str) -> Result<Vec<NamedKey>, BadKeys> {
         let set: Jwks = serde_json::from_str(text).map_err(|_| BadKeys::Unreadable)?;
         if set.keys.len() > MOST {
@@ -342,6 +348,10 @@ mod tests {
         }
         let keys = set(&[ed25519(json!({}))]).expect("a key");
         assert!(keys.find(&hint(Algorithm::RS256, None)).is_empty());
+        let named = set(&[ed25519(json!({ "kid": "1" }))]).expect("a key");
+        let other = |kid| named.has(&hint(Algorithm::RS256, kid));
+        assert!(other(Some("1")) && !other(Some("2")) && !other(None));
+        assert!(!keys.has(&hint(Algorithm::EdDSA, None)));
     }
 
     #[test]
