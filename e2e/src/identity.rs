@@ -190,6 +190,7 @@ pub struct IdentityProvider {
     pub issuer: String,
     reply: Arc<Mutex<Reply>>,
     asked: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -199,13 +200,14 @@ impl IdentityProvider {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let keys = keys.iter().map(|key| key.jwk()).collect();
-        let (reply, asked) = (Arc::new(Mutex::new(Reply::Keys(keys))), Arc::default());
-        let (replies, count) = (Arc::clone(&reply), Arc::<AtomicUsize>::clone(&asked));
+        let reply = Arc::new(Mutex::new(Reply::Keys(keys)));
+        let (asked, sent) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (replies, count, bytes) = (reply.clone(), asked.clone(), sent.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let reply = replies.lock().expect("alone").clone();
-                tokio::spawn(answer(stream, reply));
+                tokio::spawn(answer(stream, reply, bytes.clone()));
             }
         });
         Self {
@@ -213,6 +215,7 @@ impl IdentityProvider {
             issuer: base,
             reply,
             asked,
+            sent,
             task,
         }
     }
@@ -230,6 +233,11 @@ impl IdentityProvider {
     /// Returns how often it was asked.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many bytes of an endless answer somebody took.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 
     /// Returns the claims of a token that was issued now, for an hour.
@@ -260,7 +268,7 @@ fn seconds() -> u64 {
     now.expect("it is after 1970").as_secs()
 }
 
-async fn answer(mut stream: TcpStream, reply: Reply) {
+async fn answer(mut stream: TcpStream, reply: Reply, sent: Arc<AtomicUsize>) {
     if matches!(reply, Reply::Down) {
         return;
     }
@@ -288,6 +296,7 @@ async fn answer(mut stream: TcpStream, reply: Reply) {
     let mut written = stream.write_all(text.as_bytes()).await;
     while written.is_ok() && matches!(reply, Reply::Endless) {
         written = stream.write_all(&[b' '; 4096]).await;
+        sent.fetch_add(4096, Ordering::SeqCst);
     }
     if matches!(reply, Reply::Silent) {
         let _ = stream.read_u8().await; // until the other side gives up

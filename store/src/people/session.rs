@@ -281,7 +281,13 @@ impl Store {
     /// Ends a session.
     async fn end_session(&self, user: UserId, hash: &str) -> Result<()> {
         let left = retry(|| self.hot.close_session(user, hash)).await?;
-        self.tell_ended(user, &[hash.to_owned()]);
+        self.known_sessions.end(&EndedSessions::Of(hash.to_owned()));
+        self.notifier.user(
+            user,
+            Notification::SessionEnded {
+                session: hash.to_owned(),
+            },
+        );
         if left == 0 {
             let store = self.clone();
             tokio::spawn(Meter::carry(async move {
