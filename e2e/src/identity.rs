@@ -197,9 +197,20 @@ pub struct IdentityProvider {
 impl IdentityProvider {
     /// Starts a provider with these keys.
     pub async fn start(keys: &[&SigningKey]) -> Self {
+        let keys = keys.iter().map(|key| key.jwk()).collect();
+        Self::start_with(keys, None).await
+    }
+
+    /// Starts a provider that signs what anybody wants: `/token/SUBJECT/SECONDS` answers with a
+    /// token that ends so much later.
+    pub async fn start_signing(key: SigningKey) -> Self {
+        Self::start_with(vec![key.jwk()], Some(key)).await
+    }
+
+    async fn start_with(keys: Vec<Value>, signer: Option<SigningKey>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let keys = keys.iter().map(|key| key.jwk()).collect();
+        let signer = Arc::new(signer.map(|key| (base.clone(), key)));
         let reply = Arc::new(Mutex::new(Reply::Keys(keys)));
         let (asked, sent) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let (replies, count, bytes) = (reply.clone(), asked.clone(), sent.clone());
@@ -207,7 +218,7 @@ impl IdentityProvider {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let reply = replies.lock().expect("alone").clone();
-                tokio::spawn(answer(stream, reply, bytes.clone()));
+                tokio::spawn(answer(stream, reply, signer.clone(), bytes.clone()));
             }
         });
         Self {
@@ -268,7 +279,24 @@ fn seconds() -> u64 {
     now.expect("it is after 1970").as_secs()
 }
 
-async fn answer(mut stream: TcpStream, reply: Reply, sent: Arc<AtomicUsize>) {
+/// Returns the token that a request wants.
+fn token_for(request: &[u8], issuer: &str, key: &SigningKey) -> Option<String> {
+    let request = String::from_utf8_lossy(request);
+    let (_, rest) = request.split_once(" /token/")?;
+    let (subject, rest) = rest.split_once('/')?;
+    let life: i64 = rest.split(' ').next()?.parse().ok()?;
+    let now = seconds() as i64;
+    let (issued, ends) = (now.min(now + life - 60 * i64::from(life <= 0)), now + life);
+    let claims = json!({ "iss": issuer, "sub": subject, "iat": issued, "exp": ends });
+    Some(key.sign(&claims))
+}
+
+async fn answer(
+    mut stream: TcpStream,
+    reply: Reply,
+    signer: Arc<Option<(String, SigningKey)>>,
+    sent: Arc<AtomicUsize>,
+) {
     if matches!(reply, Reply::Down) {
         return;
     }
@@ -286,6 +314,9 @@ async fn answer(mut stream: TcpStream, reply: Reply, sent: Arc<AtomicUsize>) {
         let more = format!("connection: close\r\ncontent-length: {}", body.len());
         head(status, &more) + body
     };
+    let token = signer.as_ref().as_ref();
+    let token = token.and_then(|(issuer, key)| token_for(&request, issuer, key));
+    let reply = token.map_or(reply, |token| Reply::Text(200, token));
     let text = match &reply {
         Reply::Keys(keys) => whole(200, &json!({ "keys": keys }).to_string()),
         Reply::Text(status, text) => whole(*status, text),
