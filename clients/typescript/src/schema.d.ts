@@ -3330,9 +3330,15 @@ export interface components {
             created_at: string;
             /** @description True for the session of the request. */
             current: boolean;
-            /** @description The name that the client gave itself at login; absent when it gave none. */
+            /**
+             * @description The name that the client gave itself at login, or the host of the identity provider whose
+             *     token opened it; absent when there is none.
+             */
             device?: string;
-            /** @description The time at which it ends unless it is used before: RFC 3339 in UTC. */
+            /**
+             * @description The time at which it ends unless it is used before, or for good if it was opened for a time:
+             *     RFC 3339 in UTC.
+             */
             expires_at: string;
             /**
              * A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash
