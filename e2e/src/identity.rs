@@ -170,7 +170,7 @@ pub fn twin(token: &str) -> String {
 pub enum Reply {
     /// The keys.
     Keys(Vec<Value>),
-    /// This status and this text.
+    /// A status and a text.
     Text(u16, String),
     /// A redirection to this URL.
     Elsewhere(String),

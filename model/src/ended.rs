@@ -9,9 +9,9 @@ const MOST: usize = 500;
 /// The hex digits of a digest that are remembered.
 const DIGITS: usize = 32;
 
-/// What is over: the value of a private row. Each entry is remembered until the tokens that it is
-/// about have expired; where there are too many, all tokens that were issued as early as the first
-/// of them are over.
+/// The tokens that are over: the value of a private row. Each entry is remembered until the tokens
+/// that it is about have expired; where there are too many, all tokens that were issued as early as
+/// the first of them are over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EndedTokens {

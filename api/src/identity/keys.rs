@@ -53,7 +53,7 @@ pub(crate) enum BadKeys {
     /// No key can be used.
     #[error("it has no key for RS256, ES256 or EdDSA")]
     None,
-    /// There are too many keys.
+    /// The set has too many keys.
     #[error("it has more than {MOST} keys")]
     TooMany,
 }

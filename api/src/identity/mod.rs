@@ -9,7 +9,7 @@
 mod fetch;
 /// Public keys, and what each may verify.
 mod keys;
-/// What a token must say.
+/// The rules of what a token must say.
 mod rules;
 /// A token, read and checked.
 mod token;
@@ -99,10 +99,10 @@ pub enum BadProvider {
     /// Both a URL and a file are set.
     #[error("CARRIER_JWKS_URL and CARRIER_JWT_KEY_FILE are both set; set one of them")]
     Both,
-    /// There is no issuer.
+    /// The issuer is not set.
     #[error("CARRIER_JWT_ISSUER is not set; it is the `iss` of the tokens of your provider")]
     NoIssuer,
-    /// There are no keys for the issuer.
+    /// No keys are set for the issuer.
     #[error("CARRIER_JWT_ISSUER is set, but neither CARRIER_JWKS_URL nor CARRIER_JWT_KEY_FILE is")]
     NoKeys,
     /// The URL cannot be fetched safely.

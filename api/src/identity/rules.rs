@@ -1,8 +1,8 @@
-//! What a token must say, from the settings.
+//! The rules of what a token must say, from the settings.
 
 use std::time::Duration;
 
-/// What a token must say, and where it says who its user is.
+/// The rules of what a token must say, and the claims that tell who its user is.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// The `iss` of every token.

@@ -40,7 +40,7 @@ pub(crate) enum Algorithm {
     EdDSA,
 }
 
-/// What the header of a token says. Fields that would tell where a key is are not believed, so a
+/// The header of a token. Fields that would tell where a key is are not believed, so a
 /// token that has one is refused.
 #[derive(Deserialize)]
 struct Header {
@@ -60,7 +60,7 @@ pub(crate) struct KeyHint {
     pub(crate) kid: Option<String>,
 }
 
-/// What a token says of its user, if its signature is good.
+/// The claims of a token about its user, to be believed if its signature is good.
 #[derive(Debug)]
 pub(crate) struct Claims {
     /// The id of the user in the product.
@@ -210,8 +210,8 @@ impl fmt::Debug for Jwt {
 
 /// Returns the one form of a signature that stands for all that anybody can make of it. Of one by
 /// ECDSA, `(r, s)`, everybody can make `(r, n - s)`, which is as good: as another token, that would
-/// get around the end of this one. (Of another signature of this length, only who has it can make
-/// what falls together with it here.)
+/// get around the end of this one. (Another signature of this length falls together here with one
+/// that only its owner can make.)
 fn one_form(mut signature: Vec<u8>) -> Vec<u8> {
     if let Some(s) = signature.get_mut(32..).filter(|s| s.len() == 32) {
         let (mut other, mut borrow) = ([0; 32], false);

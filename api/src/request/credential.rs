@@ -1,5 +1,5 @@
-//! What a request shows for itself: the token of a session, or one of the identity provider, which
-//! opens a session when it comes for the first time.
+//! The token of a request: that of a session, or one of the identity provider, which opens a
+//! session when it comes for the first time.
 
 use std::time::Duration;
 

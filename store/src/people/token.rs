@@ -185,8 +185,8 @@ fn parse(value: &str) -> EndedTokens {
     })
 }
 
-/// Returns the row of the server's account that remembers who was erased, and what stands for them
-/// there.
+/// Returns the row of the server's account that remembers who was erased, and the digest that
+/// stands for them.
 fn place_of_erased(external_id: &str) -> (PrivateKey, String) {
     let digest = Sha256::digest(external_id);
     let row = PrivateKey::Ended(Partition(digest[0] % ERASED_ROWS));
