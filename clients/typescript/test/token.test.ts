@@ -70,6 +70,7 @@ test("a user of a product is in by its token, and stays in when that ends", asyn
       event.type === "message.created" && event.message.body === "still there?";
     await eventually(() => events.some(has));
     const file = await tess.upload(chat.id, new Blob(["x"]), "x.txt");
+    await tess.send(chat.id, { body: "", attachments: [file] });
     assert.equal(await (await tom.download(chat.id, file.hash)).text(), "x");
   } finally {
     live.close();
