@@ -61,8 +61,9 @@
 //!   have changed at any time. `ordered` in the user's row is the process of Redis that made it
 //!   (with its history), and when: another one cannot rely on it.
 //! - `…:pinned`, set: the chats that the user has pinned, and perhaps some that were pinned.
-//! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user alone),
-//!   `block:UID` and `ended:0` (tokens of a provider that open no session again) -> `rev value`.
+//! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user
+//!   alone), `block:UID` and `ended:0` (tokens of a provider that open no session again) -> `rev
+//!   value`.
 //! - `…:sessions`, sorted set: hashes of session tokens by expiry (ms). It outlives a user who is
 //!   evicted, and has a TTL from then on: that of the last session.
 //! - `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}`, `commits:{u203}`: as for

@@ -289,11 +289,11 @@ mod tests {
         ] {
             assert!(Jwt::read(wrong, "sub").is_none(), "{wrong}");
         }
-        let of = |sub: Value| token(json!({}), json!({ "sub": sub })).partition();
+        let of = |sub: Value| token(json!({ "alg": "ES256" }), json!({ "sub": sub })).partition();
         assert_eq!(of(json!("42")), Partition::of_text("42"));
         assert_eq!(of(json!(42)), Partition::of_text("42"));
         assert_eq!(of(json!(["42"])), Partition::of_text(""));
-        let shown = format!("{:?}", token(json!({}), json!({})));
+        let shown = format!("{:?}", token(json!({ "alg": "ES256" }), json!({})));
         assert_eq!(shown, "Jwt(..)");
     }
 

@@ -119,7 +119,7 @@ test("a token that is refused is asked for once more, and no more than that", as
   assert.equal(states[1], "offline");
 });
 
-test("a token is asked for again before it ends, and what is no JWT when it is refused", async (context) => {
+test("a JWT is asked for again before it ends, any other when it is refused", async (context) => {
   let seen: string | undefined;
   const server = createServer((request: IncomingMessage, response) => {
     seen = request.headers.authorization;

@@ -121,7 +121,7 @@ impl Hot {
                 hash: arg(session.hash),
                 device: arg(session.device),
                 issued: session.issued,
-                ended: arg(ENDED),
+                ended_row: arg(ENDED),
                 ended_seen: arg(sha1_hash(session.ended)),
                 ttl: Millis(session.life),
                 is_fixed,

@@ -837,7 +837,7 @@ verbs! {
             /// The tick at which the token was issued; `NEVER` for one of our own.
             issued: Tick,
             /// The key of the private row with the tokens that have ended.
-            ended: Text,
+            ended_row: Text,
             /// The SHA-1 of its value, as it was read.
             ended_seen: Text,
             /// The time for which the session lives unused.

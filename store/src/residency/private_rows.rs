@@ -56,8 +56,8 @@ impl Store {
 
     /// Changes a private row, and returns its new rev; `None` when it has changed since it was
     /// read. A block is refused to a user who has [`MAX_BLOCKS`] private rows, a key to a server
-    /// that has [`MAX_KEYS`]; a chat's settings never are, since the chats bound them, nor is one of
-    /// the few rows of ended tokens.
+    /// that has [`MAX_KEYS`]; a chat's settings never are, since the chats bound them, nor is one
+    /// of the few rows of ended tokens.
     pub(crate) async fn change_private_row(
         &self,
         user: UserId,

@@ -8,7 +8,7 @@ local current = redis.call('HGET', user, 'password_rev')
 if not current then return { 'COLD' } end
 if current ~= password_rev then return { 'STALE' } end
 if issued ~= '0' then
-  local row = redis.call('HGET', private_rows, ended) or ''
+  local row = redis.call('HGET', private_rows, ended_row) or ''
   if redis.sha1hex(string.match(row, '^%d+ (.*)$') or '') ~= ended_seen then return { 'STALE' } end
 end
 local now = micros()
