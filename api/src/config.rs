@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -26,6 +27,12 @@ const LIMIT_CHATS: Limit = Limit::new(300, 3600);
 /// a second at once.
 const LIMIT_COST: Limit = Limit::new(12_000, 60);
 
+/// The claims that name a user, as OpenID Connect has them.
+const JWT_SUBJECT: &str = "sub";
+const JWT_DISPLAY_NAME: &str = "name";
+/// The time by which the clock of an identity provider may differ from ours.
+const JWT_LEEWAY: Duration = Duration::from_secs(60);
+
 /// The limit on requests with one key: a hundred a second.
 const LIMIT_KEY: Limit = Limit::new(6000, 60);
 
@@ -48,6 +55,8 @@ pub enum Registration {
     Open,
     /// No visitor may.
     Closed,
+    /// No visitor may, and nobody logs in with a password: all users are those of a product.
+    External,
 }
 
 /// The rule of what the search for people finds.
@@ -69,6 +78,34 @@ pub struct Config {
     /// The rule of who may create an account
     #[arg(long, env = "CARRIER_REGISTRATION", value_enum, default_value = "open")]
     pub registration: Registration,
+    /// The URL of the keys (JWKS) of your identity provider, whose tokens (JWTs) log in: https, or
+    /// http on this machine
+    #[arg(long, env = "CARRIER_JWKS_URL")]
+    pub jwks_url: Option<String>,
+    /// A file with the public key of the tokens, in PEM or as JWKS, in the place of a URL; read at
+    /// the start
+    #[arg(long, env = "CARRIER_JWT_KEY_FILE")]
+    pub jwt_key_file: Option<PathBuf>,
+    /// The `iss` of the tokens; required with keys
+    #[arg(long, env = "CARRIER_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
+    /// The `aud` that tokens must have; unset: tokens with one are refused
+    #[arg(long, env = "CARRIER_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// The claim that is the external id of the user
+    #[arg(long, env = "CARRIER_JWT_SUBJECT", default_value = JWT_SUBJECT)]
+    pub jwt_subject: String,
+    /// The claim that is the display name of a user who is new
+    #[arg(long, env = "CARRIER_JWT_DISPLAY_NAME", default_value = JWT_DISPLAY_NAME)]
+    pub jwt_display_name: String,
+    /// The time by which the clock of the provider may differ, up to 5m
+    #[arg(
+        long,
+        env = "CARRIER_JWT_LEEWAY",
+        default_value = "60s",
+        value_parser = humantime::parse_duration,
+    )]
+    pub jwt_leeway: Duration,
     /// The rule of what the search for people finds
     #[arg(long, env = "CARRIER_DIRECTORY", value_enum, default_value = "open")]
     pub directory: Directory,
@@ -187,6 +224,13 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             registration: Registration::Open,
+            jwks_url: None,
+            jwt_key_file: None,
+            jwt_issuer: None,
+            jwt_audience: None,
+            jwt_subject: JWT_SUBJECT.to_owned(),
+            jwt_display_name: JWT_DISPLAY_NAME.to_owned(),
+            jwt_leeway: JWT_LEEWAY,
             directory: Directory::Open,
             cookie_secure: true,
             keep_photo_metadata: false,

@@ -10,6 +10,8 @@ mod document;
 mod file_sweep;
 /// The probes: whether this process lives, and whether it should be sent requests. Uses `state`.
 mod health;
+/// The identity provider of a product. Uses `config` alone.
+mod identity;
 /// The live connections: WebSocket, SSE, and who is online. Uses `operations` (a command runs the
 /// code of the operation of its name), `request`, `response` and `state`.
 mod live;
@@ -27,7 +29,7 @@ mod request;
 mod response;
 /// The HTTP server, with its bounds. Uses `request`.
 mod server;
-/// The stores and the settings that all handlers share. Uses `config`.
+/// The stores and the settings that all handlers share. Uses `config` and `identity`.
 mod state;
 
 use std::{
@@ -45,11 +47,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Directory, Registration};
 pub use document::openapi::openapi;
+pub use identity::BadProvider;
 pub use rate_limit::{Limit, NotALimit};
 
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     document::{asyncapi::asyncapi, openapi},
+    identity::Provider,
     middleware::{
         answers, body_limit::Bodies, compression, durability, refusals,
         request as request_middleware,
@@ -62,6 +66,15 @@ use crate::{
 /// The least time that a client may take for the next frame of a response: much longer than any
 /// heartbeat, which every live connection takes.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Checks the settings of the identity provider, which [`run`] does too: before there is anything
+/// else to do.
+///
+/// # Errors
+/// [`BadProvider`], in one line.
+pub fn check(config: &Config) -> Result<(), BadProvider> {
+    Provider::new(config).map(drop)
+}
 
 /// Serves until `shutdown`; then takes no new connection, finishes the requests under way, and
 /// returns.
@@ -76,6 +89,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     LazyLock::force(&validate::WARM);
+    let provider = Provider::new(&config).map_err(io::Error::other)?;
+    let fresh_keys = provider.as_ref().and_then(Provider::start);
     let sweep = tokio::spawn(file_sweep::run(
         files.clone(),
         store.clone(),
@@ -100,6 +115,7 @@ pub async fn run(
             .with_min_free(config.min_free_disk)
             .keeping_metadata(config.keep_photo_metadata),
         config,
+        provider,
         debts: Debts::default(),
         turns: Turns::default(),
         answers: Answers::default(),
@@ -120,6 +136,9 @@ pub async fn run(
         .await
         .ok();
     room.abort();
+    if let Some(fresh_keys) = fresh_keys {
+        fresh_keys.abort();
+    }
     sweep.abort(); // a half-done sweep has deleted nothing that is referred to
     Ok(())
 }

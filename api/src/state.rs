@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     config::Config,
+    identity::Provider,
 };
 
 /// The stores and the settings of one API server.
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub(crate) files: Files,
     /// The settings of the API.
     pub(crate) config: Config,
+    /// The identity provider whose tokens log in, if there is one.
+    pub(crate) provider: Option<Provider>,
     /// The debts of cost of the sessions that this server serves.
     pub(crate) debts: Debts,
     /// The costly work that accounts have done now.

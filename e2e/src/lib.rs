@@ -8,6 +8,7 @@
 mod api;
 mod audit;
 mod client;
+mod identity;
 mod listener;
 mod replica;
 pub mod shards;
@@ -18,6 +19,7 @@ mod stop;
 pub use api::Api;
 pub use audit::{Ledger, audit, audit_sql, forget_lost, history};
 pub use client::{Answer, Client, PASSWORD};
+pub use identity::{IdentityProvider, Reply, SigningKey, twin};
 pub use listener::{Listener, Wire};
 pub use replica::Replica;
 pub use rig::{

@@ -1,7 +1,7 @@
 //! Table `mine`: rows that belong to one user alone.
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
-use model::{ChatId, KeyId, PrivateKey, PrivateRow, Tick, UserId};
+use model::{ChatId, KeyId, Partition, PrivateKey, PrivateRow, Tick, UserId};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use crate::unknown;
@@ -12,10 +12,10 @@ use crate::unknown;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
-    /// `chat`, `block` or `key`.
+    /// `chat`, `block`, `key` or `ended`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// The id of the chat, of the blocked user, or of the key.
+    /// The id of the chat, of the blocked user, or of the key; or a number.
     #[sea_orm(primary_key, auto_increment = false)]
     pub target: Uuid,
     pub value: String,
@@ -33,6 +33,7 @@ pub fn to_row(user: UserId, row: &PrivateRow) -> ActiveModel {
         PrivateKey::Chat(chat) => ("chat", chat.0),
         PrivateKey::Block(user) => ("block", user.0),
         PrivateKey::Key(key) => ("key", key.0),
+        PrivateKey::Ended(partition) => ("ended", Uuid::from_u128(partition.0.into())),
     };
     ActiveModel {
         user_id: Set(user.0),
@@ -52,6 +53,7 @@ pub fn from_row(row: Model) -> Result<PrivateRow, DbErr> {
         "chat" => PrivateKey::Chat(ChatId(row.target)),
         "block" => PrivateKey::Block(UserId(row.target)),
         "key" => PrivateKey::Key(KeyId(row.target)),
+        "ended" => PrivateKey::Ended(Partition(row.target.as_bytes()[15])),
         other => return Err(unknown("kind of private row", other)),
     };
     Ok(PrivateRow {
@@ -74,6 +76,7 @@ mod tests {
             (PrivateKey::Chat(ChatId::new()), r#"{"pinned":true}"#),
             (PrivateKey::Block(UserId::new()), "1"),
             (PrivateKey::Key(KeyId::new()), r#"{"name":"backend"}"#),
+            (PrivateKey::Ended(Partition(203)), r#"{"ended":[]}"#),
         ];
         for (key, value) in rows {
             let private = PrivateRow {

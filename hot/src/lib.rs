@@ -61,13 +61,15 @@
 //!   have changed at any time. `ordered` in the user's row is the process of Redis that made it
 //!   (with its history), and when: another one cannot rely on it.
 //! - `…:pinned`, set: the chats that the user has pinned, and perhaps some that were pinned.
-//! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user alone)
-//!   and `block:UID` -> `rev value`.
+//! - `…:mine`, hash: the private rows, `chat:ID` (preferences, messages deleted for the user
+//!   alone), `block:UID` and `ended:0` (tokens of a provider that open no session again) -> `rev
+//!   value`.
 //! - `…:sessions`, sorted set: hashes of session tokens by expiry (ms). It outlives a user who is
 //!   evicted, and has a TTL from then on: that of the last session.
 //! - `…:dirty`, `…:parked`, `…:hydrating`, `due:{u203}`, `dead:{u203}`, `commits:{u203}`: as for
 //!   chats.
-//! - `session:{u203}:SHA256`, hash with a TTL: user, device, created, seen, `password_rev`.
+//! - `session:{u203}:SHA256`, hash with a TTL: user, device, created, seen, `password_rev`; `ends`
+//!   of one with a fixed end, and `issued` of one that the token of a provider has opened.
 //! - `ticket:{u203}:SHA256`, string, 30 s: the hash of the session that it stands for, once.
 //! - `presence:{u203}:ID`, sorted set with a TTL: the APIs that serve the user, by the time (ms)
 //!   until which they do; the last one tells when the user was last seen.
@@ -138,7 +140,7 @@ pub use flush::{
 pub use people::{
     Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, OrderLook, OrderReading,
     OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict, SessionState,
-    TICKET_LIFE, UserChange, UserRecord,
+    TICKET_LIFE, TokenSession, UserChange, UserRecord,
 };
 pub use residency::{ChatRows, HydrationStart, LoadOutcome};
 pub use server::{

@@ -95,6 +95,14 @@ impl UserId {
     /// The account of the server itself, which has no name and no session: its private rows are the
     /// keys of the API. (A UUIDv8, which no user is given.)
     pub const SERVER: Self = Self(Uuid::from_u128(0xca44_1e40_0000_8000_8000_0000_0000_0001));
+
+    /// Makes a new id for the user with this id in another product. Its partition is that of the
+    /// other id, so that a token which names that tells where its session is.
+    pub fn of_external(external_id: &str) -> Self {
+        let mut bytes = Uuid::now_v7().into_bytes();
+        bytes[15] = Partition::of_text(external_id).0;
+        Self(Uuid::from_bytes(bytes))
+    }
 }
 
 impl ChatId {
@@ -124,6 +132,14 @@ mod tests {
         assert_eq!(ChatId::direct(a, b), ChatId::direct(b, a));
         assert_ne!(ChatId::direct(a, b), ChatId::direct(a, c));
         assert_eq!(ChatId::direct(a, b).0.get_version_num(), 8);
+    }
+
+    #[test]
+    fn the_id_of_a_user_of_another_product_has_the_partition_of_the_one_there() {
+        let (one, other) = (UserId::of_external("42"), UserId::of_external("42"));
+        assert_ne!(one, other);
+        assert_eq!(one.partition(), Partition::of_text("42"));
+        assert_eq!(one.0.get_version_num(), 7);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod api_key;
 mod block;
 mod chat;
 mod clock;
+mod ended;
 mod error;
 mod event;
 mod id;
@@ -30,6 +31,7 @@ pub use api_key::{ApiKey, KeyRecord, Scope};
 pub use block::Blocks;
 pub use chat::{Chat, ChatKind, ChatView, MyMarks, OtherMarks};
 pub use clock::Tick;
+pub use ended::EndedTokens;
 pub use error::ParseError;
 pub use event::{
     Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated,
@@ -48,7 +50,8 @@ pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;
 pub use postings::{Postings, UnreadablePostings};
 pub use private::{
-    ChatSettings, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey, PrivateRow,
+    ChatSettings, ERASED_ROWS, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey,
+    PrivateRow,
 };
 pub use problem::{FieldError, Problem};
 pub use problem_code::{FieldErrorCode, ProblemCode};

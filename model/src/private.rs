@@ -1,11 +1,12 @@
-//! The private rows of a user: their settings of chats, and whom they block; and those of the
-//! server's own account, which are its keys.
+//! The private rows of a user: their settings of chats, whom they block, and which tokens of an
+//! identity provider are over; and those of the server's own account, which are its keys, and whom
+//! it has erased.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, KeyId, ParseError, Tick, UserId};
+use crate::{ChatId, KeyId, ParseError, Partition, Tick, UserId};
 
 /// The most messages of one chat that a user may delete for themselves one by one; to clear a chat
 /// takes no room.
@@ -16,6 +17,8 @@ pub const MAX_BLOCKS: usize = 10_000;
 
 /// The most keys that a server has.
 pub const MAX_KEYS: usize = 1000;
+/// The rows in which a server remembers whom it has erased.
+pub const ERASED_ROWS: u8 = 16;
 
 /// The key of a private row. Its text, as `chat:ID` or `block:ID`, is its name in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +30,9 @@ pub enum PrivateKey {
     /// A key of the server's API, of [`UserId::SERVER`]; the value is a [`crate::KeyRecord`], or
     /// empty once the key is revoked.
     Key(KeyId),
+    /// Tokens that open no session any more; the value is a [`crate::EndedTokens`]. A user has one,
+    /// of partition 0; [`UserId::SERVER`] has some, of users who were erased.
+    Ended(Partition),
 }
 
 impl fmt::Display for PrivateKey {
@@ -35,6 +41,7 @@ impl fmt::Display for PrivateKey {
             Self::Chat(chat) => write!(f, "chat:{chat}"),
             Self::Block(user) => write!(f, "block:{user}"),
             Self::Key(key) => write!(f, "key:{key}"),
+            Self::Ended(partition) => write!(f, "ended:{partition}"),
         }
     }
 }
@@ -47,9 +54,10 @@ impl FromStr for PrivateKey {
             Some(("chat", id)) => id.parse().ok().map(Self::Chat),
             Some(("block", id)) => id.parse().ok().map(Self::Block),
             Some(("key", id)) => id.parse().ok().map(Self::Key),
+            Some(("ended", number)) => number.parse().ok().map(Partition).map(Self::Ended),
             _ => None,
         };
-        known.ok_or(ParseError("`chat:ID`, `block:ID` or `key:ID`"))
+        known.ok_or(ParseError("`chat:ID`, `block:ID`, `key:ID` or `ended:N`"))
     }
 }
 
@@ -178,6 +186,7 @@ mod tests {
             PrivateKey::Chat(ChatId::new()),
             PrivateKey::Block(UserId::new()),
             PrivateKey::Key(KeyId::new()),
+            PrivateKey::Ended(Partition(203)),
         ] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }

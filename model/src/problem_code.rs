@@ -51,10 +51,14 @@ codes! {
     ProblemCode {
         Malformed "malformed" "The request cannot be understood.";
         Unauthorized "unauthorized" "The request has no session, or one that has ended.";
+        TokenExpired "token_expired"
+            "The token of the identity provider has expired; get a new one.";
         WrongLogin "wrong_login" "The username, the e-mail address or the password is wrong.";
         AccountDisabled "account_disabled" "The account is disabled.";
         ScopeMissing "scope_missing" "The key may not be used for this.";
         RegistrationClosed "registration_closed" "The server lets nobody register.";
+        PasswordsOff "passwords_off"
+            "The server has no logins: its users come with a token of their own product.";
         OriginNotAllowed "origin_not_allowed" "Pages of this origin may not use the server.";
         RoleTooLow "role_too_low" "The caller's role in the group does not allow this.";
         NotAccepted "not_accepted" "The other person takes no messages from the caller.";
@@ -87,6 +91,8 @@ codes! {
         StoreFull "store_full" "Redis is full, or too much is not in SQL yet.";
         HistoryUnavailable "history_unavailable" "SQL does not answer, and the request needs it.";
         FilesUnavailable "files_unavailable" "Files cannot be stored or read now.";
+        ProviderUnavailable "provider_unavailable"
+            "The identity provider does not answer, and its keys are not known.";
         ClockSkew "clock_skew" "The clock of Redis is wrong.";
         Busy "busy" "Too much of this is under way already.";
     }
@@ -97,10 +103,11 @@ impl ProblemCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,
-            Self::Unauthorized | Self::WrongLogin => 401,
+            Self::Unauthorized | Self::TokenExpired | Self::WrongLogin => 401,
             Self::AccountDisabled
             | Self::ScopeMissing
             | Self::RegistrationClosed
+            | Self::PasswordsOff
             | Self::OriginNotAllowed
             | Self::RoleTooLow
             | Self::NotAccepted
@@ -128,6 +135,7 @@ impl ProblemCode {
             | Self::StoreFull
             | Self::HistoryUnavailable
             | Self::FilesUnavailable
+            | Self::ProviderUnavailable
             | Self::ClockSkew
             | Self::StoreBehind
             | Self::Busy => 503,

@@ -79,6 +79,9 @@ pub struct Session {
     pub password_rev: Tick,
     /// The tick at which it ends: for good, or unless it is used.
     pub expires: Tick,
+    /// The tick at which the token of an identity provider that opened it was issued, at the
+    /// earliest; `NEVER` for a session with a token of our own.
+    pub issued: Tick,
 }
 
 impl Session {
@@ -102,7 +105,8 @@ fn session_id(hash: &str) -> SessionId {
 pub struct SessionView {
     /// The id, for `DELETE /v1/auth/sessions/{id}`.
     pub id: SessionId,
-    /// The name that the client gave itself at login; absent when it gave none.
+    /// The name that the client gave itself at login, or the host of the identity provider whose
+    /// token opened it; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// True for the session of the request.
@@ -111,7 +115,8 @@ pub struct SessionView {
     pub created_at: String,
     /// The time of its last use, to within a minute: RFC 3339 in UTC.
     pub last_seen_at: String,
-    /// The time at which it ends unless it is used before: RFC 3339 in UTC.
+    /// The time at which it ends unless it is used before, or for good if it was opened for a time:
+    /// RFC 3339 in UTC.
     pub expires_at: String,
 }
 

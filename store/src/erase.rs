@@ -26,7 +26,13 @@ impl Store {
         // Without this, the directory would go on to show the row that SQL has.
         retry(|| self.hot.announce_rename(user.id)).await?;
         self.forget_origins(user).await;
-        let erase = |_| self.finish_erasure(user.id).boxed();
+        let erase = |_| {
+            async {
+                self.end_tokens_of_erased(user).await?;
+                self.finish_erasure(user.id).await
+            }
+            .boxed()
+        };
         self.in_one_life(erase).await
     }
 

@@ -91,6 +91,10 @@ pub enum Error {
     /// The session does not exist, or has ended.
     #[error("no such session")]
     NoSession,
+    /// The session of this token of a provider has ended, or its user was disabled or erased since
+    /// it was issued.
+    #[error("the session of this token has ended")]
+    TokenEnded,
     /// The user's role does not allow the change.
     #[error("the role is too low")]
     RoleTooLow,

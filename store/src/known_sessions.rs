@@ -280,6 +280,7 @@ mod tests {
             seen: now,
             password_rev: Tick(1),
             expires: Tick(now.0 + 1_000_000_000),
+            issued: Tick::NEVER,
         };
         SessionState {
             session: Arc::new(session),

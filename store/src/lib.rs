@@ -60,7 +60,9 @@ pub use hot::{
     critical_task_ended, spawn_critical,
 };
 pub use notify::Notification;
-pub use people::{DirectoryPlace, ExternalProfile, IssuedToken};
+pub use people::{
+    DirectoryPlace, ExternalProfile, IssuedToken, MAX_LEEWAY, ProviderToken, TOKEN_LIFE,
+};
 pub use safety::{AckLevel, Health, MAX_LAG, Standing, WriteToken, standing};
 pub use store::Store;
 pub use walks::ChatPlace;

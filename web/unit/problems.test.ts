@@ -22,6 +22,7 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
       "You’re not logged in any more. Log in again.",
     ],
   ],
+  token_expired: [["The token …", "You’re not logged in any more. Log in again."]],
   wrong_login: [
     [
       "The username, the e-mail address or the password is wrong.",
@@ -35,6 +36,9 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
   scope_missing: [["The key “x” has no scope.", "The key “x” has no scope."]],
   too_many_keys: [["A server has at most 1000 keys.", "A server has at most 1000 keys."]],
   registration_closed: [["Closed.", "This server doesn’t take new accounts."]],
+  passwords_off: [
+    ["Nobody …", "Nobody logs in with a password here. Come from the product that you know."],
+  ],
   origin_not_allowed: [
     ["CARRIER_ALLOWED_ORIGINS lists …", "This page can’t be used with this server."],
   ],
@@ -122,6 +126,7 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
       "The server can’t take or give files right now. Try again later.",
     ],
   ],
+  provider_unavailable: [["The keys …", LATER]],
   clock_skew: [["The clock of Redis …", LATER]],
   busy: [["Too much of this is under way.", LATER]],
 };

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use model::{Heartbeat, Hello, ServerEvent, Session};
+use model::{Heartbeat, Hello, ServerEvent, Session, Tick};
 use store::{Error, SyncCursor};
 use tokio::time::Instant;
 
@@ -25,6 +25,10 @@ pub(crate) struct Connection {
     pub(crate) queue: Arc<SendQueue>,
     next_beat: Instant,
 }
+
+/// The least time between two heartbeats, however near the end of a session is: the clocks that
+/// tell it differ.
+const LEAST: Duration = Duration::from_millis(200);
 
 /// Frames that a connection sends next.
 pub(crate) enum Outgoing {
@@ -49,10 +53,11 @@ pub(crate) struct CursorFrame {
 }
 
 impl Connection {
-    /// Returns a connection whose first heartbeat is at a random time.
-    pub(crate) fn new(hub: Hub, inbox: Arc<Inbox>, queue: Arc<SendQueue>) -> Self {
+    /// Returns a connection whose first heartbeat is at a random time, and not after the end of its
+    /// session.
+    pub(crate) fn new(hub: Hub, inbox: Arc<Inbox>, queue: Arc<SendQueue>, ends: Tick) -> Self {
         // Spread, so that clients that reconnect together do not beat together for ever.
-        let first = hub.0.heartbeat.mul_f64(fastrand::f64());
+        let first = hub.0.heartbeat.mul_f64(fastrand::f64()).min(until(ends));
         Self {
             next_beat: Instant::now() + first,
             hub,
@@ -100,6 +105,7 @@ impl Connection {
     /// Checks the session, and returns a heartbeat.
     async fn beat(&mut self) -> Result<Outgoing, EndReason> {
         let store = &self.hub.0.store;
+        let mut wait = self.hub.0.heartbeat;
         match store
             .check_session(self.inbox.user, &self.queue.session)
             .await
@@ -109,9 +115,12 @@ impl Connection {
             Err(error) => {
                 tracing::debug!(%error, "could not check a session; retrying at the next heartbeat")
             }
-            Ok(_) => self.hub.pulse(self.inbox.user).await,
+            Ok(session) => {
+                wait = wait.min(until(session.expires));
+                self.hub.pulse(self.inbox.user).await;
+            }
         }
-        self.next_beat = Instant::now() + self.hub.0.heartbeat;
+        self.next_beat = Instant::now() + wait;
         let missing = self.queue.missing_since();
         if missing.is_some() {
             let (hub, queue) = (self.hub.clone(), Arc::clone(&self.queue));
@@ -129,6 +138,12 @@ impl Connection {
     pub(crate) fn heartbeat_every(&self) -> Duration {
         self.hub.0.heartbeat
     }
+}
+
+/// Returns the time until just after a session ends, unless it is used.
+fn until(ends: Tick) -> Duration {
+    let left = u64::try_from(ends.0 - Tick::now().0).unwrap_or_default();
+    Duration::from_micros(left) + LEAST
 }
 
 impl Greeting {

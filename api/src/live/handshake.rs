@@ -14,7 +14,8 @@ use super::Hub;
 use crate::{
     request::{
         auth::{self, Caller},
-        budget,
+        budget, client_address,
+        credential::{self, Credential},
     },
     response::{durable::Acknowledged, problem::Problem},
     state::State,
@@ -68,8 +69,9 @@ impl TicketApi {
 pub(crate) struct Handshake {
     pub(crate) state: Arc<State>,
     pub(crate) hub: Hub,
-    token: Option<Token>,
+    token: Option<Credential>,
     ticket: Option<Token>,
+    address: String,
 }
 
 impl Handshake {
@@ -83,16 +85,18 @@ impl Handshake {
         let ticket = ticket
             .and_then(|text| text.parse().ok())
             .or_else(|| self.ticket.clone());
-        let (partition, hash) = match (ticket, &self.token) {
+        // It lives on for long: Redis is asked whether the session is good.
+        let admitted = match (ticket, &self.token) {
             (Some(ticket), _) => {
                 let session = store.use_ticket(&ticket).await?;
-                (session.user.partition(), session.hash.clone())
+                let partition = session.user.partition();
+                budget::admit_by_redis(&self.state, partition, &session.hash, None).await
             }
-            (None, Some(token)) => (token.partition(), token.hash()),
+            (None, Some(token)) => {
+                credential::admit_by_redis(&self.state, token, &self.address).await
+            }
             (None, None) => return Err(Problem::unauthorized()),
         };
-        // It lives on for long: Redis is asked whether the session is good.
-        let admitted = budget::admit_by_redis(&self.state, partition, &hash, None).await;
         admitted.map(|admitted| admitted.session)
     }
 }
@@ -130,8 +134,9 @@ impl<'a> ApiExtractor<'a> for Handshake {
             .filter_map(|protocol| protocol.strip_prefix(TICKET_PROTOCOL)?.parse().ok())
             .next();
         Ok(Self {
-            token: auth::token(request, auth::CookieFrom::OurPages),
+            token: auth::token(request, auth::CookieFrom::OurPages, state.provider.as_ref()),
             ticket,
+            address: client_address::of(request, &state.config.trusted_proxies),
             state,
             hub: request
                 .data::<Hub>()

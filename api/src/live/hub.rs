@@ -149,7 +149,7 @@ impl Hub {
                 queue.end(EndReason::Restart(spread()));
             }
             self.pulse(session.user).await;
-            return Ok(Connection::new(self.clone(), inbox, queue));
+            return Ok(Connection::new(self.clone(), inbox, queue, session.expires));
         }
     }
 

@@ -21,7 +21,8 @@ pub(crate) struct ServerInfoApi;
 struct Meta {
     /// The version of Carrier.
     version: String,
-    /// `open`, or `closed` when no visitor may register.
+    /// `open`, `closed` when no visitor may register, or `external` when nobody logs in with a
+    /// password either: all users are those of a product.
     registration: String,
     /// True when this request came with a session, which may have ended since.
     session: bool,
@@ -124,12 +125,18 @@ impl ServerInfoApi {
     /// Get the bounds of a request
     #[oai(path = "/meta", method = "get", operation_id = "getMeta")]
     async fn meta(&self, request: &Request) -> Result<Json<Meta>, Problem> {
-        let config = &State::of(request).config;
-        let open = config.registration == Registration::Open;
+        let state = State::of(request);
+        let config = &state.config;
+        let registration = match config.registration {
+            Registration::Open => "open",
+            Registration::Closed => "closed",
+            Registration::External => "external",
+        };
+        let token = auth::token(request, CookieFrom::Reads, state.provider.as_ref());
         Ok(Json(Meta {
             version: env!("CARGO_PKG_VERSION").into(),
-            registration: if open { "open" } else { "closed" }.into(),
-            session: auth::token(request, CookieFrom::Reads).is_some(),
+            registration: registration.into(),
+            session: token.is_some(),
             limits: Limits::new(config),
         }))
     }

@@ -121,11 +121,16 @@ impl SessionApi {
         body: Json<Register>,
     ) -> Result<Acknowledged<WithDevice<Registered>>, Problem> {
         let (state, body) = (State::of(request), body.0);
-        if state.config.registration == Registration::Closed {
-            return Err(Problem::new(
-                ProblemCode::RegistrationClosed,
-                "Registration is closed on this server.",
-            ));
+        let refusal = match state.config.registration {
+            Registration::Open => None,
+            Registration::Closed => Some("Registration is closed on this server."),
+            Registration::External => Some(
+                "This server has no accounts of its own: its users come with a token of the \
+                 product that it is a part of.",
+            ),
+        };
+        if let Some(refusal) = refusal {
+            return Err(Problem::new(ProblemCode::RegistrationClosed, refusal));
         }
         rate_limits::by_address(request, "register", state.config.limit_register).await?;
         let from = client_address::of(request, &state.config.trusted_proxies);
@@ -172,6 +177,13 @@ impl SessionApi {
         body: Json<Login>,
     ) -> Result<Acknowledged<WithDevice<LoggedIn>>, Problem> {
         let (state, body) = (State::of(request), body.0);
+        if state.config.registration == Registration::External {
+            return Err(Problem::new(
+                ProblemCode::PasswordsOff,
+                "Nobody logs in with a password on this server: its users come with a token of \
+                 the product that it is a part of.",
+            ));
+        }
         rate_limits::by_address(request, "login-address", state.config.limit_login.times(10))
             .await?;
         let device = tidy_name(body.device.as_deref().unwrap_or_default());

@@ -168,6 +168,7 @@ fn session_of(key: KeyId, record: &KeyRecord, user: &User) -> Session {
         seen: Tick::now(),
         password_rev: user.password_rev,
         expires: Tick::LAST,
+        issued: Tick::NEVER,
     }
 }
 

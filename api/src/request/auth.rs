@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use files::Files;
-use model::{ChatId, Session, Token, UserId};
+use model::{ChatId, Session, UserId};
 use poem::{
     Request, RequestBody,
     http::{Method, header},
@@ -12,14 +12,17 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
-use store::Membership;
+use store::{Membership, Rate};
 
 use crate::{
     bounds::turns::{TooMuch, Turn, Work},
+    identity::Provider,
     request::{
         api_key,
         asker::Asker,
-        budget,
+        budget::{self, Admitted},
+        client_address,
+        credential::{self, Credential},
         rate_limits::{self, LimitedAction},
     },
     response::{cookie::COOKIE, problem::Problem},
@@ -128,7 +131,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         };
         let bearer = scheme(
             "http",
-            "The token that register and login answer with.",
+            "The token that register and login answer with, or one (JWT) of the identity provider.",
             None,
             None,
             Some("bearer"),
@@ -157,8 +160,7 @@ impl<'a> ApiExtractor<'a> for Caller {
             return Ok(caller);
         }
         let state = State::of(request);
-        let token = token(request, CookieFrom::Reads).ok_or_else(Problem::unauthorized)?;
-        let admitted = budget::admit(&state, token.partition(), &token.hash(), None).await?;
+        let admitted = admit(request, &state, None).await?;
         let asker = Asker::enter(request, admitted.session.user)?;
         Ok(Self {
             session: admitted.session,
@@ -193,9 +195,8 @@ impl<'a, A: LimitedAction> ApiExtractor<'a> for Limited<A> {
             });
         }
         let state = State::of(request);
-        let token = token(request, CookieFrom::Reads).ok_or_else(Problem::unauthorized)?;
         let limit = budget::limit_of::<A>(&state);
-        let admitted = budget::admit(&state, token.partition(), &token.hash(), limit).await?;
+        let admitted = admit(request, &state, limit).await?;
         let asker = Asker::enter(request, admitted.session.user)?;
         if let Some((rate, verdict)) = admitted.limit {
             rate_limits::record(request, A::NAME, rate, Some(verdict))?;
@@ -220,18 +221,35 @@ pub(crate) enum CookieFrom {
     OurPages,
 }
 
-/// Returns the token of a request, from the header or from the cookie.
-pub(crate) fn token(request: &Request, from: CookieFrom) -> Option<Token> {
+/// Checks the session of a request, and counts an action against its limit, if there is one.
+async fn admit(
+    request: &Request,
+    state: &State,
+    limit: Option<(&'static str, Rate)>,
+) -> Result<Admitted, Problem> {
+    let token = token(request, CookieFrom::Reads, state.provider.as_ref());
+    let token = token.ok_or_else(Problem::unauthorized)?;
+    let address = || client_address::of(request, &state.config.trusted_proxies);
+    credential::admit(state, &token, address, limit).await
+}
+
+/// Returns the token of a request, from the header or from the cookie. One of an identity provider
+/// comes in the header alone.
+pub(crate) fn token(
+    request: &Request,
+    from: CookieFrom,
+    provider: Option<&Provider>,
+) -> Option<Credential> {
     if let Some(value) = request.header(header::AUTHORIZATION) {
         let (scheme, token) = value.split_once(' ')?;
         return scheme
             .eq_ignore_ascii_case("bearer")
-            .then(|| token.trim().parse().ok())?;
+            .then(|| Credential::read(token.trim(), provider))?;
     }
     let reads =
         from == CookieFrom::Reads && matches!(*request.method(), Method::GET | Method::HEAD);
     let cookie = request.cookie().get(COOKIE)?;
-    (reads || is_our_own_page(request)).then(|| cookie.value_str().parse().ok())?
+    (reads || is_our_own_page(request)).then(|| Credential::read(cookie.value_str(), None))?
 }
 
 /// Returns true when a request comes from a page of our own origin. A browser sends the cookie with
@@ -250,6 +268,8 @@ pub(crate) fn is_our_own_page(request: &Request) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use model::Token;
+
     use super::*;
 
     fn request(method: Method, headers: &[(&str, &str)]) -> Request {
@@ -284,13 +304,17 @@ mod tests {
         let bearer = format!("bEaReR  {} ", token.reveal());
         let shown = |value: &str| {
             let request = request(Method::POST, &[("authorization", value)]);
-            super::token(&request, CookieFrom::Reads).map(|token| token.reveal().to_owned())
+            match super::token(&request, CookieFrom::Reads, None)? {
+                Credential::Session(token) => Some(token.reveal().to_owned()),
+                Credential::Provider(_) => None,
+            }
         };
         assert_eq!(shown(&bearer), Some(token.reveal().to_owned()));
         assert_eq!(shown(&format!("Basic {}", token.reveal())), None);
         assert_eq!(shown("Bearer"), None);
         let cookie = format!("{COOKIE}={}", token.reveal());
         let both = [("authorization", "Bearer x"), ("cookie", cookie.as_str())];
-        assert!(super::token(&request(Method::GET, &both), CookieFrom::Reads).is_none());
+        let both = super::token(&request(Method::GET, &both), CookieFrom::Reads, None);
+        assert!(both.is_none());
     }
 }

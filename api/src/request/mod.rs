@@ -1,5 +1,5 @@
-//! Extractors and parsers of requests. May use `response` (for problems), `state`, `config` and
-//! `rate_limit`; nothing above them.
+//! Extractors and parsers of requests. May use `response` (for problems), `state`, `config`,
+//! `identity` and `rate_limit`; nothing above them.
 
 /// Keys of the API: a product's backend, for itself or in the name of a user.
 pub(crate) mod api_key;
@@ -13,6 +13,8 @@ pub(crate) mod budget;
 pub(crate) mod characters;
 /// The address of the client, past the proxies that are trusted.
 pub(crate) mod client_address;
+/// The token of a request, of a session or of the identity provider.
+pub(crate) mod credential;
 /// Opaque cursors of pages, and the length of a page.
 pub(crate) mod cursor;
 /// The browser that somebody has logged in with before.

@@ -22,18 +22,23 @@ pub(crate) fn report(problem: &Problem, account: Option<impl Display>, address: 
         return;
     }
     let account = account.map_or_else(|| "none".to_owned(), |account| account.to_string());
+    note(problem.code(), &account, address);
+}
+
+/// Logs a refusal, unless there were too many.
+pub(crate) fn note(code: ProblemCode, account: &str, address: &str) {
     static LINES: Mutex<Option<Lines>> = Mutex::new(None);
     let now = Instant::now();
     let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     match lines.get_or_insert_with(|| Lines::new(now)).next(now) {
         Line::Written => tracing::warn!(
-            code = %problem.code(),
+            %code,
             account,
             address,
             "refused"
         ),
         Line::After(missing) => tracing::warn!(
-            code = %problem.code(),
+            %code,
             account,
             address,
             missing,
@@ -47,7 +52,8 @@ pub(crate) fn report(problem: &Problem, account: Option<impl Display>, address: 
 /// none.
 fn is_refusal(problem: &Problem) -> bool {
     match problem.code() {
-        ProblemCode::Unauthorized => false,
+        // A page that was asleep has a token that has expired.
+        ProblemCode::Unauthorized | ProblemCode::TokenExpired => false,
         ProblemCode::Invalid => problem.has_wrong_password(),
         code => matches!(code.status(), 401 | 403 | 429),
     }
@@ -125,6 +131,7 @@ mod tests {
         }
         for code in [
             ProblemCode::Unauthorized,
+            ProblemCode::TokenExpired,
             ProblemCode::NotFound,
             ProblemCode::Invalid,
         ] {

@@ -221,6 +221,11 @@ impl From<store::Error> for Problem {
             E::NoMessage => Self::not_found("There is no such message in this chat."),
             E::NoMember => Self::not_found("This person is not a member of this chat."),
             E::NoSession => Self::unauthorized(),
+            E::TokenEnded => Self::new(
+                ProblemCode::Unauthorized,
+                "The session of this token has ended, or all of its user's have since it was \
+                 issued. Get a new token of your identity provider.",
+            ),
             E::WrongPassword | E::WrongLogin { .. } => Self::new(
                 ProblemCode::WrongLogin,
                 "The username, the e-mail address or the password is wrong.",

@@ -14,6 +14,9 @@ export function setClock(date: string | null): void {
   if (!Number.isNaN(told)) ahead = told - Date.now();
 }
 
+/** Returns the time of the server, in ms since 1970. */
+export const serverNow = (): number => Date.now() + ahead;
+
 /**
  * Returns a key for a message, under which it may be sent again for as long as it takes. The key
  * tells when it was made, so that the server knows where to look.

@@ -10,6 +10,7 @@ import { json, query } from "./json.js";
 import { Live, type LiveOptions } from "./live.js";
 import { type Fetch, withPatience } from "./patience.js";
 import type { components, paths } from "./schema.js";
+import { type AskForToken, TokenSource } from "./token.js";
 
 type Schemas = components["schemas"];
 
@@ -46,8 +47,12 @@ export interface Options {
    * leave it out.
    */
   baseUrl?: string;
-  /** The token of a session; a page of the server's own origin has a cookie and needs none. */
-  token?: string;
+  /**
+   * The token of a session; a page of the server's own origin has a cookie and needs none. Or a
+   * function that returns a token of your own identity provider: it is called before the first
+   * request, a minute before the token ends, and once more when the server refuses one.
+   */
+  token?: string | AskForToken;
   /**
    * False: the token of a login is not kept. A page that has the cookie does so, and no script can
    * find the token.
@@ -68,8 +73,9 @@ export interface Options {
  */
 export class Carrier {
   readonly api: Client<paths>;
-  /** Set by `login` and `register`. */
+  /** Set by `login` and `register`, and by each request if there is a function for it. */
   token: string | undefined;
+  readonly #source: TokenSource | undefined;
   readonly #base: string;
   readonly #fetch: Fetch;
   readonly #keepsToken: boolean;
@@ -78,13 +84,16 @@ export class Carrier {
   #renewing: Promise<unknown> = Promise.resolve();
 
   constructor(options: Options = {}) {
-    this.token = options.token;
+    if (typeof options.token === "function") this.#source = new TokenSource(options.token);
+    else this.token = options.token;
     this.#base = `${options.baseUrl ?? ""}/v1`;
     this.#keepsToken = options.keepsToken ?? true;
-    this.#fetch = withPatience(
+    const send = withPatience(
       options.fetch ?? ((...request) => fetch(...request)),
       options.patience ?? PATIENCE_MS,
     );
+    const source = this.#source;
+    this.#fetch = source === undefined ? send : withAnotherToken(send, source);
     this.api = createClient<paths>({
       baseUrl: this.#base,
       fetch: this.#fetch,
@@ -92,13 +101,20 @@ export class Carrier {
       querySerializer: query,
     });
     const authorize: Middleware = {
-      onRequest: ({ request }) => {
-        if (this.token !== undefined) request.headers.set("authorization", `Bearer ${this.token}`);
+      onRequest: async ({ request }) => {
+        const token = await this.currentToken();
+        if (token !== undefined) request.headers.set("authorization", `Bearer ${token}`);
         return request;
       },
       onResponse: ({ response }) => setClock(response.headers.get("date")),
     };
     this.api.use(authorize);
+  }
+
+  /** Returns the token of the next request; `undefined` for a page that has the cookie. */
+  async currentToken(): Promise<string | undefined> {
+    if (this.#source !== undefined) this.token = await this.#source.get();
+    return this.token;
   }
 
   /** Makes an account, and logs in to it. */
@@ -218,11 +234,29 @@ export class Carrier {
 
   async #raw(path: string, init: RequestInit, more = 0): Promise<Response> {
     const headers = new Headers(init.headers);
-    if (this.token !== undefined) headers.set("authorization", `Bearer ${this.token}`);
+    const token = await this.currentToken();
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     const response = await this.#fetch(this.#base + path, { ...init, headers }, more);
     if (!response.ok) throw new CarrierError((await response.json()) as Problem);
     return response;
   }
+}
+
+/** Returns a `fetch` that tries once more, with another token, when one was refused. */
+function withAnotherToken(send: Fetch, source: TokenSource): Fetch {
+  return async (input, init, more) => {
+    const spare = input instanceof Request ? input.clone() : input;
+    const response = await send(input, init, more);
+    if (response.status !== 401) return response;
+    const headers = new Headers(init?.headers ?? (spare instanceof Request ? spare.headers : {}));
+    const refused = headers.get("authorization")?.replace("Bearer ", "") ?? "";
+    source.refuse(refused);
+    const token = await source.get().catch(() => refused);
+    if (token === refused) return response;
+    await response.body?.cancel();
+    headers.set("authorization", `Bearer ${token}`);
+    return send(spare, { ...init, headers }, more);
+  };
 }
 
 /** Returns the answer to a call of `api`; throws its problem as a `CarrierError`. */

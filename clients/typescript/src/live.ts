@@ -79,6 +79,8 @@ export class Live {
   #reconnectAfter: number | undefined;
   #isCatchingUp = false;
   #isPartial = false;
+  /** The number of connections in a row that were refused for their session. */
+  #refusals = 0;
   #refs = 0;
   readonly #answers = new Map<string, Answer>();
 
@@ -147,7 +149,7 @@ export class Live {
       const query = new URLSearchParams();
       if (this.cursor !== undefined) query.set("since", this.cursor);
       // A page of the server's own origin has its cookie; others show their token by a ticket.
-      if (this.carrier.token !== undefined)
+      if ((await this.carrier.currentToken()) !== undefined)
         query.set("ticket", value(await this.carrier.api.POST("/events/tickets")).ticket);
       if (isOver()) return;
       const Socket =
@@ -160,7 +162,10 @@ export class Live {
       socket.onclose = ({ code }) => {
         if (this.#isClosed) return;
         this.#forget();
-        if (code === LOG_IN_AGAIN) void this.#endSession(renewals);
+        // A ticket may be lost or late, and a session end before the next token: only one who is
+        // refused again is out.
+        if (code === LOG_IN_AGAIN && ++this.#refusals > 1) void this.#endSession(renewals);
+        else if (code === LOG_IN_AGAIN) void this.#connect();
         else this.#reconnectLater();
       };
       socket.onerror = () => undefined; // a close follows
@@ -178,6 +183,7 @@ export class Live {
     switch (event.type) {
       case "hello":
         this.#socket = socket;
+        this.#refusals = 0;
         this.#nextWait = FIRST_WAIT_MS;
         this.#longestSilence = event.heartbeat_ms * 2.5;
         this.options.onState?.("online");

@@ -2201,7 +2201,10 @@ export interface components {
         Meta: {
             /** @description The bounds of a request. */
             limits: components["schemas"]["Limits"] & unknown;
-            /** @description `open`, or `closed` when no visitor may register. */
+            /**
+             * @description `open`, `closed` when no visitor may register, or `external` when nobody logs in with a
+             *     password either: all users are those of a product.
+             */
             registration: string;
             /** @description True when this request came with a session, which may have ended since. */
             session: boolean;
@@ -2693,10 +2696,12 @@ export interface components {
          *
          *     - `malformed` (400): The request cannot be understood.
          *     - `unauthorized` (401): The request has no session, or one that has ended.
+         *     - `token_expired` (401): The token of the identity provider has expired; get a new one.
          *     - `wrong_login` (401): The username, the e-mail address or the password is wrong.
          *     - `account_disabled` (403): The account is disabled.
          *     - `scope_missing` (403): The key may not be used for this.
          *     - `registration_closed` (403): The server lets nobody register.
+         *     - `passwords_off` (403): The server has no logins: its users come with a token of their own product.
          *     - `origin_not_allowed` (403): Pages of this origin may not use the server.
          *     - `role_too_low` (403): The caller's role in the group does not allow this.
          *     - `not_accepted` (403): The other person takes no messages from the caller.
@@ -2725,11 +2730,12 @@ export interface components {
          *     - `store_full` (503): Redis is full, or too much is not in SQL yet.
          *     - `history_unavailable` (503): SQL does not answer, and the request needs it.
          *     - `files_unavailable` (503): Files cannot be stored or read now.
+         *     - `provider_unavailable` (503): The identity provider does not answer, and its keys are not known.
          *     - `clock_skew` (503): The clock of Redis is wrong.
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
@@ -3324,9 +3330,15 @@ export interface components {
             created_at: string;
             /** @description True for the session of the request. */
             current: boolean;
-            /** @description The name that the client gave itself at login; absent when it gave none. */
+            /**
+             * @description The name that the client gave itself at login, or the host of the identity provider whose
+             *     token opened it; absent when there is none.
+             */
             device?: string;
-            /** @description The time at which it ends unless it is used before: RFC 3339 in UTC. */
+            /**
+             * @description The time at which it ends unless it is used before, or for good if it was opened for a time:
+             *     RFC 3339 in UTC.
+             */
             expires_at: string;
             /**
              * A session; the first 16 bytes of its token's SHA-256, so that nothing but the token's hash

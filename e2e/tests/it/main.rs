@@ -32,6 +32,7 @@ mod harness;
 mod health;
 mod history;
 mod hydrate;
+mod jwt;
 mod kill;
 mod known_sessions;
 mod lagging;

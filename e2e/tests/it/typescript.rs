@@ -1,8 +1,8 @@
 //! The TypeScript client is made of the document as it is, compiles, and talks with a real server.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use e2e::{Sql, Stack};
+use e2e::{IdentityProvider, SigningKey, Sql, Stack};
 use tokio::process::Command;
 
 fn folder() -> PathBuf {
@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 }
 
 /// Runs a script of the package; panics with what it said when it fails.
-async fn npm(script: &str, url: &str) {
+async fn npm(script: &str, url: &str, tokens: &str) {
     assert!(
         folder().join("node_modules").exists(),
         "clients/typescript/node_modules is missing: run scripts/setup --tests"
@@ -23,6 +23,7 @@ async fn npm(script: &str, url: &str) {
         .args(["run", "--silent", script])
         .current_dir(folder())
         .env("CARRIER_URL", url)
+        .env("CARRIER_TOKENS", tokens)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = command
@@ -40,10 +41,10 @@ async fn npm(script: &str, url: &str) {
 // One test, since all of it works in one folder.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_is_made_of_the_document_and_goes_through_the_main_flow() {
-    npm("lint", "").await;
+    npm("lint", "", "").await;
     let schema = folder().join("src/schema.d.ts");
     let committed = std::fs::read_to_string(&schema).expect("it is committed");
-    npm("generate", "").await;
+    npm("generate", "", "").await;
     let made = std::fs::read_to_string(&schema).expect("it was made");
     assert!(
         made == committed,
@@ -51,9 +52,14 @@ async fn the_client_is_made_of_the_document_and_goes_through_the_main_flow() {
     );
     for sql in [Sql::Sqlite, Sql::MariaDb] {
         let stack = Stack::start(sql).await;
-        let api = stack.start_api().await;
-        npm("lint:live", &api.url).await;
-        npm("test", &api.url).await;
+        let provider = IdentityProvider::start_signing(SigningKey::new("one", "ES256")).await;
+        let config = api::Config {
+            jwt_leeway: Duration::ZERO,
+            ..provider.config()
+        };
+        let api = stack.start_api_with(config, &stack.redis.url()).await;
+        npm("lint:live", &api.url, "").await;
+        npm("test", &api.url, &provider.issuer).await;
         api.stop().await;
     }
 }

@@ -33,7 +33,7 @@ pub use order::{OrderLook, OrderReading, OrderedChat, OrderedChats};
 pub use presence::Presence;
 pub use private::PrivateChange;
 pub(crate) use private::read_private_row;
-pub use session::{Admission, MAX_SESSIONS, OpenedSession, SessionState};
+pub use session::{Admission, MAX_SESSIONS, OpenedSession, SessionState, TokenSession};
 pub use ticket::TICKET_LIFE;
 pub(crate) use user::{FIELDS, read_user};
 pub use user::{UserChange, UserRecord};

@@ -95,6 +95,7 @@ impl Hot {
             PrivateKey::Chat(_) => "chat",
             PrivateKey::Block(_) => "block",
             PrivateKey::Key(_) => "key",
+            PrivateKey::Ended(_) => "ended",
         };
         let (mut rows, mut place) = (HashMap::new(), "0".to_owned());
         while !place.is_empty() {

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fred::types::Value;
-use model::{Partition, Session, Tick, Token, UserId};
+use fred::{types::Value, util::sha1_hash};
+use model::{Partition, PrivateKey, Session, Tick, Token, UserId};
 
 use super::{Rate, RateVerdict};
 use crate::wire::{
@@ -24,6 +24,24 @@ pub struct OpenedSession {
     /// The hashes of the sessions that ended for it: those used longest ago.
     pub ended: Vec<String>,
 }
+
+/// A session that the token of an identity provider opens.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSession<'a> {
+    /// The SHA-256 of the token, in hex.
+    pub hash: &'a str,
+    /// The name of the session in the list of sessions.
+    pub device: &'a str,
+    /// The time for which it lives.
+    pub life: Duration,
+    /// The tick at which the token was issued.
+    pub issued: Tick,
+    /// The value of the private row of ended tokens, which does not have this one.
+    pub ended: &'a str,
+}
+
+/// The private row of a user with the tokens that have ended.
+const ENDED: PrivateKey = PrivateKey::Ended(Partition(0));
 
 /// A session and what decides whether it is good.
 #[derive(Clone, Debug)]
@@ -64,15 +82,49 @@ impl Hot {
         password_rev: Tick,
         life: Option<Duration>,
     ) -> Result<std::result::Result<Option<OpenedSession>, Refusal>> {
-        let hash = token.hash();
+        let session = TokenSession {
+            hash: &token.hash(),
+            device,
+            life: life.unwrap_or(self.options.session_ttl),
+            issued: Tick::NEVER,
+            ended: "",
+        };
+        self.open(user, session, life.is_some(), password_rev).await
+    }
+
+    /// Opens a session with the token of an identity provider, or finds that it is open. It ends
+    /// after its life. `Ok(None)`: the password is no longer the one of `password_rev`, or another
+    /// token has ended since.
+    ///
+    /// # Errors
+    /// As [`Self::open_session`].
+    pub async fn open_token_session(
+        &self,
+        user: UserId,
+        session: TokenSession<'_>,
+        password_rev: Tick,
+    ) -> Result<std::result::Result<Option<OpenedSession>, Refusal>> {
+        self.open(user, session, true, password_rev).await
+    }
+
+    async fn open(
+        &self,
+        user: UserId,
+        session: TokenSession<'_>,
+        is_fixed: bool,
+        password_rev: Tick,
+    ) -> Result<std::result::Result<Option<OpenedSession>, Refusal>> {
         let mut reply = self
             .run(verbs::OpenSession {
                 user,
-                session: keys::session(user.partition(), &hash),
-                hash: arg(&hash),
-                device: arg(device),
-                ttl: Millis(life.unwrap_or(self.options.session_ttl)),
-                is_fixed: life.is_some(),
+                session: keys::session(user.partition(), session.hash),
+                hash: arg(session.hash),
+                device: arg(session.device),
+                issued: session.issued,
+                ended_row: arg(ENDED),
+                ended_seen: arg(sha1_hash(session.ended)),
+                ttl: Millis(session.life),
+                is_fixed,
                 password_rev,
                 session_prefix: arg(keys::session(user.partition(), "")),
                 ended_channel: arg(keys::ended(user.partition())),
@@ -142,7 +194,7 @@ impl Hot {
 
     fn known(&self, hash: &str, reply: Reply) -> Result<Option<SessionState>> {
         let mut row: Vec<Value> = reply.rest(0).collect();
-        let mut verdicts = row.split_off(row.len().min(7));
+        let mut verdicts = row.split_off(row.len().min(8));
         let limit = verdicts.split_off(verdicts.len().min(3));
         let password_rev = row.pop().and_then(|rev| rev.as_i64()).map(Tick);
         let Some(session) = session_of(hash, row, self.options.session_ttl)? else {
@@ -156,8 +208,21 @@ impl Hot {
         }))
     }
 
-    async fn session(&self, partition: Partition, hash: &str) -> Result<Option<Session>> {
-        let fields = ["user", "device", "created", "seen", "password_rev", "ends"];
+    /// Reads a session, whether it is good or not; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn session(&self, partition: Partition, hash: &str) -> Result<Option<Session>> {
+        let fields = [
+            "user",
+            "device",
+            "created",
+            "seen",
+            "password_rev",
+            "ends",
+            "issued",
+        ];
         let args = std::iter::once(arg(keys::session(partition, hash)))
             .chain(fields.map(arg))
             .collect();
@@ -263,6 +328,7 @@ fn session_of(hash: &str, row: Vec<Value>, ttl: Duration) -> Result<Option<Sessi
     );
     let unused = Tick(seen.0 + ttl.as_micros() as i64);
     let ends = next().as_i64().map(Tick);
+    let issued = next().as_i64().map_or(Tick::NEVER, Tick);
     let expires = ends.map_or(unused, |ends| ends.min(unused));
     Ok(Some(Session {
         hash: hash.to_owned(),
@@ -272,6 +338,7 @@ fn session_of(hash: &str, row: Vec<Value>, ttl: Duration) -> Result<Option<Sessi
         seen,
         password_rev,
         expires,
+        issued,
     }))
 }
 
@@ -290,13 +357,17 @@ mod tests {
                 "2000000".into(),
                 "3".into(),
                 ends.into(),
+                "7".into(),
             ];
             session_of("hash", row, Duration::from_secs(5)).expect("a session")
         };
         let session = of(user.to_string().into(), "").expect("one");
         assert_eq!((session.user, session.device.as_str()), (user, "phone"));
         assert_eq!((session.created, session.password_rev), (Tick(1), Tick(3)));
-        assert_eq!(session.expires, Tick(7_000_000));
+        assert_eq!(
+            (session.expires, session.issued),
+            (Tick(7_000_000), Tick(7))
+        );
         let fixed = |ends| of(user.to_string().into(), ends).expect("one").expires;
         assert_eq!(fixed("6500000"), Tick(6_500_000));
         assert_eq!(fixed("9000000"), Tick(7_000_000));

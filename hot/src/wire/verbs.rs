@@ -827,7 +827,7 @@ verbs! {
         };
     /// Opens a session.
     OpenSession "people" "open_session" ""
-        user as user_id (user sessions)
+        user as user_id (user sessions private_rows)
         keys (
             /// The session.
             session
@@ -837,6 +837,12 @@ verbs! {
             hash: Text,
             /// The device as its user calls it.
             device: Text,
+            /// The tick at which the token was issued; `NEVER` for one of our own.
+            issued: Tick,
+            /// The key of the private row with the tokens that have ended.
+            ended_row: Text,
+            /// The SHA-1 of its value, as it was read.
+            ended_seen: Text,
             /// The time for which the session lives unused.
             ttl: Millis,
             /// True when it lives no longer, however it is used.

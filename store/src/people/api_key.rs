@@ -58,7 +58,7 @@ impl Store {
             .iter()
             .filter_map(|row| match row.key {
                 PrivateKey::Key(id) => Some((id, read(&row.value)?)),
-                PrivateKey::Chat(_) | PrivateKey::Block(_) => None,
+                PrivateKey::Chat(_) | PrivateKey::Block(_) | PrivateKey::Ended(_) => None,
             })
             .collect();
         keys.sort_by_key(|(id, _)| *id);
@@ -114,8 +114,8 @@ impl Store {
         Ok(record.filter(|record| is_same(&record.hash, &key.hash())))
     }
 
-    /// Makes the account whose private rows the keys are, unless there is one.
-    async fn ensure_server_account(&self) -> Result<()> {
+    /// Makes the account whose private rows the keys are, and who was erased, unless there is one.
+    pub(super) async fn ensure_server_account(&self) -> Result<()> {
         self.load_or_begin_account(UserId::SERVER).await?;
         let known = retry(|| self.hot.user(UserId::SERVER)).await?;
         if matches!(known, UserRecord::Named(_)) {

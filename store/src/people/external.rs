@@ -62,7 +62,7 @@ impl Store {
 
     async fn make_external(&self, external_id: &str, profile: &ExternalProfile) -> Result<User> {
         self.back_pressure.check_room()?;
-        let id = UserId::new();
+        let id = UserId::of_external(external_id);
         self.begin_account(id).await?;
         let username = profile.username.clone();
         let username = username.unwrap_or_else(|| id.0.simple().to_string());
@@ -131,7 +131,7 @@ impl Store {
             self.notifier
                 .user(user.id, Notification::SessionEnded { session });
             // They are void already; this frees what they take.
-            self.revoke_others(user.id, "").await?;
+            self.drop_void_sessions(user.id).await?;
         }
         Ok(changed)
     }

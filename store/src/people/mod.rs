@@ -20,9 +20,12 @@ mod origin;
 mod presence;
 /// Logs in, authenticates by a token, logs out.
 mod session;
+/// Sessions by the token of an identity provider.
+mod token;
 
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
 pub use external::ExternalProfile;
 pub(crate) use name::has_name;
 pub use session::IssuedToken;
+pub use token::{MAX_LEEWAY, ProviderToken, TOKEN_LIFE};

@@ -88,12 +88,8 @@ impl Store {
             {
                 Ok(opened) => {
                     self.remember_names(&user);
-                    let ended = opened.iter().flat_map(|opened| &opened.ended);
-                    for session in ended.cloned() {
-                        self.known_sessions.end(&EndedSessions::Of(session.clone()));
-                        self.notifier
-                            .user(user.id, Notification::SessionEnded { session });
-                    }
+                    let ended = opened.as_ref().map(|opened| &opened.ended[..]);
+                    self.tell_ended(user.id, ended.unwrap_or_default());
                     return Ok(opened.map(|opened| IssuedToken {
                         user,
                         token,
@@ -103,6 +99,15 @@ impl Store {
                 Err(_) if self.hydrate_user(user.id).await? => {}
                 Err(_) => return Err(Error::NoUser),
             }
+        }
+    }
+
+    /// Tells that these sessions of a user have ended.
+    pub(super) fn tell_ended(&self, user: UserId, sessions: &[String]) {
+        for session in sessions.iter().cloned() {
+            self.known_sessions.end(&EndedSessions::Of(session.clone()));
+            self.notifier
+                .user(user, Notification::SessionEnded { session });
         }
     }
 
@@ -261,11 +266,20 @@ impl Store {
             .session)
     }
 
-    /// Ends a session. After a user's last session their chats may expire early.
+    /// Ends a session for good: its token opens none again. After a user's last session their chats
+    /// may expire early.
     ///
     /// # Errors
-    /// [`Error::Hot`] when Redis does not answer; retry later.
+    /// [`Error::Hot`] when Redis does not answer, or [`Error::Cold`] when SQL does not and a user
+    /// of an identity provider is not resident; retry later.
     pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
+        let session = retry(|| self.hot.session(user.partition(), hash)).await?;
+        self.end_tokens(user, session.as_slice()).await?;
+        self.end_session(user, hash).await
+    }
+
+    /// Ends a session.
+    async fn end_session(&self, user: UserId, hash: &str) -> Result<()> {
         let left = retry(|| self.hot.close_session(user, hash)).await?;
         self.known_sessions.end(&EndedSessions::Of(hash.to_owned()));
         self.notifier.user(
@@ -335,15 +349,28 @@ impl Store {
         self.logout(user, &session.hash).await
     }
 
-    /// Ends all of a user's sessions but the one with this hash.
+    /// Ends all of a user's sessions but the one with this hash, for good.
+    ///
+    /// # Errors
+    /// As [`Self::logout`].
+    pub async fn revoke_others(&self, user: UserId, current: &str) -> Result<()> {
+        let mut sessions = self.hot.sessions(user).await?;
+        sessions.retain(|session| session.hash != current);
+        self.end_tokens(user, &sessions).await?;
+        for session in &sessions {
+            self.end_session(user, &session.hash).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the sessions of a user that are void since the user's row has changed: no token
+    /// from before that opens one.
     ///
     /// # Errors
     /// [`Error::Hot`] when Redis does not answer; retry later.
-    pub async fn revoke_others(&self, user: UserId, current: &str) -> Result<()> {
+    pub(super) async fn drop_void_sessions(&self, user: UserId) -> Result<()> {
         for session in self.hot.sessions(user).await? {
-            if session.hash != current {
-                self.logout(user, &session.hash).await?;
-            }
+            self.end_session(user, &session.hash).await?;
         }
         Ok(())
     }

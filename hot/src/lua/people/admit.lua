@@ -4,14 +4,14 @@
 -- allowed (1 or 0; of the limit how many of those wanted), how many more may come now, seconds
 -- until one more may; or three times ''
 local found = session_of(session, user_prefix)
-if not found[1] or found[5] ~= found[7] then return found end
+if not found[1] or found[5] ~= found[8] then return found end
 local allowed
-for i = 8, 13 do found[i] = '' end
+for i = 9, 14 do found[i] = '' end
 if budget > 0 then
-  allowed, found[9], found[10] = charge(budget_prefix .. found[1], budget, budget_period, owed)
-  found[8] = allowed
+  allowed, found[10], found[11] = charge(budget_prefix .. found[1], budget, budget_period, owed)
+  found[9] = allowed
 end
 if most > 0 and allowed ~= 0 then
-  found[11], found[12], found[13] = count(limit_prefix .. found[1], most, period, wanted)
+  found[12], found[13], found[14] = count(limit_prefix .. found[1], most, period, wanted)
 end
 return found
