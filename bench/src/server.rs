@@ -114,6 +114,7 @@ impl Server {
                 ("CARRIER_LIMIT_SEARCH", "1000000/1m"),
                 ("CARRIER_LIMIT_COST", "360000000/1h"),
                 ("CARRIER_LIMIT_CHATS", "off"),
+                ("CARRIER_MAX_CONNECTIONS", "15000"),
             ]);
             command.stdout(Stdio::null()).kill_on_drop(true);
             Ok::<_, anyhow::Error>(command)

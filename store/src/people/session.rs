@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use hot::{Admission, EndedSessions, Meter, Rate, SessionState, UserChange};
 use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
 
@@ -274,8 +275,14 @@ impl Store {
     /// of an identity provider is not resident; retry later.
     pub async fn logout(&self, user: UserId, hash: &str) -> Result<()> {
         let session = retry(|| self.hot.session(user.partition(), hash)).await?;
-        self.end_tokens(user, session.as_slice()).await?;
-        self.end_session(user, hash).await
+        let end = |_| {
+            async {
+                self.end_tokens(user, session.as_slice()).await?;
+                self.end_session(user, hash).await
+            }
+            .boxed()
+        };
+        self.in_one_life(end).await
     }
 
     /// Ends a session.
@@ -356,11 +363,17 @@ impl Store {
     pub async fn revoke_others(&self, user: UserId, current: &str) -> Result<()> {
         let mut sessions = self.hot.sessions(user).await?;
         sessions.retain(|session| session.hash != current);
-        self.end_tokens(user, &sessions).await?;
-        for session in &sessions {
-            self.end_session(user, &session.hash).await?;
-        }
-        Ok(())
+        let end = |_| {
+            async {
+                self.end_tokens(user, &sessions).await?;
+                for session in &sessions {
+                    self.end_session(user, &session.hash).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        };
+        self.in_one_life(end).await
     }
 
     /// Takes away the sessions of a user that are void since the user's row has changed: no token
