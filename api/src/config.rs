@@ -15,6 +15,8 @@ const LIMIT_LOGIN: Limit = Limit::new(10, 60);
 const LIMIT_REGISTER: Limit = Limit::new(20, 3600);
 /// The limit on messages: ten a second, which is more than people type and less than a flood.
 const LIMIT_SEND: Limit = Limit::new(600, 60);
+/// The limit on events of a product's own: as many as messages.
+const LIMIT_EVENTS: Limit = Limit::new(600, 60);
 /// The limit on uploads.
 const LIMIT_UPLOAD: Limit = Limit::new(60, 60);
 /// The limit on searches.
@@ -146,6 +148,9 @@ pub struct Config {
     /// The limit on messages of an account
     #[arg(long, env = "CARRIER_LIMIT_SEND", default_value_t = LIMIT_SEND)]
     pub limit_send: Limit,
+    /// The limit on events that an account sends to chats
+    #[arg(long, env = "CARRIER_LIMIT_EVENTS", default_value_t = LIMIT_EVENTS)]
+    pub limit_events: Limit,
     /// The limit on uploads of an account
     #[arg(long, env = "CARRIER_LIMIT_UPLOAD", default_value_t = LIMIT_UPLOAD)]
     pub limit_upload: Limit,
@@ -172,6 +177,7 @@ impl Config {
             limit_login: off,
             limit_register: off,
             limit_send: off,
+            limit_events: off,
             limit_upload: off,
             limit_search: off,
             limit_chats: off,
@@ -204,6 +210,7 @@ impl Default for Config {
             limit_login: LIMIT_LOGIN,
             limit_register: LIMIT_REGISTER,
             limit_send: LIMIT_SEND,
+            limit_events: LIMIT_EVENTS,
             limit_upload: LIMIT_UPLOAD,
             limit_search: LIMIT_SEARCH,
             limit_chats: LIMIT_CHATS,

@@ -32,8 +32,8 @@ pub use chat::{Chat, ChatKind, ChatView, MyMarks, OtherMarks};
 pub use clock::Tick;
 pub use error::ParseError;
 pub use event::{
-    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated,
-    MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, PresenceUpdated,
+    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, CustomEvent, Heartbeat, Hello,
+    MeUpdated, MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, PresenceUpdated,
     ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
     UserUpdated,
 };

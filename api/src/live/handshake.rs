@@ -133,10 +133,7 @@ impl<'a> ApiExtractor<'a> for Handshake {
             token: auth::token(request, auth::CookieFrom::OurPages),
             ticket,
             state,
-            hub: request
-                .data::<Hub>()
-                .expect("the endpoint carries its connections")
-                .clone(),
+            hub: Hub::of(request),
         })
     }
 }

@@ -18,6 +18,7 @@ mod directory;
 mod drill;
 mod edge;
 mod edit;
+mod ephemeral;
 mod erase;
 mod expiry;
 mod failover;
