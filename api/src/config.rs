@@ -1,6 +1,7 @@
 //! The settings of the API alone.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -59,6 +60,38 @@ pub enum Directory {
     Open,
     /// One person, by the whole username.
     Closed,
+}
+
+/// The rule of what happens to a text on which the hook gives no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HookFails {
+    /// The text is stored as it is.
+    Open,
+    /// The text is refused, and may be sent again.
+    Closed,
+}
+
+/// A setting that no log and no error shows.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The settings of the API server.
@@ -138,6 +171,25 @@ pub struct Config {
     /// X-Forwarded-For is trusted
     #[arg(long, env = "CARRIER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_proxy)]
     pub trusted_proxies: Vec<IpNet>,
+    /// The address of a receiver that judges each text before it is stored, http or https
+    #[arg(long, env = "CARRIER_HOOK_URL", hide_env_values = true)]
+    pub hook_url: Option<String>,
+    /// The secret with which questions to the receiver are signed (Standard Webhooks): base64,
+    /// with whsec_ before it or without
+    #[arg(long, env = "CARRIER_HOOK_SECRET", hide_env_values = true)]
+    pub hook_secret: Option<Secret>,
+    /// The time within which the receiver answers
+    #[arg(
+        long,
+        env = "CARRIER_HOOK_TIMEOUT",
+        default_value = "300ms",
+        value_parser = humantime::parse_duration,
+    )]
+    pub hook_timeout: Duration,
+    /// The rule of what happens to a text on which the receiver gives no verdict: open, it is
+    /// stored as it is; closed, it is refused
+    #[arg(long, env = "CARRIER_HOOK_FAILS", value_enum, default_value = "open")]
+    pub hook_fails: HookFails,
     /// The limit on logins for a name, as COUNT/DURATION or off; an address may try ten times as
     /// often
     #[arg(long, env = "CARRIER_LIMIT_LOGIN", default_value_t = LIMIT_LOGIN)]
@@ -207,6 +259,10 @@ impl Default for Config {
             heartbeat: Duration::from_secs(25),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            hook_url: None,
+            hook_secret: None,
+            hook_timeout: Duration::from_millis(300),
+            hook_fails: HookFails::Open,
             limit_login: LIMIT_LOGIN,
             limit_register: LIMIT_REGISTER,
             limit_send: LIMIT_SEND,

@@ -10,6 +10,8 @@ mod document;
 mod file_sweep;
 /// The probes: whether this process lives, and whether it should be sent requests. Uses `state`.
 mod health;
+/// The operator's hook, which judges each text before it is stored. Uses `config`.
+mod hook;
 /// The live connections: WebSocket, SSE, and who is online. Uses `operations` (a command runs the
 /// code of the operation of its name), `request`, `response` and `state`.
 mod live;
@@ -27,7 +29,7 @@ mod request;
 mod response;
 /// The HTTP server, with its bounds. Uses `request`.
 mod server;
-/// The stores and the settings that all handlers share. Uses `config`.
+/// The stores and the settings that all handlers share. Uses `config` and `hook`.
 mod state;
 
 use std::{
@@ -43,13 +45,14 @@ use store::{Meter, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Directory, Registration};
+pub use config::{Config, Directory, HookFails, Registration, Secret};
 pub use document::openapi::openapi;
 pub use rate_limit::{Limit, NotALimit};
 
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     document::{asyncapi::asyncapi, openapi},
+    hook::Hook,
     middleware::{
         answers, body_limit::Bodies, compression, durability, refusals,
         request as request_middleware,
@@ -63,11 +66,20 @@ use crate::{
 /// heartbeat, which every live connection takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Checks the settings that need no store.
+///
+/// # Errors
+/// A sentence that names the setting which is wrong.
+pub fn check(config: &Config) -> io::Result<()> {
+    Hook::open(config).map(drop)
+}
+
 /// Serves until `shutdown`; then takes no new connection, finishes the requests under way, and
 /// returns.
 ///
 /// # Errors
-/// An error when the listener fails, or when Redis does not answer at the start.
+/// An error when the listener fails, when Redis does not answer at the start, and for settings that
+/// [`check`] refuses.
 pub async fn run(
     config: Config,
     store: Store,
@@ -75,6 +87,7 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let hook = Hook::open(&config)?;
     LazyLock::force(&validate::WARM);
     let sweep = tokio::spawn(file_sweep::run(
         files.clone(),
@@ -99,6 +112,7 @@ pub async fn run(
         files: files
             .with_min_free(config.min_free_disk)
             .keeping_metadata(config.keep_photo_metadata),
+        hook,
         config,
         debts: Debts::default(),
         turns: Turns::default(),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     config::Config,
+    hook::Hook,
 };
 
 /// The stores and the settings of one API server.
@@ -18,6 +19,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     /// Attachments and avatars.
     pub(crate) files: Files,
+    /// The operator's hook, which judges each text; `None` when there is none.
+    pub(crate) hook: Option<Hook>,
     /// The settings of the API.
     pub(crate) config: Config,
     /// The debts of cost of the sessions that this server serves.

@@ -34,6 +34,7 @@ pub(crate) struct Flusher {
 
 /// Serves the API until `shutdown` is cancelled.
 pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()> {
+    api::check(&settings.api)?;
     let (redis, sql) = start::urls(&settings.stores)?;
     let location = settings.api.files.as_deref().unwrap_or("data/files");
     let starting = async {

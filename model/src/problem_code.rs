@@ -58,6 +58,8 @@ codes! {
         OriginNotAllowed "origin_not_allowed" "Pages of this origin may not use the server.";
         RoleTooLow "role_too_low" "The caller's role in the group does not allow this.";
         NotAccepted "not_accepted" "The other person takes no messages from the caller.";
+        MessageRefused "message_refused"
+            "The hook of the server's operator refuses the message; `detail` has its reason.";
         MentionsAllNotAllowed "mentions_all_not_allowed"
             "The caller may not mention all members of this chat.";
         NotFound "not_found" "The thing does not exist, or the caller may not see it.";
@@ -86,6 +88,8 @@ codes! {
             "Redis or SQL went back in time, or is being compared with the other.";
         StoreFull "store_full" "Redis is full, or too much is not in SQL yet.";
         HistoryUnavailable "history_unavailable" "SQL does not answer, and the request needs it.";
+        HookUnavailable "hook_unavailable"
+            "The operator's hook has to judge the message, and gives no verdict.";
         FilesUnavailable "files_unavailable" "Files cannot be stored or read now.";
         ClockSkew "clock_skew" "The clock of Redis is wrong.";
         Busy "busy" "Too much of this is under way already.";
@@ -104,6 +108,7 @@ impl ProblemCode {
             | Self::OriginNotAllowed
             | Self::RoleTooLow
             | Self::NotAccepted
+            | Self::MessageRefused
             | Self::MentionsAllNotAllowed => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -127,6 +132,7 @@ impl ProblemCode {
             | Self::StoreUnavailable
             | Self::StoreFull
             | Self::HistoryUnavailable
+            | Self::HookUnavailable
             | Self::FilesUnavailable
             | Self::ClockSkew
             | Self::StoreBehind

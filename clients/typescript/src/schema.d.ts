@@ -2813,6 +2813,7 @@ export interface components {
          *     - `origin_not_allowed` (403): Pages of this origin may not use the server.
          *     - `role_too_low` (403): The caller's role in the group does not allow this.
          *     - `not_accepted` (403): The other person takes no messages from the caller.
+         *     - `message_refused` (403): The hook of the server's operator refuses the message; `detail` has its reason.
          *     - `mentions_all_not_allowed` (403): The caller may not mention all members of this chat.
          *     - `not_found` (404): The thing does not exist, or the caller may not see it.
          *     - `method_not_allowed` (405): The path does not have this method.
@@ -2837,12 +2838,13 @@ export interface components {
          *     - `store_behind` (503): Redis or SQL went back in time, or is being compared with the other.
          *     - `store_full` (503): Redis is full, or too much is not in SQL yet.
          *     - `history_unavailable` (503): SQL does not answer, and the request needs it.
+         *     - `hook_unavailable` (503): The operator's hook has to judge the message, and gives no verdict.
          *     - `files_unavailable` (503): Files cannot be stored or read now.
          *     - `clock_skew` (503): The clock of Redis is wrong.
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.

@@ -32,6 +32,7 @@ mod group;
 mod harness;
 mod health;
 mod history;
+mod hook;
 mod hydrate;
 mod kill;
 mod known_sessions;

@@ -115,7 +115,8 @@ const API: &[Row] = &[
     ("bounds", &[]),
     ("rate_limit", &[]),
     ("config", &["rate_limit"]),
-    ("state", &["bounds", "config"]),
+    ("hook", &["config"]),
+    ("state", &["bounds", "config", "hook"]),
     ("file_sweep", &[]),
     ("health", &["state"]),
     ("response", &["state"]),
@@ -128,7 +129,7 @@ const API: &[Row] = &[
     ("middleware", &["request", "response", "server", "state"]),
     (
         "operations",
-        &["request", "response", "state", "bounds", "config"],
+        &["request", "response", "state", "bounds", "config", "hook"],
     ),
     // A command does what the operation of its name does.
     (
