@@ -69,14 +69,16 @@ impl EphemeralApi {
         body: Json<NewTyping>,
     ) -> Result<NoContent, Problem> {
         let (hub, on) = (Hub::of(request), body.0.typing.unwrap_or(true));
-        let typing = hub.typing_of(caller.user(), &caller.state.store);
-        if typing.change(chat_id.0, on, Instant::now()) {
-            let told = caller
-                .state
-                .store
-                .typing(caller.own(chat_id.0), expires_ms(on));
-            told.await.inspect_err(|_| typing.forget())?;
-        }
+        let (store, own) = (&caller.state.store, caller.own(chat_id.0));
+        let typing = hub.typing_of(own.user, store);
+        let done = if typing.change(own.chat, on, Instant::now()) {
+            store.typing(own, expires_ms(on)).await
+        } else if typing.is_told_in(own.chat) {
+            Ok(()) // a moment ago, as of a member
+        } else {
+            store.check_member(own).await
+        };
+        done.inspect_err(|_| typing.forget())?;
         Ok(NoContent::Done)
     }
 

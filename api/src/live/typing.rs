@@ -89,6 +89,12 @@ impl TypingState {
         }
     }
 
+    /// Returns true when the members of a chat know that the user is typing there.
+    pub(super) fn is_told_in(&self, chat: ChatId) -> bool {
+        let typing = self.lock();
+        typing.now.is_some_and(|(now, _)| now == chat) && typing.notified.is_some()
+    }
+
     /// Returns the time from which on nothing of the state counts any more; `None` when that is
     /// over.
     pub(super) fn busy_until(&self, now: Instant) -> Option<Instant> {
@@ -175,10 +181,12 @@ mod tests {
         let start = Instant::now();
         let (typing, is_new) = typists.enter(user);
         assert!(is_new && typing.change(chat, true, start));
+        assert!(typing.is_told_in(chat) && !typing.is_told_in(ChatId::new()));
         assert!(!typists.leave(user, &typing, start), "it is typed");
         assert_eq!(typing.stop_if_over(start), None);
         let over = start + TYPING;
         assert_eq!(typing.stop_if_over(over), Some(chat));
+        assert!(!typing.is_told_in(chat), "they were told of its end");
         assert!(!typists.leave(user, &typing, over), "the stop counts");
         let (other, is_new) = typists.enter(user);
         let rest = over + INTERVAL * BURST;

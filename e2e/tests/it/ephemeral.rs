@@ -70,11 +70,13 @@ async fn typing_over_rest_is_told_as_that_of_a_socket_and_ends_by_itself(sql: Sq
         .expect(204);
     assert_eq!(told(&mut bobs).await, 6000);
     assert_eq!(told(&mut bobs).await, 0);
-    // Nobody else may, and nothing else is taken.
+    // Nobody else may, however often, and nothing else is taken.
     let carl = one.register("carl").await;
-    types(&carl, &chat, json!({}))
-        .await
-        .expect_problem(404, "not_found");
+    for at in 0..20 {
+        let body = json!({ "typing": at % 3 > 0 });
+        let refused = types(&carl, &chat, body).await;
+        refused.expect_problem(404, "not_found");
+    }
     for wrong in [json!({ "typing": 1 }), json!({ "type": true }), json!(true)] {
         types(&ann, &chat, wrong)
             .await

@@ -47,6 +47,14 @@ impl Store {
         self.tell_others(membership, &event).await
     }
 
+    /// Checks that a user is a member of a chat.
+    ///
+    /// # Errors
+    /// [`Error::NoChat`](crate::Error::NoChat) when they are not.
+    pub async fn check_member(&self, own: Membership) -> Result<()> {
+        self.find_sent(own, None).await.map(drop)
+    }
+
     async fn tell_others(&self, membership: Membership, event: &ServerEvent) -> Result<()> {
         let view = self.view_row(membership).await?;
         if view.chat.blocks.any_active() {
