@@ -1,6 +1,7 @@
 //! The settings of the API alone.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -16,6 +17,8 @@ const LIMIT_LOGIN: Limit = Limit::new(10, 60);
 const LIMIT_REGISTER: Limit = Limit::new(20, 3600);
 /// The limit on messages: ten a second, which is more than people type and less than a flood.
 const LIMIT_SEND: Limit = Limit::new(600, 60);
+/// The limit on events of a product's own: as many as messages.
+const LIMIT_EVENTS: Limit = Limit::new(600, 60);
 /// The limit on uploads.
 const LIMIT_UPLOAD: Limit = Limit::new(60, 60);
 /// The limit on searches.
@@ -66,6 +69,38 @@ pub enum Directory {
     Open,
     /// One person, by the whole username.
     Closed,
+}
+
+/// The rule of what happens to a text on which the hook gives no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HookFails {
+    /// The text is stored as it is.
+    Open,
+    /// The text is refused, and may be sent again.
+    Closed,
+}
+
+/// A setting that no log and no error shows.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The settings of the API server.
@@ -173,6 +208,25 @@ pub struct Config {
     /// X-Forwarded-For is trusted
     #[arg(long, env = "CARRIER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_proxy)]
     pub trusted_proxies: Vec<IpNet>,
+    /// The address of a receiver that judges each text before it is stored, http or https
+    #[arg(long, env = "CARRIER_HOOK_URL", hide_env_values = true)]
+    pub hook_url: Option<String>,
+    /// The secret with which questions to the receiver are signed (Standard Webhooks): base64,
+    /// with whsec_ before it or without
+    #[arg(long, env = "CARRIER_HOOK_SECRET", hide_env_values = true)]
+    pub hook_secret: Option<Secret>,
+    /// The time within which the receiver answers
+    #[arg(
+        long,
+        env = "CARRIER_HOOK_TIMEOUT",
+        default_value = "300ms",
+        value_parser = humantime::parse_duration,
+    )]
+    pub hook_timeout: Duration,
+    /// The rule of what happens to a text on which the receiver gives no verdict: open, it is
+    /// stored as it is; closed, it is refused
+    #[arg(long, env = "CARRIER_HOOK_FAILS", value_enum, default_value = "open")]
+    pub hook_fails: HookFails,
     /// The limit on logins for a name, as COUNT/DURATION or off; an address may try ten times as
     /// often
     #[arg(long, env = "CARRIER_LIMIT_LOGIN", default_value_t = LIMIT_LOGIN)]
@@ -183,6 +237,9 @@ pub struct Config {
     /// The limit on messages of an account
     #[arg(long, env = "CARRIER_LIMIT_SEND", default_value_t = LIMIT_SEND)]
     pub limit_send: Limit,
+    /// The limit on events that an account sends to chats
+    #[arg(long, env = "CARRIER_LIMIT_EVENTS", default_value_t = LIMIT_EVENTS)]
+    pub limit_events: Limit,
     /// The limit on uploads of an account
     #[arg(long, env = "CARRIER_LIMIT_UPLOAD", default_value_t = LIMIT_UPLOAD)]
     pub limit_upload: Limit,
@@ -209,6 +266,7 @@ impl Config {
             limit_login: off,
             limit_register: off,
             limit_send: off,
+            limit_events: off,
             limit_upload: off,
             limit_search: off,
             limit_chats: off,
@@ -245,9 +303,14 @@ impl Default for Config {
             heartbeat: Duration::from_secs(25),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            hook_url: None,
+            hook_secret: None,
+            hook_timeout: Duration::from_millis(300),
+            hook_fails: HookFails::Open,
             limit_login: LIMIT_LOGIN,
             limit_register: LIMIT_REGISTER,
             limit_send: LIMIT_SEND,
+            limit_events: LIMIT_EVENTS,
             limit_upload: LIMIT_UPLOAD,
             limit_search: LIMIT_SEARCH,
             limit_chats: LIMIT_CHATS,

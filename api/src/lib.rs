@@ -10,6 +10,8 @@ mod document;
 mod file_sweep;
 /// The probes: whether this process lives, and whether it should be sent requests. Uses `state`.
 mod health;
+/// The operator's hook, which judges each text before it is stored. Uses `config`.
+mod hook;
 /// The identity provider of a product. Uses `config` alone.
 mod identity;
 /// The live connections: WebSocket, SSE, and who is online. Uses `operations` (a command runs the
@@ -29,7 +31,7 @@ mod request;
 mod response;
 /// The HTTP server, with its bounds. Uses `request`.
 mod server;
-/// The stores and the settings that all handlers share. Uses `config` and `identity`.
+/// The stores and the settings that all handlers share. Uses `config`, `hook` and `identity`.
 mod state;
 
 use std::{
@@ -45,7 +47,7 @@ use store::{Meter, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Directory, Registration};
+pub use config::{Config, Directory, HookFails, Registration, Secret};
 pub use document::openapi::openapi;
 pub use identity::BadProvider;
 pub use rate_limit::{Limit, NotALimit};
@@ -53,6 +55,7 @@ pub use rate_limit::{Limit, NotALimit};
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     document::{asyncapi::asyncapi, openapi},
+    hook::Hook,
     identity::Provider,
     middleware::{
         answers, body_limit::Bodies, compression, durability, refusals,
@@ -67,20 +70,22 @@ use crate::{
 /// heartbeat, which every live connection takes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Checks the settings of the identity provider, which [`run`] does too: before there is anything
-/// else to do.
+/// Checks the settings that need no store, which [`run`] does too: before there is anything else to
+/// do.
 ///
 /// # Errors
-/// [`BadProvider`], in one line.
-pub fn check(config: &Config) -> Result<(), BadProvider> {
-    Provider::new(config).map(drop)
+/// A line that says which setting is wrong.
+pub fn check(config: &Config) -> io::Result<()> {
+    Provider::new(config).map_err(io::Error::other)?;
+    Hook::open(config).map(drop)
 }
 
 /// Serves until `shutdown`; then takes no new connection, finishes the requests under way, and
 /// returns.
 ///
 /// # Errors
-/// An error when the listener fails, or when Redis does not answer at the start.
+/// An error when the listener fails, when Redis does not answer at the start, and for settings that
+/// [`check`] refuses.
 pub async fn run(
     config: Config,
     store: Store,
@@ -88,6 +93,7 @@ pub async fn run(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let hook = Hook::open(&config)?;
     LazyLock::force(&validate::WARM);
     let provider = Provider::new(&config).map_err(io::Error::other)?;
     let fresh_keys = provider.as_ref().and_then(Provider::start);
@@ -114,6 +120,7 @@ pub async fn run(
         files: files
             .with_min_free(config.min_free_disk)
             .keeping_metadata(config.keep_photo_metadata),
+        hook,
         config,
         provider,
         debts: Debts::default(),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bounds::{answers::Answers, debts::Debts, turns::Turns},
     config::Config,
+    hook::Hook,
     identity::Provider,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     /// Attachments and avatars.
     pub(crate) files: Files,
+    /// The operator's hook, which judges each text; `None` when there is none.
+    pub(crate) hook: Option<Hook>,
     /// The settings of the API.
     pub(crate) config: Config,
     /// The identity provider whose tokens log in, if there is one.

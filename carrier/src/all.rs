@@ -25,8 +25,8 @@ pub(crate) struct Settings {
 
 /// Runs everything until `shutdown` is cancelled.
 pub(crate) async fn run(settings: Settings, shutdown: CancellationToken) -> Result<()> {
-    api::check(&settings.api)?;
     // This comes first, because an address in use is the most common mistake.
+    api::check(&settings.api)?;
     let listener = roles::listen(&settings.api).await?;
     data_folder::make_private(&settings.data.data_dir)?;
     if let Some(url) = start::redis_url(&settings.stores)? {

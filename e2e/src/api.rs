@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{Client, Stack};
 
 /// The settings of how often something may be done.
-const LIMITS: [&str; 7] = [
+const LIMITS: [&str; 8] = [
     "CARRIER_LIMIT_LOGIN",
     "CARRIER_LIMIT_REGISTER",
     "CARRIER_LIMIT_SEND",
+    "CARRIER_LIMIT_EVENTS",
     "CARRIER_LIMIT_UPLOAD",
     "CARRIER_LIMIT_SEARCH",
     "CARRIER_LIMIT_CHATS",

@@ -131,7 +131,7 @@ pub use chats::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
     HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
     MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
-    ReplaceOutcome, Replacement, RowTicks, SENT_AGE, SavedTexts, may_be_forgotten,
+    ReplaceOutcome, Replacement, RowTicks, SENT_AGE, SavedTexts, SentBefore, may_be_forgotten,
 };
 pub use flush::{
     ChatSnapshot, CommittedChat, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks,

@@ -1,6 +1,9 @@
 //! The events of the live connection and of sync: changes, as they are sent to clients.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Account, ChatId, ChatView, MemberView, Message, Problem, Profile, SentMessage, Tick, UserId,
@@ -212,6 +215,23 @@ pub struct Typing {
     pub expires_ms: u32,
 }
 
+/// An event of a kind of its own that a member sent to the others. It is stored nowhere: whoever is
+/// not connected misses it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct CustomEvent {
+    /// The chat's id.
+    pub chat_id: ChatId,
+    /// The id of the member who sent it.
+    pub sender_id: UserId,
+    /// The kind of the event, as its sender named it.
+    pub event_type: String,
+    /// The content of the event.
+    pub data: BTreeMap<String, Value>,
+    /// The time at which it was sent: RFC 3339 in UTC.
+    pub at: String,
+}
+
 /// A user whom the caller watches, and who came online or went offline.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(
@@ -369,6 +389,9 @@ pub enum ServerEvent {
     #[serde(rename = "typing")]
     #[cfg_attr(feature = "openapi", oai(mapping = "typing"))]
     Typing(Typing),
+    #[serde(rename = "chat.event")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.event"))]
+    Custom(CustomEvent),
     #[serde(rename = "presence")]
     #[cfg_attr(feature = "openapi", oai(mapping = "presence"))]
     Presence(PresenceUpdated),

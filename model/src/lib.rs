@@ -34,8 +34,8 @@ pub use clock::Tick;
 pub use ended::EndedTokens;
 pub use error::ParseError;
 pub use event::{
-    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, Heartbeat, Hello, MeUpdated,
-    MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, PresenceUpdated,
+    Ack, ChatCreated, ChatRemoved, ChatSaved, ChatUpdated, CustomEvent, Heartbeat, Hello,
+    MeUpdated, MemberUpdated, MessageCreated, MessageRemoved, MessageUpdated, PresenceUpdated,
     ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
     UserUpdated,
 };

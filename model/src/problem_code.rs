@@ -62,6 +62,8 @@ codes! {
         OriginNotAllowed "origin_not_allowed" "Pages of this origin may not use the server.";
         RoleTooLow "role_too_low" "The caller's role in the group does not allow this.";
         NotAccepted "not_accepted" "The other person takes no messages from the caller.";
+        MessageRefused "message_refused"
+            "The hook of the server's operator refuses the message; `detail` has its reason.";
         MentionsAllNotAllowed "mentions_all_not_allowed"
             "The caller may not mention all members of this chat.";
         NotFound "not_found" "The thing does not exist, or the caller may not see it.";
@@ -90,6 +92,8 @@ codes! {
             "Redis or SQL went back in time, or is being compared with the other.";
         StoreFull "store_full" "Redis is full, or too much is not in SQL yet.";
         HistoryUnavailable "history_unavailable" "SQL does not answer, and the request needs it.";
+        HookUnavailable "hook_unavailable"
+            "The operator's hook has to judge the message, and gives no verdict.";
         FilesUnavailable "files_unavailable" "Files cannot be stored or read now.";
         ProviderUnavailable "provider_unavailable"
             "The identity provider does not answer, and its keys are not known.";
@@ -111,6 +115,7 @@ impl ProblemCode {
             | Self::OriginNotAllowed
             | Self::RoleTooLow
             | Self::NotAccepted
+            | Self::MessageRefused
             | Self::MentionsAllNotAllowed => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -134,6 +139,7 @@ impl ProblemCode {
             | Self::StoreUnavailable
             | Self::StoreFull
             | Self::HistoryUnavailable
+            | Self::HookUnavailable
             | Self::FilesUnavailable
             | Self::ProviderUnavailable
             | Self::ClockSkew

@@ -244,10 +244,14 @@ mod tests {
     }
 
     /// Operations that write and have no mark on their answer, with the reason.
-    const UNMARKED: [(&str, &str); 1] = [(
-        "sendMessage",
-        "The operation waits by itself, and its answer says how durable the message is.",
-    )];
+    const UNMARKED: [(&str, &str); 3] = [
+        ("sendEvent", "Nothing is stored."),
+        (
+            "sendMessage",
+            "The operation waits by itself, and its answer says how durable the message is.",
+        ),
+        ("setTyping", "Nothing is stored."),
+    ];
 
     /// Returns each operation that writes, with the mark that its answers have.
     fn marks() -> BTreeMap<String, Option<WaitFor>> {

@@ -18,7 +18,7 @@ use super::{
     Hub,
     connection::Connection,
     send_queue::SendQueue,
-    typing::{TYPING, TypingState},
+    typing::{TypingState, expires_ms},
 };
 use crate::{
     operations::{
@@ -296,19 +296,14 @@ impl Commands {
             chat,
             user: self.user,
         };
-        let now = Instant::now();
-        let notify = match on {
-            true => self.typing.start(chat, now),
-            false => self.typing.stop(Some(chat), now).is_some(),
-        };
-        if !notify {
+        if !self.typing.change(chat, on, Instant::now()) {
             return Ok(());
         }
         let caller = self.caller().await?;
         caller
             .state
             .store
-            .typing(membership, if on { TYPING.as_millis() as u32 } else { 0 })
+            .typing(membership, expires_ms(on))
             .await
             .inspect_err(|_| self.typing.forget())?;
         Ok(())

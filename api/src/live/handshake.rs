@@ -138,10 +138,7 @@ impl<'a> ApiExtractor<'a> for Handshake {
             ticket,
             address: client_address::of(request, &state.config.trusted_proxies),
             state,
-            hub: request
-                .data::<Hub>()
-                .expect("the endpoint carries its connections")
-                .clone(),
+            hub: Hub::of(request),
         })
     }
 }

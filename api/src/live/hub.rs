@@ -10,6 +10,7 @@ use std::{
 };
 
 use model::{Session, UserId};
+use poem::Request;
 use store::{CHANGE_MARGIN, Inboxes, Store};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,6 +20,7 @@ use super::{
     inbox::Inbox,
     presence::WatchList,
     send_queue::{Budget, EndReason, SendQueue},
+    typing::Typists,
 };
 use crate::response::problem::Problem;
 
@@ -42,6 +44,7 @@ pub(super) struct Shared {
     pub(super) instance: UserId,
     users: Mutex<HashMap<UserId, Arc<Inbox>>>,
     pub(super) watch_list: WatchList,
+    pub(super) typists: Typists,
     budget: Arc<Budget>,
     pub(super) backfills: Arc<Semaphore>,
     /// The tick up to which all who are connected were notified of everything (µs).
@@ -63,6 +66,14 @@ pub(super) struct Shared {
 }
 
 impl Hub {
+    /// Returns the connections that `lib.rs` puts into every request.
+    pub(super) fn of(request: &Request) -> Self {
+        request
+            .data::<Self>()
+            .expect("the endpoint carries its connections")
+            .clone()
+    }
+
     /// Connects to Redis and starts to listen. At most `max_waiting` bytes wait for slow readers,
     /// in total.
     pub(crate) async fn start(
@@ -82,6 +93,7 @@ impl Hub {
             instance,
             users: Mutex::default(),
             watch_list: WatchList::default(),
+            typists: Typists::default(),
             budget: Arc::new(Budget::new(max_waiting)),
             backfills: Arc::new(Semaphore::new(MAX_BACKFILLS)),
             watermark: AtomicI64::new(now.earlier(CHANGE_MARGIN).0),

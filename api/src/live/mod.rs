@@ -13,6 +13,8 @@ mod backfill;
 mod commands;
 /// A connection of either wire: the frames that it sends next, and when it ends.
 mod connection;
+/// News to members that nobody stores, over REST: typing, and events of a product's own.
+mod ephemeral;
 /// Finds the changes of a chat that did not arrive. Pure: no I/O, no clock.
 mod gap_detector;
 /// Authenticates the request that opens a connection, and issues tickets.
@@ -47,6 +49,7 @@ pub(crate) type Apis = (
     socket::SocketApi,
     handshake::TicketApi,
     presence::PresenceApi,
+    ephemeral::EphemeralApi,
 );
 /// A value of [`Apis`].
 pub(crate) const APIS: Apis = (
@@ -54,4 +57,5 @@ pub(crate) const APIS: Apis = (
     socket::SocketApi,
     handshake::TicketApi,
     presence::PresenceApi,
+    ephemeral::EphemeralApi,
 );

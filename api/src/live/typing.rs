@@ -1,15 +1,16 @@
-//! The chat in which the user of a connection is typing.
+//! The chat in which a user is typing, on one connection or over REST.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use model::ChatId;
+use model::{ChatId, UserId};
 use tokio::time::Instant;
 
 /// The time for which a user counts as typing without repeating it.
-pub(super) const TYPING: Duration = Duration::from_secs(6);
+const TYPING: Duration = Duration::from_secs(6);
 /// The shortest time between two notifications that the user goes on typing.
 const REPEAT: Duration = Duration::from_secs(2);
 /// The notifications that may follow each other at once, as when a user changes between chats.
@@ -17,7 +18,12 @@ const BURST: u32 = 6;
 /// The time after which one more notification may follow.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The typing of one connection's user. Clones share it.
+/// Returns what members are told of how long a typing holds, in milliseconds.
+pub(super) fn expires_ms(on: bool) -> u32 {
+    if on { TYPING.as_millis() as u32 } else { 0 }
+}
+
+/// The typing of a user, on one connection or over REST. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct TypingState(Arc<Mutex<Typing>>);
 
@@ -74,6 +80,36 @@ impl TypingState {
         self.lock().now = None;
     }
 
+    /// Takes note that the user types in a chat, or has stopped there. Returns true when the others
+    /// are to be notified.
+    pub(super) fn change(&self, chat: ChatId, on: bool, now: Instant) -> bool {
+        match on {
+            true => self.start(chat, now),
+            false => self.stop(Some(chat), now).is_some(),
+        }
+    }
+
+    /// Returns true when the members of a chat know that the user is typing there.
+    pub(super) fn is_told_in(&self, chat: ChatId) -> bool {
+        let typing = self.lock();
+        typing.now.is_some_and(|(now, _)| now == chat) && typing.notified.is_some()
+    }
+
+    /// Returns the time from which on nothing of the state counts any more; `None` when that is
+    /// over.
+    pub(super) fn busy_until(&self, now: Instant) -> Option<Instant> {
+        let typing = self.lock();
+        let typed = typing.now.map(|(_, until)| until);
+        typed.max(typing.paid).filter(|until| *until > now)
+    }
+
+    /// Takes note that the user has stopped if they have not repeated it for too long. Returns the
+    /// chat if its members are to be notified.
+    pub(super) fn stop_if_over(&self, now: Instant) -> Option<ChatId> {
+        let is_over = self.lock().now.is_some_and(|(_, until)| until <= now);
+        is_over.then(|| self.stop(None, now)).flatten()
+    }
+
     /// Waits until the user has not repeated it for too long; for ever when they are not typing.
     pub(super) async fn ends(&self) {
         let typing = self.lock().now;
@@ -93,6 +129,36 @@ impl TypingState {
     }
 }
 
+/// The users who type over REST, while their typing or their limit counts: a minute's worth of them
+/// at the most, since a state is forgotten when it is over.
+#[derive(Default)]
+pub(super) struct Typists(Mutex<HashMap<UserId, TypingState>>);
+
+impl Typists {
+    /// Returns the typing of a user, and true when it is new: then somebody has to see to its end.
+    pub(super) fn enter(&self, user: UserId) -> (TypingState, bool) {
+        let mut typists = self.lock();
+        let is_new = !typists.contains_key(&user);
+        (typists.entry(user).or_default().clone(), is_new)
+    }
+
+    /// Forgets the typing of a user, if nothing of it counts and nobody else is about to change it;
+    /// returns true when it is forgotten.
+    pub(super) fn leave(&self, user: UserId, typing: &TypingState, now: Instant) -> bool {
+        let mut typists = self.lock();
+        // One is in the map, and one is the caller's.
+        let is_over = typing.busy_until(now).is_none() && Arc::strong_count(&typing.0) == 2;
+        if is_over {
+            typists.remove(&user);
+        }
+        is_over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, TypingState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +173,27 @@ mod tests {
         assert_eq!(typing.stop(None, Instant::now()), Some(chat));
         assert_eq!(typing.stop(None, Instant::now()), None);
         assert!(typing.start(chat, Instant::now()), "it begins anew");
+    }
+
+    #[test]
+    fn the_typing_of_a_user_over_rest_is_forgotten_when_nothing_of_it_counts() {
+        let (typists, user, chat) = (Typists::default(), UserId::new(), ChatId::new());
+        let start = Instant::now();
+        let (typing, is_new) = typists.enter(user);
+        assert!(is_new && typing.change(chat, true, start));
+        assert!(typing.is_told_in(chat) && !typing.is_told_in(ChatId::new()));
+        assert!(!typists.leave(user, &typing, start), "it is typed");
+        assert_eq!(typing.stop_if_over(start), None);
+        let over = start + TYPING;
+        assert_eq!(typing.stop_if_over(over), Some(chat));
+        assert!(!typing.is_told_in(chat), "they were told of its end");
+        assert!(!typists.leave(user, &typing, over), "the stop counts");
+        let (other, is_new) = typists.enter(user);
+        let rest = over + INTERVAL * BURST;
+        assert!(!is_new && !typists.leave(user, &typing, rest), "in use");
+        drop(other);
+        assert!(typists.leave(user, &typing, rest));
+        assert!(typists.enter(user).1, "it begins anew");
     }
 
     #[test]

@@ -15,7 +15,10 @@ use store::{Error, MessageEdit};
 
 use crate::{
     bounds::turns::Work,
-    operations::attachments::{Attached, attach},
+    operations::{
+        attachments::{Attached, attach},
+        judging,
+    },
     request::{
         auth::{Caller, Limited},
         ids::place,
@@ -233,7 +236,7 @@ impl MessageApi {
         message_id: Path<Tick>,
         body: Json<PatchMessage>,
     ) -> Result<Acknowledged<RawJson<Message>>, Problem> {
-        let edit = MessageEdit {
+        let mut edit = MessageEdit {
             body: not_null(body.0.body, "body")?,
             subject: match body.0.subject {
                 MaybeUndefined::Undefined => None,
@@ -283,11 +286,11 @@ impl MessageApi {
                 .collect();
             are_members(&caller, chat_id.0, &come).await?;
         }
-        let message = caller
-            .state
-            .store
-            .edit(caller.own(chat_id.0), message_id.0, &edit)
-            .await?;
+        let (store, own) = (&caller.state.store, caller.own(chat_id.0));
+        if let Some(hook) = &caller.state.hook {
+            Box::pin(judging::edit(&caller, hook, (own, message_id.0), &mut edit)).await?;
+        }
+        let message = store.edit(own, message_id.0, &edit).await?;
         Ok(Acknowledged(RawJson::new(message)))
     }
 
@@ -378,7 +381,10 @@ pub(crate) async fn send(
         ..Draft::new(chat, caller.user(), MessageKind::Text, &body.body)
     };
     let began = caller.state.store.begin_write();
-    let sent = caller.state.store.send(draft).await?;
+    let sent = match &caller.state.hook {
+        None => caller.state.store.send(draft).await?,
+        Some(hook) => Box::pin(judging::send(caller, hook, draft)).await?,
+    };
     let durability = caller.state.store.acknowledge(began, chat).await;
     let mut json = sent.json;
     json.pop();

@@ -1,7 +1,7 @@
 //! The operations of the API, one file for each noun. A handler reads as the story of one request
 //! and does three things: parse, ask the store, answer.
 //!
-//! May use `request`, `response`, `state`, `config` and each other; nothing of `live`,
+//! May use `request`, `response`, `state`, `hook`, `config` and each other; nothing of `live`,
 //! `middleware` or `document`.
 
 /// Users of a product's own, whom its backend makes and changes.
@@ -18,6 +18,8 @@ pub(crate) mod chats;
 pub(crate) mod directory;
 /// The export of an account as lines of JSON.
 pub(crate) mod export;
+/// The verdicts of the operator's hook on texts that are sent or edited.
+mod judging;
 /// The messages of one user over all of their chats.
 pub(crate) mod mailboxes;
 /// Members of a chat and their roles.

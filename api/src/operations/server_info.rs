@@ -79,6 +79,8 @@ struct Limits {
     receipt_members: usize,
     /// Ids in one request for profiles or presence.
     ids: usize,
+    /// Bytes of the data of an event of a product's own, as JSON.
+    event_data: usize,
     /// Characters of the words to search messages for.
     search: usize,
     /// Characters of the words to search people for.
@@ -113,6 +115,7 @@ impl Limits {
             receipts: validate::MAX_RECEIPTS,
             receipt_members: store::NOTIFY_UP_TO,
             ids: validate::MAX_IDS,
+            event_data: validate::MAX_EVENT_DATA,
             search: validate::MAX_SEARCH,
             people_search: validate::MAX_PEOPLE_SEARCH,
             watched: validate::MAX_WATCHED,

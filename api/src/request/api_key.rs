@@ -181,7 +181,7 @@ fn scope_of(path: &str) -> Option<Scope> {
         (_, "users/me/password" | "users/me/erase") => None,
         ("users" | "presence", _) => Some(Scope::Users),
         ("chats", _) => Some(match third {
-            Some("messages" | "receipts" | "attachments") => Scope::Messages,
+            Some("messages" | "receipts" | "attachments" | "typing" | "events") => Scope::Messages,
             _ => Scope::Chats,
         }),
         ("messages" | "receipts" | "search" | "sync", _) => Some(Scope::Messages),
@@ -238,7 +238,10 @@ mod tests {
         );
         assert!(of(Some(Scope::Users)).contains(&"/users/me/blocks/{user_id}"));
         assert!(of(Some(Scope::Chats)).contains(&"/chats/{chat_id}/members/{user_id}"));
-        assert!(of(Some(Scope::Messages)).contains(&"/chats/{chat_id}/messages"));
+        for path in ["messages", "typing", "events"] {
+            let path = format!("/chats/{{chat_id}}/{path}");
+            assert!(of(Some(Scope::Messages)).contains(&path.as_str()));
+        }
     }
 
     #[test]

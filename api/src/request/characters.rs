@@ -64,6 +64,19 @@ pub(crate) fn hides_something(name: &str) -> bool {
     })
 }
 
+/// Returns a text of others as one plain line of so many characters at most, of which each is seen.
+pub(crate) fn plain_line(text: &str, most: usize) -> String {
+    let shown = |character: char| match character {
+        _ if SPACE.contains(character) => Some(' '),
+        _ if is_hidden(character) => None,
+        _ => Some(character),
+    };
+    // No more is looked at than may be shown, with some room for what is not.
+    let line: String = text.chars().take(4 * most).filter_map(shown).collect();
+    let words: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(most).collect()
+}
+
 /// Returns true when a reader sees something of a text. A mark alone is none: it is drawn upon what
 /// stands before it.
 pub(crate) fn shows_something(text: &str) -> bool {

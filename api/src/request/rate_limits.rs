@@ -61,6 +61,8 @@ limited_actions! {
     Logins "login" limit_login;
     /// Sending messages.
     Sends "send" limit_send;
+    /// Sending events of a product's own.
+    Events "events" limit_events;
     /// Uploading attachments and avatars.
     Uploads "upload" limit_upload;
     /// Opening chats.

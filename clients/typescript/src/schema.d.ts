@@ -315,6 +315,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/chats/{chat_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event of your own
+         * @description The other members who are connected get a `chat.event`, over WebSocket and SSE. It is stored
+         *     nowhere and sent once: whoever is not connected misses it. In a direct chat in which one
+         *     blocks the other nobody gets it.
+         */
+        post: operations["sendEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/chats/{chat_id}/members": {
         parameters: {
             query?: never;
@@ -490,6 +512,27 @@ export interface paths {
          */
         put: operations["putReceipt"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/chats/{chat_id}/typing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show that I am typing
+         * @description As the command `typing` of the WebSocket does: the other members get a `typing`. Repeat it
+         *     every few seconds; it ends by itself. A repetition soon after is not sent to them.
+         */
+        post: operations["setTyping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1408,6 +1451,33 @@ export interface components {
             type: "watch";
         } & components["schemas"]["WatchCommand"];
         /**
+         * CustomEvent
+         * @description An event of a kind of its own that a member sent to the others. It is stored nowhere: whoever is
+         *     not connected misses it.
+         */
+        CustomEvent: {
+            /** @description The time at which it was sent: RFC 3339 in UTC. */
+            at: string;
+            /**
+             * A chat.
+             * Format: uuid
+             * @description The chat's id.
+             */
+            chat_id: string;
+            /** @description The content of the event. */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description The kind of the event, as its sender named it. */
+            event_type: string;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description The id of the member who sent it.
+             */
+            sender_id: string;
+        };
+        /**
          * @description The readers for whom a message is deleted.
          * @enum {string}
          */
@@ -1660,6 +1730,11 @@ export interface components {
              * @description Bytes of an e-mail address.
              */
             email: number;
+            /**
+             * Format: uint64
+             * @description Bytes of the data of an event of a product's own, as JSON.
+             */
+            event_data: number;
             /**
              * Format: uint64
              * @description Characters of a file's name.
@@ -2175,6 +2250,7 @@ export interface components {
          *         "device": 100,
          *         "display_name": 64,
          *         "email": 254,
+         *         "event_data": 4096,
          *         "file_name": 255,
          *         "group_name": 128,
          *         "ids": 100,
@@ -2261,6 +2337,32 @@ export interface components {
             name?: string;
         };
         /**
+         * NewEvent
+         * @description An event of a kind of its own.
+         * @example {
+         *       "data": {
+         *         "column": 12,
+         *         "line": 7
+         *       },
+         *       "type": "myapp.cursor"
+         *     }
+         */
+        NewEvent: {
+            /**
+             * @description The content: an object of at most 4 KiB as JSON, in which at most 16 objects and arrays are
+             *     in each other.
+             */
+            data: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description The kind of the event: 3 to 64 characters, words of `a-z 0-9 _ -`, each begun by a letter,
+             *     with dots between them, as in `myapp.cursor`. The first words of the server's own events
+             *     (`message`, `chat`, `carrier` and the like) are reserved.
+             */
+            type: string;
+        };
+        /**
          * NewMessage
          * @description A message to send.
          * @example {
@@ -2336,6 +2438,17 @@ export interface components {
              *     3600 when it is absent.
              */
             expires_in?: number;
+        };
+        /**
+         * NewTyping
+         * @description The typing of the caller in a chat.
+         * @example {
+         *       "typing": true
+         *     }
+         */
+        NewTyping: {
+            /** @description False when I have stopped. True when it is absent. */
+            typing?: boolean;
         };
         /**
          * OneReaction
@@ -2705,6 +2818,7 @@ export interface components {
          *     - `origin_not_allowed` (403): Pages of this origin may not use the server.
          *     - `role_too_low` (403): The caller's role in the group does not allow this.
          *     - `not_accepted` (403): The other person takes no messages from the caller.
+         *     - `message_refused` (403): The hook of the server's operator refuses the message; `detail` has its reason.
          *     - `mentions_all_not_allowed` (403): The caller may not mention all members of this chat.
          *     - `not_found` (404): The thing does not exist, or the caller may not see it.
          *     - `method_not_allowed` (405): The path does not have this method.
@@ -2729,13 +2843,14 @@ export interface components {
          *     - `store_behind` (503): Redis or SQL went back in time, or is being compared with the other.
          *     - `store_full` (503): Redis is full, or too much is not in SQL yet.
          *     - `history_unavailable` (503): SQL does not answer, and the request needs it.
+         *     - `hook_unavailable` (503): The operator's hook has to judge the message, and gives no verdict.
          *     - `files_unavailable` (503): Files cannot be stored or read now.
          *     - `provider_unavailable` (503): The identity provider does not answer, and its keys are not known.
          *     - `clock_skew` (503): The clock of Redis is wrong.
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
@@ -3152,7 +3267,7 @@ export interface components {
             system?: components["schemas"]["System"] & unknown;
         };
         /** @description An event. The field `type` says which. */
-        ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"];
+        ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_CustomEvent"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"];
         /** @description An event. The field `type` says which. */
         ServerEvent_Ack: {
             /**
@@ -3193,6 +3308,14 @@ export interface components {
              */
             type: "chat.updated";
         } & components["schemas"]["ChatUpdated"];
+        /** @description An event. The field `type` says which. */
+        ServerEvent_CustomEvent: {
+            /**
+             * @example chat.event
+             * @enum {string}
+             */
+            type: "chat.event";
+        } & components["schemas"]["CustomEvent"];
         /** @description An event. The field `type` says which. */
         ServerEvent_Heartbeat: {
             /**
@@ -6359,6 +6482,120 @@ export interface operations {
             };
         };
     };
+    sendEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["NewEvent"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMembers: {
         parameters: {
             query?: never;
@@ -8108,6 +8345,120 @@ export interface operations {
         };
         responses: {
             /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setTyping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["NewTyping"];
+            };
+        };
+        responses: {
+            /** @description Done. */
             204: {
                 headers: {
                     [name: string]: unknown;

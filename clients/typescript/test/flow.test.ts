@@ -120,6 +120,19 @@ test("two people register, talk, send a picture and find what they said", async 
     live.say({ type: "typing", chat_id: crypto.randomUUID() }),
     (error) => error instanceof CarrierError,
   );
+  value(await ann.carrier.api.POST("/chats/{chat_id}/typing", { params: { path }, body: {} }));
+  await comes((event) => event.type === "typing" && event.user_id === ann.id);
+  const moved = { type: "myapp.cursor", data: { line: 7 } };
+  value(
+    await ann.carrier.api.POST("/chats/{chat_id}/events", { params: { path }, body: moved }),
+  );
+  await comes(
+    (event) =>
+      event.type === "chat.event" &&
+      event.event_type === "myapp.cursor" &&
+      event.sender_id === ann.id &&
+      event.data.line === 7,
+  );
   // A new password ends every session, and this one goes on as another.
   const token = bob.carrier.token;
   const new_password = "another long password";

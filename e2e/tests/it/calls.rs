@@ -89,6 +89,11 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 .get("requestBody")
                 .filter(|_| !uploads)
                 .map(|_| example(&document, schema, message));
+            // Its name has a form of its own.
+            let body = match operation["operationId"] == "sendEvent" {
+                true => Some(json!({ "type": "app.hello", "data": {} })),
+                false => body,
+            };
             let (file, method) = (
                 uploads.then(picture),
                 method.to_uppercase().parse().expect("a method"),
@@ -129,6 +134,7 @@ fn example(document: &Value, schema: &Value, message: i64) -> Value {
     }
     match (schema["type"].as_str(), schema["enum"].as_array()) {
         (_, Some(values)) => values.last().expect("a value").clone(),
+        (Some("object"), _) if schema["properties"].is_null() => json!({}),
         (Some("object"), _) => {
             let fields = schema["properties"]
                 .as_object()

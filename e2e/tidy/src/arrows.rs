@@ -116,7 +116,8 @@ const API: &[Row] = &[
     ("rate_limit", &[]),
     ("config", &["rate_limit"]),
     ("identity", &["config"]),
-    ("state", &["bounds", "config", "identity"]),
+    ("hook", &["config"]),
+    ("state", &["bounds", "config", "hook", "identity"]),
     ("file_sweep", &[]),
     ("health", &["state"]),
     ("response", &["state"]),
@@ -136,7 +137,7 @@ const API: &[Row] = &[
     ("middleware", &["request", "response", "server", "state"]),
     (
         "operations",
-        &["request", "response", "state", "bounds", "config"],
+        &["request", "response", "state", "bounds", "config", "hook"],
     ),
     // A command does what the operation of its name does.
     (

@@ -2,15 +2,16 @@
 
 use fred::{types::Value, util::sha1_hash};
 use model::{
-    ChatId, Draft, MAX_REACTIONS, MENTION_ALL_UP_TO, OtherReactor, StoredMessage, Tick, UserId,
+    ChatId, ChatKind, Draft, MAX_REACTIONS, MENTION_ALL_UP_TO, OtherReactor, StoredMessage, Tick,
+    UserId,
 };
 
 use super::{
     ChangeNotice, Membership, change_notice,
-    sent_key::{digest, tells_age},
+    sent_key::{digest, may_be_forgotten, tells_age},
 };
 use crate::wire::{
-    ChatKeys, Hot, Millis, Refusal, Result, arg, keys, number, parse, refusal, text, verbs,
+    ChatKeys, Error, Hot, Millis, Refusal, Result, arg, keys, number, parse, refusal, text, verbs,
 };
 
 /// The outcome of an append; the JSON is what every member will read.
@@ -34,6 +35,19 @@ pub enum AppendOutcome {
 pub struct MissedKey {
     id: Tick,
     dropped: String,
+}
+
+/// What there is of the message that is sent under an idempotency key, before it is appended.
+#[derive(Clone, Debug)]
+pub enum SentBefore {
+    /// The key was not used.
+    No,
+    /// The first message of the key, still hot.
+    Hot(String),
+    /// The id of the first message of the key, which only SQL has by now.
+    Saved(Tick),
+    /// The key is too old for Redis to know: SQL is to be asked.
+    Ask,
 }
 
 /// A message to append. A retry with the same `key` appends nothing.
@@ -220,6 +234,38 @@ impl Hot {
             }),
             _ => return refusal(&reply),
         }))
+    }
+
+    /// Looks for the message that a member has sent under an idempotency key, and returns the kind
+    /// of the chat beside it. No message is there under an empty key.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn find_sent(
+        &self,
+        own: Membership,
+        key: &str,
+    ) -> Result<std::result::Result<(ChatKind, SentBefore), Refusal>> {
+        let mut reply = self
+            .run(verbs::FindSent {
+                chat: own.chat,
+                sender: own.user,
+                client_id: arg(key),
+                digest: digest(own.user, key),
+                is_old: may_be_forgotten(key),
+            })
+            .await?;
+        let before = match reply.word() {
+            "NEW" => SentBefore::No,
+            "REPEATED" => SentBefore::Hot(reply.text(2)?),
+            "SAVED" => SentBefore::Saved(reply.tick(2)?),
+            "ASK" => SentBefore::Ask,
+            _ => return refusal(&reply),
+        };
+        let kind = reply.text(1)?;
+        let kind = ChatKind::parse(&kind).ok_or_else(|| Error::corrupt("a chat's kind", &kind))?;
+        Ok(Ok((kind, before)))
     }
 
     /// Reads the hot messages before an id, after one, or (both `NEVER`) the newest, at most

@@ -21,7 +21,7 @@ pub(crate) use membership::change_notice;
 pub use membership::{ChangeNotice, Membership};
 pub use message::{
     AppendOutcome, HotMessage, HotPage, MemberReaction, MessageAction, MissedKey, NewMessage,
-    ReactOutcome, RecordVersion, ReplaceOutcome, Replacement,
+    ReactOutcome, RecordVersion, ReplaceOutcome, Replacement, SentBefore,
 };
 pub(crate) use message::{other_list, read_others};
 pub(crate) use sent_key::RECENT_AGE;

@@ -238,6 +238,19 @@ verbs! {
             /// The id of the message.
             id: Tick,
         };
+    /// Looks for the message that was sent under an idempotency key.
+    FindSent "chats" "find_sent" "no-writes"
+        chat (chat messages members sent recent commits)
+        {
+            /// The author of the message.
+            sender: UserId,
+            /// The idempotency key.
+            client_id: Text,
+            /// What `recent` has of the key; empty when the key tells no time.
+            digest: Text,
+            /// True when the key may be so old that Redis has forgotten it.
+            is_old: bool,
+        };
     /// Counts the texts among some messages.
     Texts "chats" "texts" "no-writes"
         chat (chat messages members changed commits)

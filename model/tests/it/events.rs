@@ -149,6 +149,11 @@ fn frames() -> Vec<serde_json::Value> {
             "typing",
             json!({ "chat_id": chat, "user_id": user, "expires_ms": 6000 }),
         ),
+        alone(
+            "chat.event",
+            json!({ "chat_id": chat, "sender_id": user, "event_type": "myapp.cursor",
+                "data": { "x": 1.5, "of": [null, { "deep": true }] }, "at": at }),
+        ),
         alone("presence", json!({ "user_id": user, "online": true })),
         alone(
             "presence",

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use futures_util::future::try_join;
 use hot::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, HotPage, MarkOutcome, Membership, Meter, MissedKey,
-    MovedMark, NewMessage, SavedTexts, charge_notifications, may_be_forgotten,
+    MovedMark, NewMessage, SavedTexts, SentBefore, charge_notifications, may_be_forgotten,
 };
-use model::{Draft, ServerEvent, StoredMessage, Tick, UserId, reactions_of, split_record};
+use model::{
+    ChatKind, Draft, ServerEvent, StoredMessage, Tick, UserId, reactions_of, split_record,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -128,15 +130,58 @@ impl Store {
         }
     }
 
+    /// Returns the message that a member has sent under an idempotency key, whatever its text, and
+    /// the kind of the chat. `None` stands for a key that nobody used.
+    ///
+    /// # Errors
+    /// [`Error::NoChat`] when the user is not a member.
+    pub async fn find_sent(
+        &self,
+        own: Membership,
+        key: Option<&str>,
+    ) -> Result<(ChatKind, Option<SendOutcome>)> {
+        let key = key.unwrap_or_default();
+        loop {
+            let (kind, before) = match retry(|| self.hot.find_sent(own, key)).await? {
+                Ok(found) => found,
+                Err(refusal) => {
+                    self.resolve(own.chat, refusal).await?;
+                    continue;
+                }
+            };
+            let record = match before {
+                SentBefore::No => None,
+                SentBefore::Hot(record) => Some(record),
+                SentBefore::Saved(id) => {
+                    let saved = self.cold.message(own.chat, id).await?;
+                    saved.map(|first| first.record())
+                }
+                SentBefore::Ask => {
+                    let saved = self.cold.sent_as(own.chat, own.user, key).await?;
+                    saved.map(|first| first.record())
+                }
+            };
+            let Some(record) = record else {
+                return Ok((kind, None));
+            };
+            let first = self.quoted(own, replayed(record)).await?;
+            return Ok((kind, Some(first)));
+        }
+    }
+
     /// Answers a repetition with the first message as it is now.
     async fn replay(&self, draft: &Draft<'_>, record: String) -> Result<SendOutcome> {
-        let mut sent = replay(draft, record)?;
-        let Some(answered) = model::answered(&sent.json) else {
-            return Ok(sent);
-        };
         let own = Membership {
             chat: draft.chat_id,
             user: draft.sender_id,
+        };
+        self.quoted(own, replay(draft, record)?).await
+    }
+
+    /// Writes into a message that was sent before the preview of the one that it answers.
+    async fn quoted(&self, own: Membership, mut sent: SendOutcome) -> Result<SendOutcome> {
+        let Some(answered) = model::answered(&sent.json) else {
+            return Ok(sent);
         };
         let preview = match self.read_message(own, answered).await {
             Ok((stored, _)) => stored.message.preview(),
@@ -442,17 +487,22 @@ impl Filling {
 }
 
 /// Answers a repetition with the first message.
-fn replay(draft: &Draft<'_>, mut record: String) -> Result<SendOutcome> {
+fn replay(draft: &Draft<'_>, record: String) -> Result<SendOutcome> {
     let first = read_record(&record)?.message;
     let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
     if !since_changed && (first.body != draft.body || first.subject.as_deref() != draft.subject) {
         return Err(Error::KeyReused);
     }
+    Ok(replayed(record))
+}
+
+/// Returns the message of a record, as one that was sent before.
+fn replayed(mut record: String) -> SendOutcome {
     record.truncate(split_record(&record).0.len());
-    Ok(SendOutcome {
+    SendOutcome {
         json: record,
         replayed: true,
-    })
+    }
 }
 
 /// Decodes a record of Redis.

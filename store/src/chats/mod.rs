@@ -6,6 +6,8 @@ mod attachment;
 mod chat;
 /// Edits, deletions and reactions of one message.
 mod edit;
+/// News to members that are never stored: typing, and events of a product's own.
+mod ephemeral;
 /// The list of a user's chats, page by page.
 mod list;
 /// The messages of all of a user's chats, received or sent.
@@ -24,8 +26,6 @@ mod search;
 mod settings;
 /// The changes since a cursor.
 mod sync;
-/// Notifications that a member is typing; never stored.
-mod typing;
 
 pub use edit::MessageEdit;
 pub use list::ChatFilter;

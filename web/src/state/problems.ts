@@ -129,6 +129,7 @@ const PROBLEMS: Partial<Record<Problem["code"], string>> = {
   provider_unavailable: LATER,
   clock_skew: LATER,
   busy: LATER,
+  hook_unavailable: LATER,
   files_unavailable: "The server can’t take or give files right now. Try again later.",
 };
 
