@@ -50,6 +50,9 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
       "Only the owner and the admins can mention everyone here.",
     ],
   ],
+  // What the operator's own service says.
+  message_refused: [["No advertising here.", "No advertising here."]],
+  hook_unavailable: [["Nobody judges …", LATER]],
   not_found: [
     ["There is no such user.", "There is no such user."],
     [

@@ -123,9 +123,7 @@ test("two people register, talk, send a picture and find what they said", async 
   value(await ann.carrier.api.POST("/chats/{chat_id}/typing", { params: { path }, body: {} }));
   await comes((event) => event.type === "typing" && event.user_id === ann.id);
   const moved = { type: "myapp.cursor", data: { line: 7 } };
-  value(
-    await ann.carrier.api.POST("/chats/{chat_id}/events", { params: { path }, body: moved }),
-  );
+  value(await ann.carrier.api.POST("/chats/{chat_id}/events", { params: { path }, body: moved }));
   await comes(
     (event) =>
       event.type === "chat.event" &&
