@@ -727,7 +727,7 @@ async fn a_session_and_its_connections_end_with_the_token() {
     let refused = ann.get("/v1/users/me").await;
     refused.expect_problem(401, "token_expired");
     let socket = Listener::try_socket(&ann, "", &[]).await;
-    let mut socket = socket.ok().expect("it says so after the upgrade");
+    let mut socket = socket.expect("it says so after the upgrade");
     while socket.next().await.is_some() {}
     assert_eq!(socket.closed, Some(4401));
 }
