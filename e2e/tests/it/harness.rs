@@ -61,8 +61,7 @@ async fn a_proxy_cuts_after_the_command_ran_and_stalls_before_it() {
     let proxy = Proxy::before(stack.redis.address()).await;
     let store = stack.open_store(&proxy.url()).await;
 
-    // The first run only says that the members are to be marked.
-    let cut = proxy.rule_for(stack.sha(Verb::Append), Fault::Cut, 1, 1);
+    let cut = proxy.rule_for(stack.sha(Verb::Append), Fault::Cut, 0, 1);
     let first = say(&store, chat, ann, "cut", Some("k1"))
         .await
         .expect("sent again");

@@ -118,8 +118,7 @@ async fn an_api_that_is_killed_after_the_append_gives_the_first_message_to_who_t
         .as_str()
         .expect("an id")
         .to_owned();
-    // The first run only says that the members are to be marked.
-    let append = proxy.rule_for(stack.sha(Verb::Append), Fault::StallReply, 1, 1);
+    let append = proxy.rule_for(stack.sha(Verb::Append), Fault::StallReply, 0, 1);
     let (sender, to) = (ann.clone(), chat.clone());
     let sending =
         tokio::spawn(async move { sender.try_send(&to, "did it arrive?", "key-1").await });

@@ -903,13 +903,13 @@ async fn none_grows_with_the_chats_of_whoever_reads_their_order() {
         rev: Tick(8),
         value: r#"{"pinned":true}"#.into(),
     };
-    let pins: Vec<PrivateRow> = chats[..390].iter().map(pins).collect();
+    let pins: Vec<PrivateRow> = chats[..240].iter().map(pins).collect();
     let user = UserId::new();
     stack.hot.begin_user(user, "1").await.expect("begun");
     let loaded = stack.hot.load_user(user, "1", None, &chats, &pins);
     assert_eq!(loaded.await.expect("an answer"), LoadOutcome::Done);
     let look = async || {
-        let look = stack.hot.top_chats(user, 300, Tick::NEVER).await;
+        let look = stack.hot.top_chats(user, 150, Tick::NEVER).await;
         look.expect("Redis answers").expect("resident")
     };
     let key = format!("user:{{u{}}}:{user}", user.partition());
@@ -940,7 +940,7 @@ async fn none_grows_with_the_chats_of_whoever_reads_their_order() {
         let OrderLook::Top(top) = look().await else {
             panic!("all are at rest");
         };
-        assert!(top.chats.len() >= 600 && top.rest == Some(Tick(9)));
+        assert!(top.chats.len() >= 390 && top.rest == Some(Tick(9)));
     })
     .await;
     is_quick(&stack, "what changed", async |_| {

@@ -9,7 +9,7 @@ use crate::wire::{Hot, Refusal, Reply, Result, arg, parse, refusal, text, verbs}
 /// The score above which there are only marks: no tick is so high.
 const MARKS: Tick = Tick(4_000_000_000_000_000);
 /// The number of chats that one call reads at the most, but for the further ones.
-const AT_ONCE: usize = 400;
+const AT_ONCE: usize = 250;
 /// The number of chats that one call puts into an order, about.
 const MADE_AT_ONCE: usize = 500;
 /// The number of marks that one call takes away.

@@ -20,7 +20,7 @@ const LOOKED_AT: usize = 500;
 /// The number of times that more of an order is read for a first page.
 const STEPS: usize = 3;
 /// The number of chats of an order, besides those that are marked, that are read at the most.
-const FURTHER: usize = 300;
+const FURTHER: usize = 150;
 /// The number of chats that are read at once: each comes with all its members.
 const AT_ONCE: usize = 16;
 
