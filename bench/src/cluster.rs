@@ -55,8 +55,8 @@ async fn of_a_cluster(primaries: usize, fsync: &str, time: Duration) -> Result<(
     let (sent, seconds) = closed(&carrier, &requests, time).await?;
     let each = carrier.cpu().each(&before, sent as f64);
     println!(
-        "{primaries} primaries with a replica each, {fsync:9} {:6.0} sends/s; of each send {:.0} us \
-         of the API, {:.0} us of all nodes of Redis, {:.0} us of the flusher",
+        "{primaries} primaries with a replica each, {fsync:9} {:6.0} sends/s; of each send \
+         {:.0} us of the API, {:.0} us of all nodes of Redis, {:.0} us of the flusher",
         sent as f64 / seconds,
         each.api,
         each.redis,

@@ -270,8 +270,8 @@ async fn a_name_is_not_used_while_its_claim_is_on_one_node_alone() {
     assert!(matches!(take(ann).await, Err(Error::Taken(_))));
 }
 
-/// Has Redis note when it runs these verbs, and when it is waited for between them: all nodes are on
-/// one machine. A `second` verb counts when it is about such an entry.
+/// Has Redis note when it runs these verbs, and when it is waited for between them: all nodes are
+/// on one machine. A `second` verb counts when it is about such an entry.
 fn noting(first: Verb, (second, entry): (Verb, &'static str)) -> Options {
     Options::default().altered(move |verb, source| {
         let about = format!("string.find(table.concat(ARGV, ' '), '{entry}:', 1, true)");

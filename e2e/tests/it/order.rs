@@ -16,8 +16,8 @@ const MARKS: i64 = 4_000_000_000_000_000;
 /// The number of random acts.
 const ACTS: usize = 240;
 
-/// Options under which members are marked for 200 ms, chats come to rest after 100, and marks can be
-/// taken away after 500: so all happens often.
+/// Options under which members are marked for 200 ms, chats come to rest after 100, and marks can
+/// be taken away after 500: so all happens often.
 fn quick() -> Options {
     Options::default().altered(|_, source| {
         let source = source.replace("MARKED_FOR = 900000000", "MARKED_FOR = 200000");

@@ -644,7 +644,8 @@ async fn a_name_whose_claim_redis_lost_is_claimed_again(sql: Sql) {
     let change = proxy.rule(stack.sha(Verb::ChangeUser), Fault::Stall);
     let register = async |username: &str| {
         let account = json!({
-            "username": username, "email": "ann@example.org", "password": PASSWORD, "display_name": "Ann",
+            "username": username, "email": "ann@example.org", "display_name": "Ann",
+            "password": PASSWORD,
         });
         Client::new(api.url())
             .post("/v1/auth/register", account)

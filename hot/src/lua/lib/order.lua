@@ -26,7 +26,8 @@ local function marks_members(chat, members)
     if type(has) == 'table' then return false end
     if has == 1 then orders[#orders + 1] = prefix .. ':order' end
   end
-  for _, order in ipairs(orders) do redis.call('ZADD', order, 'GT', mark_since(micros()), id) end
+  local since = mark_since(micros())
+  for _, order in ipairs(orders) do redis.call('ZADD', order, 'GT', since, id) end
   redis.call('HSET', chat, 'marked', text(micros()))
   return true
 end
