@@ -389,9 +389,6 @@ pub enum ServerEvent {
     #[serde(rename = "typing")]
     #[cfg_attr(feature = "openapi", oai(mapping = "typing"))]
     Typing(Typing),
-    #[serde(rename = "chat.event")]
-    #[cfg_attr(feature = "openapi", oai(mapping = "chat.event"))]
-    Custom(CustomEvent),
     #[serde(rename = "presence")]
     #[cfg_attr(feature = "openapi", oai(mapping = "presence"))]
     Presence(PresenceUpdated),
@@ -407,6 +404,9 @@ pub enum ServerEvent {
     #[serde(rename = "error")]
     #[cfg_attr(feature = "openapi", oai(mapping = "error"))]
     Error(Refused),
+    #[serde(rename = "chat.event")]
+    #[cfg_attr(feature = "openapi", oai(mapping = "chat.event"))]
+    Custom(CustomEvent),
 }
 
 impl std::fmt::Display for ServerEvent {
