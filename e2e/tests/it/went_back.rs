@@ -601,18 +601,30 @@ async fn what_redis_lost_between_two_steps_is_done_again(sql: Sql) {
     let carl = Client::register(api.url(), "carl").await;
     let group = ann.create_group("Friends", &[]).await.expect(201);
     let chat = group["id"].as_str().expect("an id");
-    for comes in [true, false] {
+    // Redis goes back to before the first step, or to before the second.
+    for (who, comes, keeps) in [
+        (&ann, true, false),
+        (&ann, false, false),
+        (&ann, true, true),
+        (&ann, false, true),
+        (&ann, true, false),
+        (&carl, false, true),
+    ] {
         // The member's own list is the second step.
-        let past = stack.redis.past();
+        let before = stack.redis.past();
         let second = proxy.rule(stack.sha(Verb::Enlist), Fault::Stall);
         let change = async {
             match comes {
-                true => ann.add_member(chat, &carl.id).await,
-                false => ann.remove_member(chat, &carl.id).await,
+                true => who.add_member(chat, &carl.id).await,
+                false => who.remove_member(chat, &carl.id).await,
             }
         };
         let power_cut = async {
             second.wait_fired(1).await;
+            let past = match keeps {
+                true => stack.redis.past(),
+                false => before,
+            };
             stack.redis.go_back(&past).await;
             second.release();
         };

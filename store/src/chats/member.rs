@@ -89,17 +89,19 @@ impl Store {
             let event = &event;
             async move {
                 let remove = self.change_member(membership, user, MemberAction::Remove, event);
-                match remove.await? {
-                    MemberChange::Done(member, change) => {
+                match remove.await {
+                    Ok(MemberChange::Done(member, change)) => {
                         self.enlist_member(membership, user, &member).await?;
                         self.notifier
                             .members(membership.chat, change, member.rev, "");
                         self.notifier.removed(membership.chat, vec![user]);
                         Ok(())
                     }
-                    // The chat has not forgotten it; for the list there is the flusher.
-                    MemberChange::Absent if before.is_some() => Ok(()),
-                    other => Err(refused(&other)),
+                    // The chat has not forgotten it; for the list there is the flusher. (Whoever
+                    // has left is told that there is no such chat.)
+                    Ok(MemberChange::Absent) | Err(Error::NoChat) if before.is_some() => Ok(()),
+                    Ok(other) => Err(refused(&other)),
+                    Err(error) => Err(error),
                 }
             }
             .boxed()
