@@ -2,10 +2,9 @@
 //! own.
 //!
 //! A session is known from the moment on at which Redis showed it, until its use is to be noted
-//! again, and only while this process would hear of its end, which scripts publish in the step that
-//! brings it. Nothing is known before the ends are listened to, once some may have been lost, or
-//! when the connection has not proved for [`SILENCE`] that it still hears. So a session that ends
-//! is refused at once where it was ended, within milliseconds elsewhere, and after [`SILENCE`]
+//! again, and only while this process would hear of its end ([`Hearing`]), which scripts publish in
+//! the step that brings it. So a session that ends
+//! is refused at once where it was ended, within milliseconds elsewhere, and after two seconds
 //! where packets are dropped.
 //!
 //! What a limit allows is taken from Redis in portions, of which an account has one for each limit,
@@ -21,8 +20,8 @@ use hot::{EndedSessions, Rate, RateVerdict, SessionState};
 use model::{Session, Tick, UserId};
 use tokio::time::Instant;
 
-/// The age of the newest proof that ends are heard from which nothing is known.
-const SILENCE: Duration = Duration::from_secs(2);
+use crate::hearing::Hearing;
+
 /// The sessions that are known at the most.
 const MOST: usize = 20_000;
 /// The first portion of a limit, and the part of the limit that one is at the most.
@@ -41,10 +40,8 @@ pub(crate) struct KnownSessions {
 
 #[derive(Default)]
 struct Inner {
-    /// True while the ends of all sessions are listened to.
-    listens: bool,
-    /// The time of the newest proof that they are heard.
-    proof: Option<Instant>,
+    /// Whether the ends of all sessions are heard.
+    hearing: Hearing,
     /// The number of times that something ended, or may have.
     ends: u64,
     sessions: HashMap<String, Arc<Session>>,
@@ -90,8 +87,7 @@ impl KnownSessions {
     /// `None`: Redis must be asked.
     pub(crate) fn find(&self, hash: &str, limit: Option<Limit>) -> Option<SessionState> {
         let mut inner = self.lock();
-        let hears = inner.proof.is_some_and(|proof| proof.elapsed() < SILENCE);
-        if !inner.listens || !hears {
+        if !inner.hearing.holds() {
             return None;
         }
         let session = Arc::clone(inner.sessions.get(hash)?);
@@ -122,7 +118,7 @@ impl KnownSessions {
     /// were soon used up.
     pub(crate) fn wanted(&self, hash: &str, (name, rate): Limit) -> u32 {
         let mut inner = self.lock();
-        if !inner.listens {
+        if !inner.hearing.listens() {
             return 1; // Nothing is remembered.
         }
         let user = inner.sessions.get(hash).map(|session| session.user);
@@ -144,7 +140,7 @@ impl KnownSessions {
     /// which one is used.
     pub(crate) fn remember(&self, asked: Asked, state: &SessionState, limit: Option<Limit>) {
         let mut inner = self.lock();
-        if !inner.listens || inner.ends != asked.0 {
+        if !inner.hearing.listens() || inner.ends != asked.0 {
             return;
         }
         let session = &state.session;
@@ -188,7 +184,7 @@ impl KnownSessions {
     /// Forgets all, and remembers nothing until [`Self::listen`]: ends may be lost.
     pub(crate) fn lose(&self) {
         let mut inner = self.lock();
-        inner.listens = false;
+        inner.hearing.listen(false);
         inner.forget_all();
     }
 
@@ -196,13 +192,12 @@ impl KnownSessions {
     pub(crate) fn listen(&self) {
         let mut inner = self.lock();
         inner.forget_all();
-        inner.listens = true;
+        inner.hearing.listen(true);
     }
 
     /// Notes that all ends from before a moment were heard.
     pub(crate) fn prove(&self, asked: Instant) {
-        let mut inner = self.lock();
-        inner.proof = inner.proof.max(Some(asked));
+        self.lock().hearing.prove(asked);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -260,6 +255,7 @@ impl Portion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hearing::SILENCE;
 
     const MINUTE: Duration = Duration::from_secs(60);
     const SENDS: Limit = (

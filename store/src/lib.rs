@@ -1,7 +1,7 @@
 //! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names.
 //!
 //! Both daemons share this crate. Its wings may use each other in one direction only:
-//! `error`, `config`, `flights`, `password` < `notify`, `safety` < `store` < `residency` < `people`
+//! `error`, `config`, `flights`, `hearing`, `password` < `notify`, `safety` < `store` < `residency` < `people`
 //! < `chats` < `erase`, `audit`.
 
 /// The reasons for which a request is refused; used by all.
@@ -13,7 +13,10 @@ mod config;
 /// What many ask for at once is done once; uses `error` alone.
 mod flights;
 
-/// The sessions that this process knows to be good; uses nothing else.
+/// Whether what is published to all APIs is heard; uses nothing else.
+mod hearing;
+
+/// The sessions that this process knows to be good; uses `hearing` alone.
 mod known_sessions;
 
 /// Orders of chats that somebody goes through page by page; uses nothing else.
@@ -59,7 +62,7 @@ pub use hot::{
     NOTIFY_UP_TO, Progress, Rate, RateVerdict, SessionState, TICKET_LIFE, UserChange, charge,
     critical_task_ended, spawn_critical,
 };
-pub use notify::Notification;
+pub use notify::{Notification, SharedNotification};
 pub use people::{
     DirectoryPlace, ExternalProfile, IssuedToken, MAX_LEEWAY, ProviderToken, TOKEN_LIFE,
 };

@@ -127,6 +127,30 @@ impl Store {
         Ok(self.turns.run(who, work).await?)
     }
 
+    /// Notes that what is published to all APIs may be lost, until [`Store::hear_all`]: Redis is
+    /// asked for each session, and notified of each member.
+    pub fn hear_nothing(&self) {
+        self.known_sessions.lose();
+        self.notifier.served.lose();
+    }
+
+    /// Notes that all is listened to that is published to all APIs.
+    pub fn hear_all(&self) {
+        self.known_sessions.listen();
+        self.notifier.served.listen();
+    }
+
+    /// Notes that all was heard that was published before a moment.
+    pub fn prove_hearing(&self, asked: tokio::time::Instant) {
+        self.known_sessions.prove(asked);
+        self.notifier.served.prove(asked);
+    }
+
+    /// Notes that an API begins to serve a user.
+    pub fn note_served(&self, user: UserId, api: UserId) {
+        self.notifier.served.note(user, api);
+    }
+
     /// Returns whether Redis and SQL were in step at the last look.
     pub fn standing(&self) -> Standing {
         self.step.standing()

@@ -85,8 +85,8 @@ impl Hub {
         let now = store.now().await?;
         let instance = UserId::new();
         inboxes.open(instance).await?;
-        inboxes.open_ended().await?;
-        store.know_sessions();
+        inboxes.open_all().await?;
+        store.hear_all();
         let hub = Self(Arc::new(Shared {
             store,
             inboxes,
@@ -194,11 +194,15 @@ impl Hub {
 
     /// Records that this API serves a user now.
     pub(super) async fn pulse(&self, user: UserId) {
-        // Two heartbeats may be lost before the record expires.
-        let life = self.0.heartbeat * 5 / 2;
-        if let Err(error) = self.0.store.mark_online(user, self.0.instance, life).await {
+        if let Err(error) = self.mark_online(user).await {
             tracing::debug!(%error, user.id = %user, "could not record that a user is online");
         }
+    }
+
+    pub(super) async fn mark_online(&self, user: UserId) -> store::Result<()> {
+        // Two heartbeats may be lost before the record expires.
+        let life = self.0.heartbeat * 5 / 2;
+        self.0.store.mark_online(user, self.0.instance, life).await
     }
 
     /// Tells all connections that this API restarts, and waits until they are closed.

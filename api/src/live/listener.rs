@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use model::{Tick, UserId};
-use store::{CHANGE_MARGIN, Deliveries, Delivery, Notification};
+use store::{CHANGE_MARGIN, Deliveries, Delivery, Notification, SharedNotification};
 
 use super::{Hub, backfill::backfill, inbox::Inbox};
 
@@ -23,24 +23,34 @@ impl Hub {
         while let Some(Some(delivery)) = self.0.closed.run_until_cancelled(deliveries.next()).await
         {
             match delivery {
-                Delivery::Inbox(user, payload) if user == self.0.instance => {
-                    let tick = std::str::from_utf8(&payload)
-                        .ok()
-                        .and_then(|text| text.parse().ok());
-                    self.0
-                        .heard
-                        .fetch_max(tick.unwrap_or_default(), Ordering::Relaxed);
-                }
+                Delivery::Inbox(user, payload) if user == self.0.instance => self.take(&payload),
                 Delivery::Inbox(user, payload) => self.deliver(user, &payload),
+                Delivery::Served(user, api) => self.0.store.note_served(user, api),
                 Delivery::Presence(user) => self.presence_changed(user),
                 Delivery::Ended(sessions) => self.0.store.forget_sessions(&sessions),
-                Delivery::Proof(asked) => self.0.store.prove_sessions(asked),
+                Delivery::Proof(asked) => self.0.store.prove_hearing(asked),
                 Delivery::Lost => self.recover(),
             }
         }
         if !self.0.closed.is_cancelled() {
             store::critical_task_ended("the subscription to live events");
         }
+    }
+
+    /// Takes what is published to this API: a tick of its own, or a notification to some of the
+    /// users whom it serves.
+    fn take(&self, payload: &Bytes) {
+        if let Some(shared) = SharedNotification::decode(payload) {
+            for user in shared.users {
+                self.deliver(user, &shared.payload);
+            }
+            return;
+        }
+        let tick = std::str::from_utf8(payload)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let tick = tick.unwrap_or_default();
+        self.0.heard.fetch_max(tick, Ordering::Relaxed);
     }
 
     fn deliver(&self, user: UserId, payload: &Bytes) {
@@ -72,7 +82,7 @@ impl Hub {
     /// missed.
     pub(super) fn recover(&self) {
         self.0.losses.fetch_add(1, Ordering::SeqCst);
-        self.0.store.know_no_sessions();
+        self.0.store.hear_nothing();
         if self.0.recovering.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -84,7 +94,7 @@ impl Hub {
                 match hub.reopen().await {
                     Ok(now) if hub.0.losses.load(Ordering::SeqCst) == losses => {
                         hub.0.heard.fetch_max(now.0, Ordering::Relaxed);
-                        hub.0.store.know_sessions();
+                        hub.0.store.hear_all();
                         break;
                     }
                     Ok(_) => {} // More was lost meanwhile.
@@ -109,10 +119,11 @@ impl Hub {
         });
     }
 
-    /// Opens all inboxes again, and returns the time at which all of them were open.
+    /// Opens all inboxes again, and returns the time at which all of them were open. Redis may have
+    /// lost who is served where.
     async fn reopen(&self) -> store::Result<Tick> {
         self.0.inboxes.open(self.0.instance).await?;
-        self.0.inboxes.open_ended().await?;
+        self.0.inboxes.open_all().await?;
         let users: Vec<UserId> = self.users().keys().copied().collect();
         let watched = self.0.watch_list.users();
         let open = users
@@ -120,11 +131,14 @@ impl Hub {
             .map(|user| (user, false))
             .chain(watched.into_iter().map(|user| (user, true)));
         let opened = futures_util::stream::iter(open).map(async |(user, watched)| match watched {
-            false => self.0.inboxes.open(user).await,
-            true => self.0.inboxes.watch(user).await,
+            false => {
+                self.0.inboxes.open(user).await?;
+                self.mark_online(user).await
+            }
+            true => Ok(self.0.inboxes.watch(user).await?),
         });
         let opened: Vec<_> = opened.buffer_unordered(OPENED_AT_ONCE).collect().await;
-        opened.into_iter().collect::<Result<Vec<()>, _>>()?;
+        opened.into_iter().collect::<store::Result<Vec<()>>>()?;
         self.0.store.now().await
     }
 }

@@ -120,9 +120,9 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
 async fn a_store_forgets_the_sessions_that_it_ends_without_being_told() {
     let stack = Stack::start(Sql::Sqlite).await;
     let store = &stack.store;
-    store.know_sessions();
+    store.hear_all();
     let is_known = |token: &Token| {
-        store.prove_sessions(Instant::now());
+        store.prove_hearing(Instant::now());
         store.admit_known(&token.hash(), None).is_some()
     };
     let known = async |token: &Token| {
@@ -173,7 +173,7 @@ async fn a_store_forgets_the_sessions_that_it_ends_without_being_told() {
 async fn what_was_taken_of_a_limit_is_used_up_although_redis_is_asked() {
     let stack = Stack::start(Sql::Sqlite).await;
     let store = &stack.store;
-    store.know_sessions();
+    store.hear_all();
     let email = "ann@example.org";
     let ann = store.register("ann", email, "Ann", PASSWORD, "e2e", "e2e");
     let token = ann.await.expect("registered").token;

@@ -56,6 +56,7 @@ mod retry;
 mod rolling;
 mod scripts;
 mod search;
+mod served;
 mod shards;
 mod silence;
 mod sql_away;

@@ -571,7 +571,7 @@ async fn a_redis_that_is_met_anew_is_compared_although_it_knows_the_scripts() {
     };
     replica_of("127.0.0.1", "1").await;
     let user = UserId::new();
-    let written = hot.heartbeat(user, "an instance", PATIENCE).await;
+    let written = hot.heartbeat(user, UserId::new(), PATIENCE).await;
     assert!(written.is_err(), "a replica takes no writes");
     replica_of("NO", "ONE").await;
     stack.load_scripts().await;

@@ -6,6 +6,9 @@ use model::{Tick, UserId};
 
 use crate::wire::{Hot, Millis, Result, arg, keys, verbs};
 
+/// The number of users who are asked for in one pipeline.
+const ASKED_AT_ONCE: usize = 256;
+
 /// The presence of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
@@ -24,12 +27,14 @@ impl Hot {
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer: the call may have been done.
     /// `Error::Full` when Redis has no room: nothing was done.
-    pub async fn heartbeat(&self, user: UserId, instance: &str, life: Duration) -> Result<()> {
+    pub async fn heartbeat(&self, user: UserId, instance: UserId, life: Duration) -> Result<()> {
         self.run(verbs::Heartbeat {
             presence: keys::presence(user),
-            instance: arg(instance),
+            instance: arg(instance.to_string()),
             life: Millis(life),
             channel: arg(keys::watched(user)),
+            served: arg(keys::served(user.partition())),
+            user_and_instance: arg(format!("{user} {instance}")),
         })
         .await
         .map(drop)
@@ -40,14 +45,37 @@ impl Hot {
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer: the call may have been done.
     /// `Error::Full` when Redis has no room: nothing was done.
-    pub async fn leave(&self, user: UserId, instance: &str) -> Result<()> {
+    pub async fn leave(&self, user: UserId, instance: UserId) -> Result<()> {
         self.run(verbs::Leave {
             presence: keys::presence(user),
-            instance: arg(instance),
+            instance: arg(instance.to_string()),
             channel: arg(keys::watched(user)),
         })
         .await
         .map(drop)
+    }
+
+    /// Returns each of these users whom APIs serve, with every one that does.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn served(&self, users: &[UserId]) -> Result<Vec<(UserId, UserId)>> {
+        let now = Tick::now().0 / 1000;
+        let mut served = Vec::new();
+        for some in users.chunks(ASKED_AT_ONCE) {
+            let ask = some.iter().map(|user| {
+                let of_now = vec![arg(keys::presence(*user)), arg(now), arg("+inf")];
+                self.command("ZRANGEBYSCORE", of_now)
+            });
+            let answers = futures_util::future::try_join_all(ask).await?;
+            for (user, answer) in some.iter().zip(answers) {
+                let apis = answer.into_array().into_iter();
+                let apis = apis.filter_map(|api| api.as_str()?.parse().ok());
+                served.extend(apis.map(|api| (*user, api)));
+            }
+        }
+        Ok(served)
     }
 
     /// Reads the presence of each of these users.

@@ -4,10 +4,10 @@
 //! Sharded pub/sub is fire and forget. So a notification names the one before it, and a lost one is
 //! found missing (see `store`).
 //!
-//! That sessions ended is published, too, by the scripts that end them. Who goes by that must know
-//! that it still hears: a connection whose packets are dropped is silent, and looks as if nothing
-//! had happened. So it is asked, some times a second, and its answer comes behind what was
-//! published before.
+//! Scripts publish to all APIs that sessions ended, and that an API begins to serve a user. Who
+//! goes by that must know that it still hears: a connection whose packets are dropped is silent,
+//! and looks as if nothing had happened. So it is asked, some times a second, and its answer comes
+//! behind what was published before.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,6 +47,8 @@ pub enum Delivery {
     Presence(UserId),
     /// These sessions have ended.
     Ended(EndedSessions),
+    /// A sign that an API, the second, begins to serve a user.
+    Served(UserId, UserId),
     /// A proof that all is delivered that was published before this moment.
     Proof(Instant),
     /// A loss: of the connection, once when it breaks and once when it is back, or of deliveries
@@ -142,12 +144,14 @@ impl Inboxes {
             .map_err(|error| Error::of("SUNSUBSCRIBE", error))
     }
 
-    /// Listens for the ends of all sessions.
+    /// Listens for what concerns every API: the ends of all sessions, and all users whom one begins
+    /// to serve.
     ///
     /// # Errors
     /// Fails when Redis does not answer.
-    pub async fn open_ended(&self) -> Result<()> {
-        let open = Partition::all().map(|one| self.0.client.ssubscribe(keys::ended(one)));
+    pub async fn open_all(&self) -> Result<()> {
+        let channels = Partition::all().flat_map(|one| [keys::ended(one), keys::served(one)]);
+        let open = channels.map(|channel| self.0.client.ssubscribe(channel));
         let opened: FredResult<Vec<()>> = try_join_all(open).await;
         opened
             .map(drop)
@@ -252,6 +256,11 @@ fn delivery(message: Message) -> Option<Delivery> {
             Ok(user) => EndedSessions::OfUser(user),
             Err(_) => EndedSessions::Of(text),
         }));
+    }
+    if keys::is_served(&message.channel) {
+        let text = message.value.into_string()?;
+        let (user, api) = text.split_once(' ')?;
+        return Some(Delivery::Served(user.parse().ok()?, api.parse().ok()?));
     }
     if let Some(user) = keys::inbox_of(&message.channel) {
         let bytes = match message.value {

@@ -240,6 +240,15 @@ pub(crate) fn is_ended(channel: &str) -> bool {
     channel.starts_with("ended:{u")
 }
 
+/// Returns the channel of a partition's users whom an API begins to serve.
+pub(crate) fn served(partition: Partition) -> String {
+    format!("served:{{u{partition}}}")
+}
+
+pub(crate) fn is_served(channel: &str) -> bool {
+    channel.starts_with("served:{u")
+}
+
 /// Returns the channel of a user's coming and going.
 pub(crate) fn watched(user: UserId) -> String {
     format!("watch:{{u{}}}:{user}", user.partition())
@@ -321,6 +330,9 @@ mod tests {
         let ends = ended(user.partition());
         assert!(is_ended(&ends) && inbox_of(&ends).is_none() && watched_of(&ends).is_none());
         assert!(!is_ended(&inbox(user)) && !is_ended(&watched(user)));
+        let serves = served(user.partition());
+        assert!(is_served(&serves) && inbox_of(&serves).is_none() && watched_of(&serves).is_none());
+        assert!(!is_served(&ends) && !is_ended(&serves));
     }
 
     #[test]
@@ -364,6 +376,7 @@ mod tests {
             watched(user),
             inbox(user),
             ended(user.partition()),
+            served(user.partition()),
             user_prefix(user.partition()) + &user.to_string(),
             user_limit(user.partition(), "sends") + &user.to_string(),
         ] {

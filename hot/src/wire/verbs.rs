@@ -960,6 +960,10 @@ verbs! {
             life: Millis,
             /// The channel of the user's coming and going.
             channel: Text,
+            /// The channel of the users whom an API begins to serve.
+            served: Text,
+            /// The ids of the user and of the API, with a space between them.
+            user_and_instance: Text,
         };
     /// Tells that an API no longer serves a user.
     Leave "people" "leave" "allow-oom"

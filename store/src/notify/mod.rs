@@ -4,6 +4,8 @@
 mod notification;
 /// The tasks that publish to the members of a chat.
 mod notifier;
+/// Which APIs serve the members of a chat.
+mod served;
 
-pub use notification::Notification;
+pub use notification::{Notification, SharedNotification};
 pub(crate) use notifier::{Job, Notifier};

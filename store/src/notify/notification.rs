@@ -1,10 +1,12 @@
 //! The messages that are published to a user's inbox: a line with kind and numbers, then the event
-//! as its reader gets it, if it is the same for all readers.
+//! as its reader gets it, if it is the same for all readers. One that is published to an API, for
+//! the users whom it serves, has a line with their number and 16 bytes for each before that.
 
 use std::fmt::Write;
 
 use bytes::Bytes;
-use model::{ChatId, Tick};
+use model::{ChatId, Tick, UserId};
+use uuid::Uuid;
 
 /// A message to one inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,46 @@ impl Notification {
     }
 }
 
+/// A message to the inboxes of several users whom one API serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedNotification {
+    /// The users.
+    pub users: Vec<UserId>,
+    /// The message to each, encoded.
+    pub payload: Bytes,
+}
+
+impl SharedNotification {
+    /// Encodes a message to these users.
+    pub(crate) fn encode(users: &[UserId], payload: &[u8]) -> Bytes {
+        let line = format!("m {}\n", users.len());
+        let mut bytes = Vec::with_capacity(line.len() + users.len() * 16 + payload.len());
+        bytes.extend_from_slice(line.as_bytes());
+        for user in users {
+            bytes.extend_from_slice(user.0.as_bytes());
+        }
+        bytes.extend_from_slice(payload);
+        bytes.into()
+    }
+
+    /// Decodes a message; the payload shares its bytes. Returns `None` for anything else.
+    pub fn decode(bytes: &Bytes) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let count = std::str::from_utf8(&bytes[..end])
+            .ok()?
+            .strip_prefix("m ")?;
+        let size = count.parse::<usize>().ok()?.checked_mul(16)?;
+        let ids = bytes.get(end + 1..)?.get(..size)?.chunks_exact(16);
+        Some(Self {
+            users: ids
+                .map(|id| Uuid::from_slice(id).map(UserId))
+                .collect::<Result<_, _>>()
+                .ok()?,
+            payload: bytes.slice(end + 1 + size..),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +229,29 @@ mod tests {
                 None,
                 "{other:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_message_to_several_users_is_read_as_it_was_written() {
+        for count in [0, 1, 3] {
+            let users: Vec<_> = (0..count).map(|_| UserId::new()).collect();
+            let payload = Bytes::from_static(b"e\n{}");
+            let encoded = SharedNotification::encode(&users, &payload);
+            let shared = SharedNotification { users, payload };
+            assert_eq!(SharedNotification::decode(&encoded), Some(shared));
+        }
+        for other in [
+            "",
+            "m",
+            "m 1\n",
+            "m x\n",
+            "m 18446744073709551615\n",
+            "e\n",
+            "17",
+        ] {
+            let other = Bytes::from_static(other.as_bytes());
+            assert_eq!(SharedNotification::decode(&other), None, "{other:?}");
         }
     }
 }

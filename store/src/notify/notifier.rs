@@ -24,7 +24,11 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Result, notify::Notification};
+use super::{
+    Notification, SharedNotification,
+    served::{Moment, Served, ServedMembers},
+};
+use crate::Result;
 
 /// The number of publishing tasks; the notifications of one chat keep their order.
 const PUBLISHERS: usize = 16;
@@ -38,8 +42,14 @@ const PUBLISHED_AT_ONCE: usize = 1024;
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// The number of members' ids, about, that are remembered for each task.
 const REMEMBERED: usize = 100_000;
-/// The most members whom Redis notifies itself: of more than some, it would be held up.
+/// The most members whom Redis notifies itself: of more than some, it would be held up. More are
+/// notified by the APIs that serve them.
 const FEW: usize = 16;
+/// The number of notifications of a chat from which on it is worth knowing which APIs serve the
+/// members: that costs what some notifications to each member do.
+const WORTH_KNOWING: u32 = 4;
+/// The time after which that is read again, to leave out the APIs that serve none any more.
+const READ_EVERY: Duration = Duration::from_secs(600);
 
 /// A task for the publishers.
 pub(crate) enum Job {
@@ -67,6 +77,8 @@ pub(crate) struct Notifier {
     cold: Cold,
     queues: Arc<[Queue]>,
     dropped: Arc<Dropped>,
+    /// The users whom APIs begin to serve.
+    pub(crate) served: Served,
 }
 
 /// The queue of a publishing task.
@@ -80,9 +92,22 @@ struct Queue {
 struct QueueState {
     /// The number of tasks that wait, or are being published.
     pending: usize,
-    /// The members of the chats that it lately published to, with the version of the roster.
-    known: HashMap<ChatId, (Tick, Arc<[UserId]>)>,
+    /// The chats that it lately published to.
+    known: HashMap<ChatId, KnownChat>,
     remembered: usize,
+}
+
+/// What is known of a chat that was published to.
+struct KnownChat {
+    roster: Tick,
+    /// The members as of this version of the roster, in order.
+    members: Arc<[UserId]>,
+    /// The number of notifications to each of them.
+    notified: u32,
+    /// The APIs that serve them, if that is known.
+    served: Option<ServedMembers>,
+    /// True while that is being read.
+    is_reading: bool,
 }
 
 /// The notifications that were dropped, of which the log tells now and then.
@@ -109,6 +134,7 @@ impl Dropped {
 impl Notifier {
     /// Starts the publishing tasks.
     pub(crate) fn start(hot: &Hot, cold: &Cold) -> Self {
+        let served = Served::default();
         let start = |_| {
             let (jobs, waiting) = mpsc::channel(WAITING);
             let state = Arc::default();
@@ -116,6 +142,7 @@ impl Notifier {
                 hot: hot.clone(),
                 cold: cold.clone(),
                 state: Arc::clone(&state),
+                served: served.clone(),
             };
             hot::spawn_critical("a publisher of events", publisher.publish_all(waiting));
             Queue { jobs, state }
@@ -125,6 +152,7 @@ impl Notifier {
             cold: cold.clone(),
             queues: (0..PUBLISHERS).map(start).collect(),
             dropped: Arc::default(),
+            served,
         }
     }
 
@@ -272,9 +300,39 @@ impl QueueState {
     /// Returns the members of a chat as of a version of the roster. A change of the chat that waits
     /// here is published before a later one: it would look lost.
     fn readers(&self, chat: ChatId) -> Option<(Tick, Vec<UserId>)> {
-        let (roster, members) = self.known.get(&chat)?;
+        let KnownChat {
+            roster, members, ..
+        } = self.known.get(&chat)?;
         let is_idle = self.pending == 0 && roster.happened() && members.len() <= FEW;
         is_idle.then(|| (*roster, members.to_vec()))
+    }
+
+    /// Remembers the members of a chat, who are in order.
+    fn remember(&mut self, chat: ChatId, roster: Tick, members: Arc<[UserId]>) {
+        if self.remembered > REMEMBERED {
+            self.known.clear();
+            self.remembered = 0;
+        }
+        self.remembered += members.len();
+        let known = KnownChat {
+            roster,
+            members,
+            notified: 0,
+            served: None,
+            is_reading: false,
+        };
+        self.known.insert(chat, known);
+    }
+}
+
+impl KnownChat {
+    /// Returns true, until that is done, when it is to be read which APIs serve the members.
+    fn must_read(&mut self) -> bool {
+        let is_old = match &self.served {
+            Some(served) => served.read.elapsed() >= READ_EVERY,
+            None => self.notified >= WORTH_KNOWING,
+        };
+        is_old && self.roster.happened() && !std::mem::replace(&mut self.is_reading, true)
     }
 }
 
@@ -287,6 +345,7 @@ struct Publisher {
     hot: Hot,
     cold: Cold,
     state: Arc<Mutex<QueueState>>,
+    served: Served,
 }
 
 impl Publisher {
@@ -342,12 +401,16 @@ impl Publisher {
             } => {
                 let payload = notification.encode();
                 let other = but.map(|(user, notification)| (user, notification.encode()));
-                let payload_of = |user: &UserId| match &other {
-                    Some((other, membership)) if other == user => membership.clone(),
-                    _ => payload.clone(),
-                };
                 let members = self.members(chat, roster).await?;
-                payloads.extend(members.iter().map(|user| (*user, payload_of(user))));
+                let but = other.as_ref().map(|(user, _)| *user);
+                match self.shared(chat, &payload, but) {
+                    Some(shared) => payloads.extend(shared),
+                    None => {
+                        let same = members.iter().filter(|user| Some(**user) != but);
+                        payloads.extend(same.map(|user| (*user, payload.clone())));
+                    }
+                }
+                payloads.extend(other.filter(|(user, _)| members.binary_search(user).is_ok()));
             }
             Job::Users(users, notification) => {
                 let payload = notification.encode();
@@ -359,28 +422,80 @@ impl Publisher {
         Ok(())
     }
 
-    /// Returns the members of a chat as of this version of the roster, or of a later one.
+    /// Returns the members of a chat as of this version of the roster, or of a later one, in order.
     async fn members(&self, chat: ChatId, roster: Tick) -> Result<Arc<[UserId]>> {
-        if let Some((version, members)) = lock(&self.state).known.get(&chat)
-            && *version == roster
+        if let Some(known) = lock(&self.state).known.get(&chat)
+            && known.roster == roster
         {
-            return Ok(Arc::clone(members));
+            return Ok(Arc::clone(&known.members));
         }
-        let (version, members) = match self.hot.roster(chat).await? {
+        let (version, mut members) = match self.hot.roster(chat).await? {
             Some(found) => found,
             // The chat was evicted meanwhile, so SQL has the roster. No roster has this
             // version, so that the next notification reads it again.
             None => (Tick::NEVER, members_of(&self.cold, chat).await?),
         };
+        members.sort_unstable();
         let members: Arc<[UserId]> = members.into();
-        let mut state = lock(&self.state);
-        if state.remembered > REMEMBERED {
-            state.known.clear();
-            state.remembered = 0;
-        }
-        state.remembered += members.len();
-        state.known.insert(chat, (version, Arc::clone(&members)));
+        lock(&self.state).remember(chat, version, Arc::clone(&members));
         Ok(members)
+    }
+
+    /// Returns a payload for the members of a chat, but for one, once for each API that serves some;
+    /// `None` while these are not known, or the members are few.
+    fn shared(
+        &self,
+        chat: ChatId,
+        payload: &Bytes,
+        but: Option<UserId>,
+    ) -> Option<Vec<(UserId, Bytes)>> {
+        let mut state = lock(&self.state);
+        let known = state.known.get_mut(&chat)?;
+        if known.members.len() <= FEW {
+            return None;
+        }
+        known.notified = known.notified.saturating_add(1);
+        if known.must_read() {
+            match self.served.moment() {
+                Some(moment) => self.read(chat, known, moment),
+                None => known.is_reading = false,
+            }
+        }
+        let served = known.served.as_mut()?;
+        if !self.served.bring_up_to_date(served, &known.members) {
+            known.served = None;
+            return None;
+        }
+        let of_api = |(api, users): (&UserId, &Vec<UserId>)| match but {
+            Some(but) if users.contains(&but) => {
+                let same: Vec<_> = users.iter().copied().filter(|user| *user != but).collect();
+                (*api, SharedNotification::encode(&same, payload))
+            }
+            _ => (*api, SharedNotification::encode(users, payload)),
+        };
+        Some(served.apis.iter().map(of_api).collect())
+    }
+
+    /// Reads which APIs serve the members of a chat, beside what is published.
+    fn read(&self, chat: ChatId, known: &KnownChat, moment: Moment) {
+        let (hot, state) = (self.hot.clone(), Arc::clone(&self.state));
+        let (members, roster) = (Arc::clone(&known.members), known.roster);
+        tokio::spawn(async move {
+            let found = hot.served(&members).await;
+            let mut state = lock(&state);
+            let known = state.known.get_mut(&chat);
+            let Some(known) = known.filter(|known| known.roster == roster) else {
+                return; // There are others by now.
+            };
+            known.is_reading = false;
+            match found {
+                Ok(found) => known.served = Some(ServedMembers::new(moment, found)),
+                Err(error) => tracing::debug!(
+                    %error,
+                    "could not read which APIs serve the members of a chat; each is notified"
+                ),
+            }
+        });
     }
 }
 
@@ -404,15 +519,15 @@ mod tests {
         let members: Arc<[UserId]> = (0..FEW).map(|_| UserId::new()).collect();
         let mut state = QueueState::default();
         assert_eq!(state.readers(chat), None);
-        state.known.insert(chat, (Tick(7), Arc::clone(&members)));
+        state.remember(chat, Tick(7), Arc::clone(&members));
         assert_eq!(state.readers(chat), Some((Tick(7), members.to_vec())));
         state.pending = 1;
         assert_eq!(state.readers(chat), None, "a change of the chat may wait");
         state.pending = 0;
-        state.known.insert(chat, (Tick::NEVER, members));
+        state.remember(chat, Tick::NEVER, members);
         assert_eq!(state.readers(chat), None, "that is no version of Redis");
         let many = (0..=FEW).map(|_| UserId::new()).collect();
-        state.known.insert(chat, (Tick(7), many));
+        state.remember(chat, Tick(7), many);
         assert_eq!(state.readers(chat), None);
     }
 }

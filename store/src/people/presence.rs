@@ -41,10 +41,7 @@ impl Store {
     /// # Errors
     /// [`Error::Hot`] when Redis does not answer; retry later.
     pub async fn mark_online(&self, user: UserId, instance: UserId, life: Duration) -> Result<()> {
-        Ok(self
-            .hot
-            .heartbeat(user, &instance.to_string(), life)
-            .await?)
+        Ok(self.hot.heartbeat(user, instance, life).await?)
     }
 
     /// Writes down that an API process, `instance`, serves a user no more.
@@ -52,7 +49,7 @@ impl Store {
     /// # Errors
     /// [`Error::Hot`] when Redis does not answer; retry later.
     pub async fn mark_offline(&self, user: UserId, instance: UserId) -> Result<()> {
-        Ok(self.hot.leave(user, &instance.to_string()).await?)
+        Ok(self.hot.leave(user, instance).await?)
     }
 
     /// Returns those of these users of whom one may know whether they are online, and who may know

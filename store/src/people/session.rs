@@ -6,8 +6,6 @@ use futures_util::FutureExt;
 use hot::{Admission, EndedSessions, Meter, Rate, SessionState, UserChange};
 use model::{Name, Partition, Session, SessionId, SessionView, Tick, Token, User, UserId};
 
-use tokio::time::Instant;
-
 use crate::{
     Error, Result, Store,
     notify::Notification,
@@ -313,22 +311,6 @@ impl Store {
     /// Forgets sessions that have ended, elsewhere or here.
     pub fn forget_sessions(&self, ended: &EndedSessions) {
         self.known_sessions.end(ended);
-    }
-
-    /// Forgets all sessions, and asks Redis for each until [`Store::know_sessions`]: that some
-    /// ended may not be heard.
-    pub fn know_no_sessions(&self) {
-        self.known_sessions.lose();
-    }
-
-    /// Begins to know sessions, since the ends of all of them are listened to.
-    pub fn know_sessions(&self) {
-        self.known_sessions.listen();
-    }
-
-    /// Notes that the ends of all sessions from before a moment were heard.
-    pub fn prove_sessions(&self, asked: Instant) {
-        self.known_sessions.prove(asked);
     }
 
     /// Returns a user's open sessions; `current` is the hash of the asking session's token.
