@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use super::{
-    Notification, SharedNotification,
+    Notification,
     served::{Moment, Served, ServedMembers},
 };
 use crate::Result;
@@ -466,14 +466,7 @@ impl Publisher {
             known.served = None;
             return None;
         }
-        let of_api = |(api, users): (&UserId, &Vec<UserId>)| match but {
-            Some(but) if users.contains(&but) => {
-                let same: Vec<_> = users.iter().copied().filter(|user| *user != but).collect();
-                (*api, SharedNotification::encode(&same, payload))
-            }
-            _ => (*api, SharedNotification::encode(users, payload)),
-        };
-        Some(served.apis.iter().map(of_api).collect())
+        Some(served.payloads(payload, but))
     }
 
     /// Reads which APIs serve the members of a chat, beside what is published.

@@ -12,9 +12,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use model::UserId;
 use tokio::time::Instant;
 
+use super::SharedNotification;
 use crate::hearing::Hearing;
 
 /// The newest beginnings that are remembered; a chat that has not seen older ones is read again.
@@ -46,9 +48,10 @@ pub(crate) struct Moment {
 #[derive(Debug)]
 pub(crate) struct ServedMembers {
     as_of: Moment,
+    /// The time at which Redis was read.
     pub(super) read: Instant,
     /// The APIs, and the members whom each serves.
-    pub(super) apis: HashMap<UserId, Vec<UserId>>,
+    apis: HashMap<UserId, Vec<UserId>>,
 }
 
 impl Served {
@@ -127,6 +130,23 @@ impl ServedMembers {
         served
     }
 
+    /// Returns a payload for the members but for one, encoded for each API.
+    pub(super) fn payloads(&self, payload: &[u8], but: Option<UserId>) -> Vec<(UserId, Bytes)> {
+        let of_api = |(api, users): (&UserId, &Vec<UserId>)| {
+            let others: Vec<UserId>;
+            let users = match but {
+                Some(but) if users.contains(&but) => {
+                    others = users.iter().copied().filter(|user| *user != but).collect();
+                    &others
+                }
+                _ => users,
+            };
+            let is_any = !users.is_empty();
+            is_any.then(|| (*api, SharedNotification::encode(users, payload)))
+        };
+        self.apis.iter().filter_map(of_api).collect()
+    }
+
     fn add(&mut self, user: UserId, api: UserId) {
         let users = self.apis.entry(api).or_default();
         if !users.contains(&user) {
@@ -199,5 +219,26 @@ mod tests {
             !served.bring_up_to_date(&mut known, &members),
             "the oldest is forgotten"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_with_a_notification_of_their_own_is_left_out() {
+        let (served, (members, api)) = (hearing(), some());
+        let moment = served.moment().expect("it hears");
+        let found = members.iter().map(|user| (*user, api)).collect();
+        let known = ServedMembers::new(moment, found);
+        let users = |but| {
+            let payloads = known.payloads(b"e\n{}", but);
+            let of = payloads.into_iter().map(|(to, bytes)| {
+                assert_eq!(to, api);
+                SharedNotification::decode(&bytes).expect("one").users
+            });
+            of.collect::<Vec<_>>()
+        };
+        assert_eq!(users(None), [members.clone()]);
+        assert_eq!(users(Some(UserId::new())), [members.clone()]);
+        assert_eq!(users(Some(members[1])), [[members[0], members[2]]]);
+        let alone = ServedMembers::new(moment, vec![(members[0], api)]);
+        assert!(alone.payloads(b"", Some(members[0])).is_empty());
     }
 }
