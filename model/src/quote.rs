@@ -1,12 +1,17 @@
 //! The previews of messages that others answer: made by each read, and never stored.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
+
+use memchr::memmem::Finder;
 
 use crate::{Message, Reply, Tick, message::first_of, split_record};
 
 /// The name of a reply in the JSON of a message; a text cannot contain it, since JSON escapes the
 /// quotes of a text.
 const REPLY_TO: &str = r#","reply_to":"#;
+
+/// A search for it. Pages of messages are searched that have none.
+static FINDER: LazyLock<Finder> = LazyLock::new(|| Finder::new(REPLY_TO));
 /// The most bytes of JSON that one character takes: a pair of escaped surrogates.
 const CHARACTER: usize = 12;
 
@@ -26,7 +31,7 @@ pub fn quote(json: &mut String, preview: impl FnOnce(Tick) -> String) {
 }
 
 fn reply_in(json: &str) -> Option<(Range<usize>, Reply)> {
-    let start = json.find(REPLY_TO)? + REPLY_TO.len();
+    let start = FINDER.find(json.as_bytes())? + REPLY_TO.len();
     let mut rest = serde_json::Deserializer::from_str(&json[start..]).into_iter();
     let reply = rest.next()?.ok()?;
     Some((start..start + rest.byte_offset(), reply))

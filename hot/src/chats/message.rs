@@ -14,6 +14,9 @@ use crate::wire::{
     ChatKeys, Error, Hot, Millis, Refusal, Result, arg, keys, number, parse, refusal, text, verbs,
 };
 
+/// The byte between two records that are read as one value; JSON escapes it.
+const JOINT: char = '\x1e';
+
 /// The outcome of an append; the JSON is what every member will read.
 #[derive(Clone, Debug)]
 pub enum AppendOutcome {
@@ -173,6 +176,9 @@ pub struct HotPage {
     pub answered: Vec<String>,
     /// The reader's own reactions, by message, of those that do not name the reader for them.
     pub my_others: Vec<(Tick, Vec<String>)>,
+    /// The value of the reader's row of settings for the chat, empty when there is none; `None`
+    /// when it is to be read elsewhere.
+    pub settings: Option<String>,
     /// The chat's newest seq.
     pub seq: i64,
     /// The id of the oldest message that is hot; `NEVER` when there is none.
@@ -290,6 +296,7 @@ impl Hot {
                 after,
                 limit,
                 bytes,
+                with_settings: !self.is_cluster(),
             })
             .await?;
         if reply.word() != "OK" {
@@ -297,9 +304,8 @@ impl Hot {
         }
         self.stay_warm(own.chat, reply.number(1)?);
         let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
-        let changed = reply.number(5)? as usize;
-        let answered = reply.list(6).into_iter().map(text).collect();
-        let mut mine = reply.list(7).into_iter();
+        let answered = reply.list(5).into_iter().map(text).collect();
+        let mut mine = reply.list(6).into_iter();
         let mut my_others = Vec::new();
         while let (Some(id), Some(theirs)) = (mine.next(), mine.next()) {
             my_others.push((
@@ -307,8 +313,14 @@ impl Hot {
                 emojis(&text(theirs)),
             ));
         }
-        let mut rest = reply.rest(8).map(text);
-        let changed = rest.by_ref().take(changed).collect();
+        let settings = reply.list(7).into_iter().next().map(text);
+        let settings = settings.map(|row| row.split_once(' ').unwrap_or_default().1.to_owned());
+        let joined = reply.text(8)?;
+        let joined = joined.split(JOINT).filter(|record| !record.is_empty());
+        let older = reply.number(9)? as usize;
+        let mut rest = reply.rest(10).map(text);
+        let changed = rest.by_ref().take(older).collect();
+        let messages = joined.map(str::to_owned).chain(rest).collect();
         Ok(Ok(HotPage {
             seq,
             oldest,
@@ -316,7 +328,8 @@ impl Hot {
             changed,
             answered,
             my_others,
-            messages: rest.collect(),
+            settings,
+            messages,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! The order of a user's chats: which of them may have changed since a tick, and which are the
 //! newest, without a look at the others.
 
+use fred::types::Value;
 use model::{ChatId, PrivateKey, PrivateRow, Tick, UserId};
 
 use super::{ListedChat, read_listed, read_private_row};
@@ -68,13 +69,14 @@ impl Hot {
         since: Tick,
         from: Tick,
     ) -> Result<std::result::Result<OrderLook, Refusal>> {
-        self.look(user, from, || verbs::OrderedChats {
+        self.look(user, from, |known| verbs::OrderedChats {
             user,
             since,
             more: 0,
             most: AT_ONCE,
             with_pinned: false,
             from,
+            known,
             about: vec![],
         })
         .await
@@ -91,13 +93,14 @@ impl Hot {
         more: usize,
         from: Tick,
     ) -> Result<std::result::Result<OrderLook, Refusal>> {
-        self.look(user, from, || verbs::OrderedChats {
+        self.look(user, from, |known| verbs::OrderedChats {
             user,
             since: MARKS,
             more,
             most: AT_ONCE,
             with_pinned: true,
             from,
+            known,
             about: vec![],
         })
         .await
@@ -121,6 +124,7 @@ impl Hot {
                 most: 0,
                 with_pinned: false,
                 from: Tick::NEVER,
+                known: arg(""),
                 about: vec![arg(chat)],
             })
             .await?;
@@ -136,11 +140,14 @@ impl Hot {
         &self,
         user: UserId,
         from: Tick,
-        call: impl Fn() -> verbs::OrderedChats,
+        call: impl Fn(Value) -> verbs::OrderedChats,
     ) -> Result<std::result::Result<OrderLook, Refusal>> {
         loop {
-            let mut reply = self.run(call()).await?;
+            let asked = self.history.ask(self);
+            let known = self.history.known(asked).unwrap_or_default();
+            let mut reply = self.run(call(arg(known))).await?;
             let reading = |reply: &mut Reply| {
+                self.history.learn(asked, reply.text(3)?);
                 Ok(OrderReading {
                     at: reply.tick(1)?,
                     can_unmark: reply.number(2)? == 1,
@@ -148,7 +155,7 @@ impl Hot {
             };
             match reply.word() {
                 "OK" => {
-                    let (reading, rest) = (reading(&mut reply)?, reply.text(3)?);
+                    let (reading, rest) = (reading(&mut reply)?, reply.text(4)?);
                     return Ok(Ok(OrderLook::Top(OrderedChats {
                         reading,
                         rest: rest.parse().ok().map(Tick),
@@ -217,7 +224,7 @@ impl Hot {
 
 /// Reads the chats of a reply, without those that are not in the list.
 fn read_chats(reply: Reply) -> Result<Vec<OrderedChat>> {
-    let mut values = reply.rest(4).map(text);
+    let mut values = reply.rest(5).map(text);
     let mut chats = Vec::new();
     while let (Some(chat), Some(score), Some(entry), Some(row)) =
         (values.next(), values.next(), values.next(), values.next())

@@ -18,6 +18,7 @@ use super::{
     Call, Error, Reply, Result, Scripts, Verb,
     fence::{Fence, doubt_new_connections},
     flight::Flights,
+    history::History,
     marking::Markings,
     meter::{charge_call, size},
     settled::Settled,
@@ -107,6 +108,7 @@ pub struct Hot {
     pub(crate) settled: Arc<Settled>,
     pub(super) flights: Arc<Flights>,
     pub(super) markings: Arc<Markings>,
+    pub(crate) history: Arc<History>,
 }
 
 /// What ends with the last clone of a connection: its tasks, and the connection itself, which its
@@ -158,6 +160,7 @@ impl Hot {
             settled,
             flights: Arc::default(),
             markings: Arc::default(),
+            history: Arc::default(),
         })
     }
 

@@ -14,6 +14,8 @@ mod error;
 mod fence;
 /// Calls of one verb that go to Redis together.
 mod flight;
+/// The process of Redis, and what it went on from.
+mod history;
 /// The names of all keys and channels; no other file writes one.
 pub(crate) mod keys;
 /// What a script gets of the Lua that scripts share.

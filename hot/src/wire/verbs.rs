@@ -313,6 +313,9 @@ verbs! {
             limit: usize,
             /// The size of messages after which the page ends.
             bytes: usize,
+            /// True to read the member's settings for the chat, too: not in a cluster, where they
+            /// are elsewhere.
+            with_settings: bool,
         };
     /// Reads who is in a chat.
     Roster "chats" "roster" "no-writes"
@@ -715,6 +718,8 @@ verbs! {
             with_pinned: bool,
             /// The time from which on an order that was made can be relied upon.
             from: Tick,
+            /// The history of Redis, if it is known.
+            known: Text,
         }
         lists {
             /// The chats to read; empty for those that the order tells.

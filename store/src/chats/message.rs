@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join;
 use hot::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, HotPage, MarkOutcome, Membership, Meter, MissedKey,
     MovedMark, NewMessage, SavedTexts, SentBefore, charge_notifications, may_be_forgotten,
@@ -12,6 +11,7 @@ use model::{
 };
 use uuid::Uuid;
 
+use super::settings::read_settings;
 use crate::{
     Error, Result, Store,
     notify::{Job, Notification},
@@ -218,11 +218,13 @@ impl Store {
         limit: usize,
         bytes: usize,
     ) -> Result<MessagePage> {
-        let (hot, settings) = try_join(
-            self.hot_page(membership, before, after, limit, bytes),
-            self.chat_settings(membership),
-        )
-        .await?;
+        let hot = self
+            .hot_page(membership, before, after, limit, bytes)
+            .await?;
+        let settings = match &hot.settings {
+            Some(value) => read_settings(value)?,
+            None => self.chat_settings(membership).await?,
+        };
         // Changes that SQL does not have yet.
         let changed: HashMap<Tick, String> = hot
             .changed

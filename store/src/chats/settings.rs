@@ -108,7 +108,7 @@ impl Store {
         let (_, value) = self
             .private_row(membership.user, PrivateKey::Chat(membership.chat))
             .await?;
-        read(&value)
+        read_settings(&value)
     }
 
     /// Returns the settings of a user for each chat that has any.
@@ -122,7 +122,7 @@ impl Store {
                 .into_iter()
                 .filter_map(|mine| match mine.key {
                     PrivateKey::Chat(chat) => {
-                        Some(read(&mine.value).map(|settings| (chat, settings)))
+                        Some(read_settings(&mine.value).map(|settings| (chat, settings)))
                     }
                     PrivateKey::Block(_) | PrivateKey::Key(_) | PrivateKey::Ended(_) => None,
                 });
@@ -164,7 +164,7 @@ impl Store {
         let about = PrivateKey::Chat(membership.chat);
         loop {
             let (_, seen) = self.private_row(membership.user, about).await?;
-            let mut settings = read(&seen)?;
+            let mut settings = read_settings(&seen)?;
             change(&mut settings)?;
             if let Some(rev) = self
                 .change_private_row(membership.user, about, &seen, &settings.value())
@@ -180,12 +180,12 @@ impl Store {
 /// Decodes the settings of those of these chats that have any.
 pub(super) fn settings_of(chats: &[OrderedChat]) -> Result<HashMap<ChatId, ChatSettings>> {
     let any = chats.iter().filter(|chat| !chat.settings.value.is_empty());
-    any.map(|chat| Ok((chat.listed.chat, read(&chat.settings.value)?)))
+    any.map(|chat| Ok((chat.listed.chat, read_settings(&chat.settings.value)?)))
         .collect()
 }
 
 /// Decodes settings.
-fn read(value: &str) -> Result<ChatSettings> {
+pub(super) fn read_settings(value: &str) -> Result<ChatSettings> {
     Ok(
         ChatSettings::parse(value).map_err(|error| hot::Error::Corrupt {
             what: "what is kept of a chat",
@@ -200,9 +200,12 @@ mod tests {
 
     #[test]
     fn settings_that_are_no_settings_are_corrupt() {
-        assert_eq!(read("").expect("none yet"), ChatSettings::default());
+        assert_eq!(
+            read_settings("").expect("none yet"),
+            ChatSettings::default()
+        );
         assert!(matches!(
-            read("{"),
+            read_settings("{"),
             Err(Error::Hot(hot::Error::Corrupt { .. }))
         ));
     }

@@ -7,6 +7,6 @@ return {
   'OK', row[1], row[2] or '', row[3] or '', redis.call('ZSCORE', due, user_id) or '',
   redis.call('ZRANGE', dirty, 0, -1, 'WITHSCORES'), redis.call('HGETALL', private_rows),
   redis.call('ZRANGE', parked, 0, -1),
-  is_ordered(redis.call('HGET', user, 'ordered'), from) and '1' or '0',
+  is_ordered(redis.call('HGET', user, 'ordered'), from, this_history()) and '1' or '0',
   redis.call('ZRANGE', order, 0, -1, 'WITHSCORES'),
 }

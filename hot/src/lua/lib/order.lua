@@ -15,16 +15,21 @@ local function mark_since(tick) return text(MARKS + tick) end
 -- The members of a chat, at the most, whom the script that changes it marks itself.
 local SMALL = 32
 
+-- The key of a user: in a cluster it is elsewhere than a chat of theirs.
+local function user_key(user)
+  return 'user:{u' .. tonumber(string.sub(user, -2), 16) .. '}:' .. user
+end
+
 -- Marks a chat in the orders of its members, if they are few and all of them are in this Redis: in
 -- a cluster they are elsewhere, which shows before anything is written.
 local function marks_members(chat, members)
   if redis.call('HLEN', members) > SMALL then return false end
   local id, orders = string.match(chat, '[^:]+$'), {}
   for _, user in ipairs(redis.call('HKEYS', members)) do
-    local prefix = 'user:{u' .. tonumber(string.sub(user, -2), 16) .. '}:' .. user
-    local has = redis.pcall('HEXISTS', prefix .. ':chats', id)
+    local key = user_key(user)
+    local has = redis.pcall('HEXISTS', key .. ':chats', id)
     if type(has) == 'table' then return false end
-    if has == 1 then orders[#orders + 1] = prefix .. ':order' end
+    if has == 1 then orders[#orders + 1] = key .. ':order' end
   end
   local since = mark_since(micros())
   for _, order in ipairs(orders) do redis.call('ZADD', order, 'GT', since, id) end
@@ -48,10 +53,11 @@ local function is_at_rest(marked)
 end
 
 -- True for an order, as the user's row notes how it was made, that was made and kept by the process
--- of Redis that answers, and not before `from`. What another process had marked may be lost.
-local function is_ordered(noted, from)
-  local history, made = string.match(noted or '', '^(%w+) (%d+)$')
-  return history == this_history() and tonumber(made) >= tonumber(from)
+-- of Redis that answers, whose history this is, and not before `from`. What another process had
+-- marked may be lost.
+local function is_ordered(noted, from, history)
+  local of, made = string.match(noted or '', '^(%w+) (%d+)$')
+  return of == history and tonumber(made) >= tonumber(from)
 end
 
 local function note_order(user)
