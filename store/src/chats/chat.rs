@@ -35,22 +35,22 @@ impl Store {
         {
             return Err(Error::NotAccepted);
         }
-        let new = self
-            .create(
-                id,
-                ChatKind::Direct,
-                "",
-                me,
-                &[(me, Role::Member), (peer, Role::Member)],
-            )
-            .await?;
-        // A block may have come while there was no chat to propagate it to.
-        for (user, other) in [(me, peer), (peer, me)].into_iter().filter(|_| new) {
-            if let Some(since) = self.blocked_since(user, other).await? {
-                self.propagate_block(user, other, since, true).await?;
-            }
-        }
-        Ok((id, new))
+        let open = |before| {
+            let open = async move {
+                let members = [(me, Role::Member), (peer, Role::Member)];
+                let made = self.create(id, ChatKind::Direct, "", me, &members);
+                let new = made.await? || before == Some(true);
+                // A block may have come while there was no chat to propagate it to.
+                for (user, other) in [(me, peer), (peer, me)].into_iter().filter(|_| new) {
+                    if let Some(since) = self.blocked_since(user, other).await? {
+                        self.propagate_block(user, other, since, true).await?;
+                    }
+                }
+                Ok(new)
+            };
+            open.boxed()
+        };
+        Ok((id, self.in_one_life(open).await?))
     }
 
     /// Creates a group that the user owns; false when the group with this `id` exists already.
