@@ -1,4 +1,4 @@
-//! Whether this process hears what scripts publish to all APIs.
+//! The ear of this process for all that scripts publish to every API.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use tokio::time::Instant;
 /// The age of the newest proof from which nothing counts as heard.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
-/// Whether this process hears what scripts publish to all APIs: not before it listens, nor once
-/// some may have been lost, nor when the connection has not proved for [`SILENCE`] that it still
-/// hears.
+/// The ear of this process for all that scripts publish to every API: it hears nothing before it
+/// listens, nor once some may have been lost, nor when the connection has not proved for
+/// [`SILENCE`] that it still hears.
 #[derive(Default)]
 pub(crate) struct Hearing {
     listens: bool,

@@ -40,7 +40,7 @@ pub(crate) struct KnownSessions {
 
 #[derive(Default)]
 struct Inner {
-    /// Whether the ends of all sessions are heard.
+    /// True while the ends of all sessions are heard.
     hearing: Hearing,
     /// The number of times that something ended, or may have.
     ends: u64,

@@ -1,8 +1,8 @@
 //! Hot and cold as one: "hot, then SQL, the higher rev wins"; hydration; unique names.
 //!
 //! Both daemons share this crate. Its wings may use each other in one direction only:
-//! `error`, `config`, `flights`, `hearing`, `password` < `notify`, `safety` < `store` < `residency` < `people`
-//! < `chats` < `erase`, `audit`.
+//! `error`, `config`, `flights`, `hearing`, `password` < `notify`, `safety` < `store` <
+//! `residency` < `people` < `chats` < `erase`, `audit`.
 
 /// The reasons for which a request is refused; used by all.
 mod error;

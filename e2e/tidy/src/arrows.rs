@@ -62,10 +62,11 @@ const HOT: &[Row] = &[
 const STORE: &[Row] = &[
     ("error", &[]),
     ("flights", &["error", "lib"]),
-    ("known_sessions", &[]),
+    ("hearing", &[]),
+    ("known_sessions", &["hearing"]),
     ("walks", &[]),
     ("password", &["error", "lib"]),
-    ("notify", &["lib"]),
+    ("notify", &["hearing", "lib"]),
     ("safety", &["error", "lib"]),
     ("config", &["safety"]),
     (

@@ -4,7 +4,7 @@
 mod notification;
 /// The tasks that publish to the members of a chat.
 mod notifier;
-/// Which APIs serve the members of a chat.
+/// The APIs that serve the members of a chat.
 mod served;
 
 pub use notification::{Notification, SharedNotification};

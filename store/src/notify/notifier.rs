@@ -441,8 +441,8 @@ impl Publisher {
         Ok(members)
     }
 
-    /// Returns a payload for the members of a chat, but for one, once for each API that serves some;
-    /// `None` while these are not known, or the members are few.
+    /// Returns a payload for the members of a chat, but for one, once for each API that serves
+    /// some; `None` while these are not known, or the members are few.
     fn shared(
         &self,
         chat: ChatId,

@@ -1,11 +1,11 @@
-//! Which APIs serve the members of a chat: one notification for each of these, with the members
-//! whom it serves, takes the place of one for each member.
+//! The APIs that serve members of a chat: one notification for each, with its members, takes the
+//! place of one for each member.
 //!
-//! Redis knows which APIs serve a user, and a script publishes to all APIs that one begins to. So
-//! what was read once is known from then on, while this process hears that ([`Hearing`]); the APIs
-//! that no longer serve anybody are read again now and then. A member who is missed all the same
-//! (an API that has not heard yet, or Redis did not take the heartbeat) finds out by the next
-//! notification of the chat, or when it is saved.
+//! Redis knows the APIs that serve a user, and a script publishes to all APIs that one begins to.
+//! So they are read once for a chat, and known from then on while this process hears that
+//! ([`Hearing`]); after some minutes they are read again, to leave out APIs without members. A
+//! member who is missed all the same (the beginning was on its way, or Redis did not take the
+//! heartbeat) finds out by the next notification of the chat, or when it is saved.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,5 +1,5 @@
--- Tells that an API serves a user for a while; all APIs are told, by `user_and_instance`, when it did
--- not serve them before.
+-- Tells that an API serves a user for a while; all APIs are told, by `user_and_instance`, when it
+-- did not serve them before.
 -- returns 1 when none did before; then those who watch the user are notified
 local now = millis()
 local newest = redis.call('ZRANGE', presence, -1, -1, 'WITHSCORES')[2]

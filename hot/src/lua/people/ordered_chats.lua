@@ -1,11 +1,11 @@
 -- Reads the chats of a user whose score is above `since`, and so many more in their order, with
 -- what the user's list and settings have of each; `with_pinned`: also those that are pinned. Or
 -- just `about` these, which needs no order.
--- just `about` these, which needs no order. `known`: the history of Redis as the caller knows it, ''
--- if it does not: to look at it costs as much as the rest.
--- returns {'OK', now, can marks be taken away, the history if it was looked at, the highest score of
--- the others ('': there are none), chat, score or '', 'rev left' or '', 'rev value' or '', ...} |
--- {'MANY', now, can marks be taken away, the history}: more than `most` | {'UNMADE'}: there is no
+-- just `about` these, which needs no order. `known`: the history of Redis as the caller knows it,
+-- '' if it does not: to look at it costs as much as the rest.
+-- returns {'OK', now, can marks be taken away, the history if it was looked at, the highest score
+-- of the others ('': there are none), chat, score or '', 'rev left' or '', 'rev value' or '', ...}
+-- | {'MANY', now, can marks be taken away, the history}: more than `most` | {'UNMADE'}: there is no
 -- order that can be relied upon | {'COLD'}
 if redis.call('EXISTS', user) == 0 then return { 'COLD' } end
 local ids, scores, rest = table_of(about), {}, ''
