@@ -58,6 +58,7 @@ mod scripts;
 mod search;
 mod shards;
 mod silence;
+mod spans;
 mod sql_away;
 mod start;
 mod stops;
