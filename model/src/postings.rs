@@ -13,7 +13,10 @@
 //!         differences to the one before, each LEB128 of difference << 1 | 1 for the last one
 //! ```
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{Message, Terms, Tick, search::indexed};
 
@@ -29,7 +32,7 @@ pub struct Postings {
     /// The messages, in the order of their ids.
     ids: Vec<i64>,
     /// Each term with the places of its messages in `ids`, both in order.
-    terms: Vec<(String, Vec<usize>)>,
+    terms: BTreeMap<String, Vec<usize>>,
     /// True when a span has the terms, too: whoever changes them changes it.
     sealed: bool,
 }
@@ -66,6 +69,8 @@ impl Postings {
             let term = String::from_utf8(term.clone()).map_err(|_| UnreadablePostings)?;
             terms.push((term, places));
         }
+        // They are in order, so no tree is searched.
+        let terms = terms.into_iter().collect();
         Ok(Self { ids, terms, sealed })
     }
 
@@ -99,7 +104,7 @@ impl Postings {
 
     /// Returns the terms, in order.
     pub(crate) fn terms(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().map(|(term, _)| term.as_str())
+        self.terms.keys().map(String::as_str)
     }
 
     /// True when the block has this message, by whichever terms.
@@ -121,21 +126,16 @@ impl Postings {
             }
         };
         for term in terms {
-            match self.terms.binary_search_by(|(one, _)| one.cmp(&term)) {
-                Ok(at) => {
-                    let places = &mut self.terms[at].1;
-                    if let Err(at) = places.binary_search(&place) {
-                        places.insert(at, place);
-                    }
-                }
-                Err(at) => self.terms.insert(at, (term, vec![place])),
+            let places = self.terms.entry(term).or_default();
+            if let Err(at) = places.binary_search(&place) {
+                places.insert(at, place);
             }
         }
     }
 
     /// Forgets all terms of a message but these.
     fn forget(&mut self, place: usize, but: &BTreeSet<String>) {
-        self.terms.retain_mut(|(term, places)| {
+        self.terms.retain(|term, places| {
             if let Ok(at) = places.binary_search(&place)
                 && !but.contains(term)
             {
@@ -148,7 +148,7 @@ impl Postings {
     /// Makes room for a message among the others.
     fn make_room(&mut self, place: usize, id: i64) {
         if place < self.ids.len() {
-            let later = self.terms.iter_mut().flat_map(|(_, places)| places);
+            let later = self.terms.values_mut().flatten();
             later.filter(|one| **one >= place).for_each(|one| *one += 1);
         }
         self.ids.insert(place, id);
@@ -187,11 +187,11 @@ impl Postings {
         for (term, places) in &self.terms {
             let (before, after) = places.split_at(places.partition_point(|place| *place < at));
             if !before.is_empty() {
-                left.terms.push((term.clone(), before.to_vec()));
+                left.terms.insert(term.clone(), before.to_vec());
             }
             if !after.is_empty() {
                 let moved = after.iter().map(|place| place - at);
-                right.terms.push((term.clone(), moved.collect()));
+                right.terms.insert(term.clone(), moved.collect());
             }
         }
         (left, right)

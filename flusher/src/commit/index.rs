@@ -11,6 +11,8 @@ use super::span::{Change, insert_blocks, note, remake, seal};
 
 /// The most chats whose blocks are read at once.
 const CHATS: usize = 32;
+/// The bytes of the messages of a chat that are indexed at once.
+const TEXT: usize = 64 << 10;
 /// The number of new blocks of a chat among which one, by its id, has spans made: a look takes as
 /// long as the index of some messages.
 const SEALS_EVERY: i64 = 16;
@@ -39,18 +41,38 @@ pub(super) async fn index(
     for messages in todo.values_mut() {
         messages.sort_by_key(|stored| stored.message.id);
     }
-    // Of each chat the newest block first, which has all of them but for those saved late.
     let mut grown = BTreeSet::new();
     while !todo.is_empty() {
-        let blocks = take_blocks(transaction, &mut todo).await?;
-        grown.extend(write(transaction, blocks).await?);
+        let mut some: BTreeMap<_, _> = todo
+            .iter_mut()
+            .map(|(chat, messages)| (*chat, take_oldest(messages)))
+            .collect();
         todo.retain(|_, messages| !messages.is_empty());
+        // Of each chat the newest block first, which has all of them but for those saved late.
+        while !some.is_empty() {
+            let blocks = take_blocks(transaction, &mut some).await?;
+            grown.extend(write(transaction, blocks).boxed().await?);
+            some.retain(|_, messages| !messages.is_empty());
+        }
     }
     // What is not made now is made when the chat has grown again.
     for chat in grown.into_iter().take(MAX_SEALS) {
         seal(transaction, chat).boxed().await?;
     }
     Ok(())
+}
+
+/// Takes the oldest messages, up to [`TEXT`] bytes: a block that is filled at once and then cut costs
+/// more for each of them the longer it is.
+fn take_oldest<'a>(messages: &mut Vec<&'a StoredMessage>) -> Vec<&'a StoredMessage> {
+    let mut bytes = 0;
+    let fitting = messages.iter().take_while(|stored| {
+        let fits = bytes < TEXT;
+        bytes += stored.message.body.len();
+        fits
+    });
+    let others = messages.split_off(fitting.count());
+    std::mem::replace(messages, others)
 }
 
 /// Takes from each chat the messages of the newest block that any of them belongs to.
