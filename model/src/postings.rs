@@ -166,7 +166,7 @@ impl Postings {
                 return pieces;
             }
             let mut at = (count * max / block.len()).clamp(1, count - 1);
-            let (block, after) = loop {
+            let (mut block, mut after) = loop {
                 let (piece, after) = rest.split(at);
                 let block = piece.write();
                 if block.len() <= max || at == 1 {
@@ -174,6 +174,16 @@ impl Postings {
                 }
                 at -= (at / 16).max(1);
             };
+            // Where the first messages are shorter than the others, more of them fit.
+            while block.len() < max * 3 / 4 && at + 1 < count {
+                at += 1;
+                let (piece, others) = rest.split(at);
+                let larger = piece.write();
+                if larger.len() > max {
+                    break;
+                }
+                (block, after) = (larger, others);
+            }
             pieces.push((first, block));
             rest = after;
         }
@@ -471,6 +481,20 @@ pub(crate) mod tests {
             let last = *found(&pair[0].1, "common").last().expect("some");
             assert!(Tick(last) < pair[1].0, "each begins where it says");
         }
+        let words = |at: usize| {
+            (0..900)
+                .map(|one| format!("{at}x{one} "))
+                .collect::<String>()
+        };
+        let uneven: Vec<_> = (0..20)
+            .map(|at| match at {
+                8..12 => "short".to_owned(),
+                _ => words(at as usize),
+            })
+            .collect();
+        let uneven: Vec<_> = (0..20).zip(uneven.iter().map(String::as_str)).collect();
+        let pieces = postings(&uneven).pieces(Postings::MAX_BYTES);
+        assert!(pieces.len() <= 17, "short messages are together");
         let long = "a".repeat(79) + " " + &(0..3000).map(|at| format!("{at} ")).collect::<String>();
         let pieces = postings(&[(1, &long), (2, &long)]).pieces(Postings::MAX_BYTES);
         assert_eq!(pieces.len(), 2, "a long message is alone");
