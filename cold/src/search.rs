@@ -288,10 +288,15 @@ impl Search<'_> {
         spans.reverse();
         let mut firsts = self.blocks_of(chat, spans).await?;
         firsts.retain(|first| *first < below);
-        let older = firsts.len().saturating_sub(MAX_BLOCKS as usize);
+        let limit = blocks.min(MAX_BLOCKS);
+        let older = firsts.len().saturating_sub(limit as usize);
         let firsts = firsts.split_off(older);
         match firsts.first() {
-            Some(first) if older > 0 => self.leave_unread(*first, chat, blocks),
+            // The same spans once more.
+            Some(first) if older > 0 => {
+                let more = (2 * blocks).min(MAX_BLOCKS).max(blocks);
+                self.leave_unread(*first, chat, more);
+            }
             _ => self.leave_unread(oldest, chat, 2 * blocks),
         }
         let rows = postings::at(&self.cold.db, chat, &firsts).await?;

@@ -418,7 +418,7 @@ mod tests {
         }
     }
 
-    /// The bytes of a message of a large chat that spans add, with 12 words of 20,000 by Zipf's law.
+    /// The bytes that spans add to a message of a large chat, of 16 words by Zipf's law.
     #[test]
     fn a_span_takes_few_bytes_of_a_message() {
         let mut dice = 1_u64;

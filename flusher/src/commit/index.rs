@@ -62,8 +62,8 @@ pub(super) async fn index(
     Ok(())
 }
 
-/// Takes the oldest messages, up to [`TEXT`] bytes: a block that is filled at once and then cut costs
-/// more for each of them the longer it is.
+/// Takes the oldest messages, up to [`TEXT`] bytes: a block that is filled at once and then cut
+/// costs more for each of them the longer it is.
 fn take_oldest<'a>(messages: &mut Vec<&'a StoredMessage>) -> Vec<&'a StoredMessage> {
     let mut bytes = 0;
     let fitting = messages.iter().take_while(|stored| {
