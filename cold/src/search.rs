@@ -3,15 +3,16 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
+    sync::Arc,
 };
 
 use entity::{
     message,
     meta::{self, REINDEX, Reindex},
-    postings,
+    postings, span, span_part,
 };
 use model::{ChatId, StoredMessage, Terms, Tick, UserId};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{Cold, Result};
 
@@ -25,6 +26,13 @@ const MAX_LOOKS: usize = 1000;
 const MAX_CHATS: usize = 32;
 const MAX_BLOCKS: u64 = 64;
 const FIRST_CHATS: usize = 4;
+/// The number of the next blocks of a chat from which on spans are looked at: what was read by then
+/// did not fill the page.
+const RARE: u64 = 8;
+/// The most spans of a chat that are looked at once: those of some 800,000 messages.
+const MAX_SPANS: u64 = 64;
+/// The bytes from which on blocks are looked through off the async threads.
+const LONG: usize = 32 << 10;
 /// The number of messages of a chat without an index that are walked through at once, and the
 /// bytes that one of them counts for.
 const WALK: u64 = 200;
@@ -88,7 +96,8 @@ impl Cold {
         let mut search = Search {
             // What is not in the blocks of one node may be in the messages of another.
             cold: self.together().await?,
-            terms,
+            is_snapshot: false,
+            terms: Arc::new(terms.clone()),
             filter,
             last,
             reindex,
@@ -109,12 +118,14 @@ impl Cold {
 /// A search under way.
 struct Search<'a> {
     cold: Cold,
-    terms: &'a Terms,
+    /// True when all that is read is of one moment.
+    is_snapshot: bool,
+    terms: Arc<Terms>,
     filter: SearchFilter,
     last: Option<Place>,
     reindex: Option<&'a Reindex>,
     /// The chats of which there is more, each with the tick below which it is unread and the
-    /// number of blocks to read next.
+    /// number of blocks to read next: see [`Self::read`].
     unread: BinaryHeap<(Tick, ChatId, u64)>,
     /// The messages of blocks that were read.
     candidates: BinaryHeap<Place>,
@@ -191,7 +202,8 @@ impl Search<'_> {
     /// Notes that a chat is unread below a tick, unless nothing is looked for there.
     fn leave_unread(&mut self, below: Tick, chat: ChatId, blocks: u64) {
         if below.0 > self.filter.after.0 + 1 {
-            self.unread.push((below, chat, blocks.min(MAX_BLOCKS)));
+            let blocks = blocks.min(RARE * MAX_SPANS);
+            self.unread.push((below, chat, blocks));
         }
     }
 
@@ -207,7 +219,9 @@ impl Search<'_> {
         unread
     }
 
-    /// Reads the chats that have the newest of what is unread.
+    /// Reads the chats that have the newest of what is unread: of each its newest block, then the
+    /// older ones, twice as many each time. From [`RARE`] on, the spans of a chat are looked at, an
+    /// eighth of the number of blocks, and only those of their blocks are read that may have hits.
     async fn read(&mut self) -> Result<()> {
         let mut begun = Vec::new();
         for _ in 0..self.width {
@@ -218,32 +232,126 @@ impl Search<'_> {
                 self.walk(chat, below).await?;
             } else if blocks == 1 {
                 begun.push((chat, below));
+            } else if blocks < RARE {
+                self.read_blocks(chat, below, blocks, Tick::NEVER).await?;
             } else {
-                let rows = postings::below(&self.cold.db, chat, below, blocks).await?;
-                let more = rows.last().filter(|_| rows.len() as u64 == blocks);
-                if let Some(oldest) = more {
-                    self.leave_unread(Tick(oldest.first_id), chat, 2 * blocks);
-                }
-                self.find(below, &rows)?;
+                self.read_spans(chat, below, blocks).await?;
             }
         }
         self.width = (2 * self.width).min(MAX_CHATS);
+        let mut newest = Vec::new();
         for row in postings::newest_below(&self.cold.db, &begun).await? {
             let is_its = |(chat, _): &&(ChatId, Tick)| chat.0 == row.chat_id;
             if let Some((chat, below)) = begun.iter().find(is_its) {
                 self.leave_unread(Tick(row.first_id), *chat, 2);
-                self.find(*below, &[row])?;
+                newest.push((*below, row));
             }
         }
-        Ok(())
+        self.find(newest).await
     }
 
-    /// Looks for the terms in blocks of a chat, of messages below a tick.
-    fn find(&mut self, below: Tick, rows: &[postings::Model]) -> Result<()> {
-        for row in rows {
-            self.bytes += row.block.len();
-            let found = postings::find(self.terms, row)?;
-            self.add(ChatId(row.chat_id), below, found);
+    /// Reads the newest blocks of a chat that begin below a tick, and from `begin` on.
+    async fn read_blocks(
+        &mut self,
+        chat: ChatId,
+        below: Tick,
+        blocks: u64,
+        begin: Tick,
+    ) -> Result<()> {
+        let limit = blocks.min(MAX_BLOCKS);
+        let rows = postings::between(&self.cold.db, chat, begin, below, limit).await?;
+        let oldest = rows.last().filter(|_| rows.len() as u64 == limit);
+        let rest = oldest.map_or(begin, |row| Tick(row.first_id));
+        self.leave_unread(rest, chat, 2 * blocks);
+        self.find(rows.into_iter().map(|row| (below, row)).collect())
+            .await
+    }
+
+    /// Looks at the newest spans of a chat that begin below a tick, and reads the newest blocks of
+    /// them that may have hits; or the blocks that are in no span yet.
+    async fn read_spans(&mut self, chat: ChatId, below: Tick, blocks: u64) -> Result<()> {
+        if !self.is_snapshot {
+            // A commit may cut a block of a span between two reads.
+            self.cold = self.cold.on_one_node().await?;
+            self.is_snapshot = true;
+        }
+        let count = (blocks / RARE).min(MAX_SPANS);
+        let mut spans = span::below(&self.cold.db, chat, below, count).await?;
+        let Some(newest) = spans.first() else {
+            return self.read_blocks(chat, below, blocks, Tick::NEVER).await;
+        };
+        let end = Tick(newest.end_id);
+        if end < below {
+            return self.read_blocks(chat, below, blocks, end).await;
+        }
+        let oldest = Tick(spans.last().map_or(0, |span| span.first_id));
+        spans.reverse();
+        let mut firsts = self.blocks_of(chat, spans).await?;
+        firsts.retain(|first| *first < below);
+        let limit = blocks.min(MAX_BLOCKS);
+        let older = firsts.len().saturating_sub(limit as usize);
+        let firsts = firsts.split_off(older);
+        match firsts.first() {
+            // The same spans once more.
+            Some(first) if older > 0 => {
+                let more = (2 * blocks).min(MAX_BLOCKS).max(blocks);
+                self.leave_unread(*first, chat, more);
+            }
+            _ => self.leave_unread(oldest, chat, 2 * blocks),
+        }
+        let rows = postings::at(&self.cold.db, chat, &firsts).await?;
+        self.find(rows.into_iter().map(|row| (below, row)).collect())
+            .await
+    }
+
+    /// Returns the first ids of the blocks of spans that may have hits, in order.
+    async fn blocks_of(&mut self, chat: ChatId, rows: Vec<span::Model>) -> Result<Vec<Tick>> {
+        let bytes = rows.iter().map(|row| row.blocks.len()).sum::<usize>();
+        self.bytes += bytes;
+        let terms = Arc::clone(&self.terms);
+        let spans = compute(bytes, move || {
+            let read = rows.into_iter().map(|row| {
+                let span = span::from_row(&row)?;
+                let parts = span.parts_with(&terms);
+                Ok((row.first_id, span, parts))
+            });
+            read.collect::<Result<Vec<_>>>()
+        })
+        .await?;
+        let wanted = spans
+            .iter()
+            .map(|(first, _, parts)| (*first, parts.iter().copied()));
+        let mut parts = span_part::some_of(&self.cold.db, chat, wanted).await?;
+        let bytes = parts.iter().map(|part| part.terms.len()).sum::<usize>();
+        self.bytes += bytes;
+        let terms = Arc::clone(&self.terms);
+        compute(bytes, move || {
+            parts.sort_by_key(|part| part.first_id);
+            let mut firsts = Vec::new();
+            for (first, span, _) in &spans {
+                let begin = parts.partition_point(|part| part.first_id < *first);
+                let end = parts.partition_point(|part| part.first_id <= *first);
+                firsts.extend(span_part::find(&terms, span, &parts[begin..end])?);
+            }
+            Ok(firsts)
+        })
+        .await
+    }
+
+    /// Looks for the terms in blocks, each with the tick below which its messages are of interest.
+    async fn find(&mut self, rows: Vec<(Tick, postings::Model)>) -> Result<()> {
+        let bytes = rows.iter().map(|(_, row)| row.block.len()).sum::<usize>();
+        self.bytes += bytes;
+        let terms = Arc::clone(&self.terms);
+        let found = compute(bytes, move || {
+            let find = |(below, row): &(Tick, postings::Model)| {
+                let found = postings::find(&terms, row)?;
+                Ok((ChatId(row.chat_id), *below, found))
+            };
+            rows.iter().map(find).collect::<Result<Vec<_>>>()
+        });
+        for (chat, below, found) in found.await? {
+            self.add(chat, below, found);
         }
         Ok(())
     }
@@ -262,13 +370,16 @@ impl Search<'_> {
         if let Some(lowest) = lowest.filter(|_| rows.len() as u64 == WALK) {
             self.leave_unread(lowest, chat, 1);
         }
-        // What cannot be read is not in the index either.
-        let messages = rows
-            .into_iter()
-            .filter_map(|row| message::from_row(row).ok());
-        let hits = messages.filter(|stored| self.terms.find(&stored.message).is_some());
-        let hits: Vec<_> = hits.map(|stored| stored.message.id).collect();
-        self.add(chat, below, hits);
+        let terms = Arc::clone(&self.terms);
+        let hits = compute(rows.len() * WALKED_BYTES, move || {
+            // What cannot be read is not in the index either.
+            let messages = rows
+                .into_iter()
+                .filter_map(|row| message::from_row(row).ok());
+            let hits = messages.filter(|stored| terms.find(&stored.message).is_some());
+            Ok(hits.map(|stored| stored.message.id).collect::<Vec<_>>())
+        });
+        self.add(chat, below, hits.await?);
         Ok(())
     }
 
@@ -303,6 +414,18 @@ impl Search<'_> {
         messages.sort_by_key(|stored| Reverse(place_of(stored)));
         Ok(messages)
     }
+}
+
+/// Computes with so many bytes, off the async threads if they are many.
+async fn compute<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    if bytes < LONG {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
 }
 
 fn place_of(stored: &StoredMessage) -> Place {

@@ -20,6 +20,10 @@ pub mod meta;
 pub mod postings;
 // Rows that belong to one user alone: settings of chats, and blocks.
 pub mod private_row;
+// Long parts of large chats, by their blocks of postings.
+pub mod span;
+// The terms of these parts.
+pub mod span_part;
 // Users, with their folded names.
 pub mod user;
 

@@ -21,6 +21,10 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The name of the fact that the index of search is being made anew; its value is a [`Reindex`].
 pub const REINDEX: &str = "reindex";
 
+/// The name of the fact that spans are made of blocks that were there before them; its value is the
+/// id of the last chat that was looked at.
+pub const SPANS: &str = "spans";
+
 /// The place up to which the index of search was made anew: users first, then messages, both in
 /// the order of their primary keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

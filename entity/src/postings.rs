@@ -52,7 +52,7 @@ pub fn find(terms: &Terms, row: &Model) -> Result<Vec<Tick>, DbErr> {
     terms.find_in(&row.block).map_err(unreadable)
 }
 
-fn unreadable(error: UnreadablePostings) -> DbErr {
+pub(crate) fn unreadable(error: UnreadablePostings) -> DbErr {
     DbErr::Type(error.to_string())
 }
 
@@ -66,11 +66,46 @@ pub async fn below(
     below: Tick,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
+    between(sql, chat, Tick::NEVER, below, limit).await
+}
+
+/// Returns the newest blocks of a chat that begin below a tick and not before another, newest
+/// first.
+///
+/// # Errors
+/// Fails when SQL cannot be reached or refuses the query.
+pub async fn between(
+    sql: &impl ConnectionTrait,
+    chat: ChatId,
+    begin: Tick,
+    below: Tick,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::ChatId.eq(chat.0))
+        .filter(Column::FirstId.gte(begin.0))
         .filter(Column::FirstId.lt(below.0))
         .order_by_desc(Column::FirstId)
         .limit(limit)
+        .all(sql)
+        .await
+}
+
+/// Returns the blocks of a chat that begin at these ticks, in any order.
+///
+/// # Errors
+/// Fails when SQL cannot be reached or refuses the query.
+pub async fn at(
+    sql: &impl ConnectionTrait,
+    chat: ChatId,
+    firsts: &[Tick],
+) -> Result<Vec<Model>, DbErr> {
+    if firsts.is_empty() {
+        return Ok(Vec::new());
+    }
+    Entity::find()
+        .filter(Column::ChatId.eq(chat.0))
+        .filter(Column::FirstId.is_in(firsts.iter().map(|first| first.0)))
         .all(sql)
         .await
 }

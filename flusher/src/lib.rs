@@ -22,6 +22,8 @@ mod pulse;
 mod reindex;
 // A row on its way from Redis to SQL.
 mod row;
+// The spans of the index of search, made of what was there before them.
+mod seal;
 // The connections for writes.
 mod sql;
 // Events and the timer that start a pass.
@@ -31,6 +33,7 @@ mod writer;
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use hot::Hot;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +45,8 @@ use flush::Flusher;
 pub use pulse::Pulse;
 pub use reindex::begin_reindex;
 use reindex::reindex_piece;
+pub use seal::begin_spans;
+use seal::spans_piece;
 pub use sql::Sql;
 use wake::Wake;
 use writer::Writer;
@@ -132,7 +137,10 @@ pub async fn run(
                 return Ok(more);
             }
             // No rows wait for it: what fails here is tried once more after the next pass.
-            let indexed = reindex_piece(&flusher.sql).await;
+            let indexed = async {
+                Ok(reindex_piece(&flusher.sql).await? || spans_piece(&flusher.sql).await?)
+            };
+            let indexed: Result<bool, Error> = indexed.boxed().await;
             match &indexed {
                 Ok(true) => {}
                 Ok(false) => reindex_at = Instant::now() + REINDEX_CHECK_INTERVAL,

@@ -25,6 +25,7 @@ mod quote;
 mod reaction;
 mod search;
 mod session;
+mod span;
 mod user;
 
 pub use api_key::{ApiKey, KeyRecord, Scope};
@@ -61,4 +62,5 @@ pub use reaction::{
 };
 pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
+pub use span::{Span, SpanPart};
 pub use user::{Account, Profile, User};

@@ -7,18 +7,22 @@
 //! (Zobel and Moffat, "Inverted files for text search engines", 2006), in pieces that a row holds.
 //!
 //! ```text
-//! format  1
+//! format  1, or 2 when the block is in a span (see [`crate::Span`])
 //! ids     count, the first one, then differences: LEB128
 //! terms   shared << 4 | length of the rest (15: 15 and what a LEB128 says), the rest, and places:
 //!         differences to the one before, each LEB128 of difference << 1 | 1 for the last one
 //! ```
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{Message, Terms, Tick, search::indexed};
 
-/// The first byte of a block.
+/// The first byte of a block, and of one that is in a span.
 const FORMAT: u8 = 1;
+const SEALED: u8 = 2;
 /// The largest number that has a half of a byte for itself.
 const NIBBLE: usize = 15;
 
@@ -28,7 +32,9 @@ pub struct Postings {
     /// The messages, in the order of their ids.
     ids: Vec<i64>,
     /// Each term with the places of its messages in `ids`, both in order.
-    terms: Vec<(String, Vec<usize>)>,
+    terms: BTreeMap<String, Vec<usize>>,
+    /// True when a span has the terms, too: whoever changes them changes it.
+    sealed: bool,
 }
 
 /// The bytes of a block are not those of [`Postings::write`], or of a later version of Carrier.
@@ -53,7 +59,8 @@ impl Postings {
     /// # Errors
     /// [`UnreadablePostings`] for other bytes than [`Self::write`] has made.
     pub fn read(block: &[u8]) -> Result<Self, UnreadablePostings> {
-        let mut bytes = Bytes::of(block)?;
+        let sealed = block.first() == Some(&SEALED);
+        let mut bytes = Bytes::of(block, &[FORMAT, SEALED])?;
         let (ids, mut terms) = (bytes.ids()?, Vec::<(String, Vec<usize>)>::new());
         let mut term = Vec::new();
         while bytes.next_term(&mut term)? {
@@ -62,12 +69,14 @@ impl Postings {
             let term = String::from_utf8(term.clone()).map_err(|_| UnreadablePostings)?;
             terms.push((term, places));
         }
-        Ok(Self { ids, terms })
+        // They are in order, so no tree is searched.
+        let terms = terms.into_iter().collect();
+        Ok(Self { ids, terms, sealed })
     }
 
     /// Returns the block's bytes.
     pub fn write(&self) -> Vec<u8> {
-        let mut block = vec![FORMAT];
+        let mut block = vec![if self.sealed { SEALED } else { FORMAT }];
         push_number(&mut block, self.ids.len() as u64);
         let mut before = 0;
         for id in &self.ids {
@@ -76,27 +85,26 @@ impl Postings {
         }
         let mut before = "";
         for (term, places) in &self.terms {
-            let pairs = term.bytes().zip(before.bytes());
-            let shared = pairs.take_while(|(one, other)| one == other).count();
-            let shared = shared.min(NIBBLE);
-            let rest = &term.as_bytes()[shared..];
-            block.push((shared << 4 | rest.len().min(NIBBLE)) as u8);
-            if let Some(more) = rest.len().checked_sub(NIBBLE) {
-                push_number(&mut block, more as u64);
-            }
-            block.extend(rest);
-            let mut last = 0;
-            for (at, place) in places.iter().enumerate() {
-                let is_end = at + 1 == places.len();
-                push_number(
-                    &mut block,
-                    ((place - last) << 1 | usize::from(is_end)) as u64,
-                );
-                last = *place;
-            }
+            push_term(&mut block, before, term);
+            push_places(&mut block, places);
             before = term;
         }
         block
+    }
+
+    /// True when a span has the block's terms, too.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Marks the block as one of a span.
+    pub fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Returns the terms, in order.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = &str> {
+        self.terms.keys().map(String::as_str)
     }
 
     /// True when the block has this message, by whichever terms.
@@ -118,21 +126,16 @@ impl Postings {
             }
         };
         for term in terms {
-            match self.terms.binary_search_by(|(one, _)| one.cmp(&term)) {
-                Ok(at) => {
-                    let places = &mut self.terms[at].1;
-                    if let Err(at) = places.binary_search(&place) {
-                        places.insert(at, place);
-                    }
-                }
-                Err(at) => self.terms.insert(at, (term, vec![place])),
+            let places = self.terms.entry(term).or_default();
+            if let Err(at) = places.binary_search(&place) {
+                places.insert(at, place);
             }
         }
     }
 
     /// Forgets all terms of a message but these.
     fn forget(&mut self, place: usize, but: &BTreeSet<String>) {
-        self.terms.retain_mut(|(term, places)| {
+        self.terms.retain(|term, places| {
             if let Ok(at) = places.binary_search(&place)
                 && !but.contains(term)
             {
@@ -145,7 +148,7 @@ impl Postings {
     /// Makes room for a message among the others.
     fn make_room(&mut self, place: usize, id: i64) {
         if place < self.ids.len() {
-            let later = self.terms.iter_mut().flat_map(|(_, places)| places);
+            let later = self.terms.values_mut().flatten();
             later.filter(|one| **one >= place).for_each(|one| *one += 1);
         }
         self.ids.insert(place, id);
@@ -163,7 +166,7 @@ impl Postings {
                 return pieces;
             }
             let mut at = (count * max / block.len()).clamp(1, count - 1);
-            let (block, after) = loop {
+            let (mut block, mut after) = loop {
                 let (piece, after) = rest.split(at);
                 let block = piece.write();
                 if block.len() <= max || at == 1 {
@@ -171,6 +174,16 @@ impl Postings {
                 }
                 at -= (at / 16).max(1);
             };
+            // Where the first messages are shorter than the others, more of them fit.
+            while block.len() < max * 3 / 4 && at + 1 < count {
+                at += 1;
+                let (piece, others) = rest.split(at);
+                let larger = piece.write();
+                if larger.len() > max {
+                    break;
+                }
+                (block, after) = (larger, others);
+            }
             pieces.push((first, block));
             rest = after;
         }
@@ -184,11 +197,11 @@ impl Postings {
         for (term, places) in &self.terms {
             let (before, after) = places.split_at(places.partition_point(|place| *place < at));
             if !before.is_empty() {
-                left.terms.push((term.clone(), before.to_vec()));
+                left.terms.insert(term.clone(), before.to_vec());
             }
             if !after.is_empty() {
                 let moved = after.iter().map(|place| place - at);
-                right.terms.push((term.clone(), moved.collect()));
+                right.terms.insert(term.clone(), moved.collect());
             }
         }
         (left, right)
@@ -202,7 +215,7 @@ impl Terms {
     /// # Errors
     /// [`UnreadablePostings`] for other bytes than [`Postings::write`] has made.
     pub fn find_in(&self, block: &[u8]) -> Result<Vec<Tick>, UnreadablePostings> {
-        let mut bytes = Bytes::of(block)?;
+        let mut bytes = Bytes::of(block, &[FORMAT, SEALED])?;
         let (ids, wanted) = (bytes.ids()?, self.for_index());
         let mut found = vec![vec![false; ids.len()]; wanted.len()];
         let mut term = Vec::new();
@@ -232,23 +245,24 @@ impl Terms {
 }
 
 /// What is left of a block that is read.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn of(block: &'a [u8]) -> Result<Self, UnreadablePostings> {
+    /// Begins to read what has one of these formats.
+    pub(crate) fn of(block: &'a [u8], formats: &[u8]) -> Result<Self, UnreadablePostings> {
         match block.split_first() {
-            Some((&FORMAT, rest)) => Ok(Self(rest)),
+            Some((format, rest)) if formats.contains(format) => Ok(Self(rest)),
             _ => Err(UnreadablePostings),
         }
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], UnreadablePostings> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], UnreadablePostings> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(UnreadablePostings)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn number(&mut self) -> Result<u64, UnreadablePostings> {
+    pub(crate) fn number(&mut self) -> Result<u64, UnreadablePostings> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.take(1)?[0];
@@ -272,7 +286,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// Makes the next term of the one before; false at the end.
-    fn next_term(&mut self, term: &mut Vec<u8>) -> Result<bool, UnreadablePostings> {
+    pub(crate) fn next_term(&mut self, term: &mut Vec<u8>) -> Result<bool, UnreadablePostings> {
         let Some((&head, rest)) = self.0.split_first() else {
             return Ok(false);
         };
@@ -291,7 +305,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// Reads the places of a term, of `count` that there are.
-    fn places(
+    pub(crate) fn places(
         &mut self,
         count: usize,
         mut each: impl FnMut(usize),
@@ -312,8 +326,31 @@ impl<'a> Bytes<'a> {
     }
 }
 
+/// Writes a term as what it has other than the one before.
+pub(crate) fn push_term(block: &mut Vec<u8>, before: &str, term: &str) {
+    let pairs = term.bytes().zip(before.bytes());
+    let shared = pairs.take_while(|(one, other)| one == other).count();
+    let shared = shared.min(NIBBLE);
+    let rest = &term.as_bytes()[shared..];
+    block.push((shared << 4 | rest.len().min(NIBBLE)) as u8);
+    if let Some(more) = rest.len().checked_sub(NIBBLE) {
+        push_number(block, more as u64);
+    }
+    block.extend(rest);
+}
+
+/// Writes the places of a term.
+pub(crate) fn push_places(block: &mut Vec<u8>, places: &[usize]) {
+    let mut last = 0;
+    for (at, place) in places.iter().enumerate() {
+        let is_end = at + 1 == places.len();
+        push_number(block, ((place - last) << 1 | usize::from(is_end)) as u64);
+        last = *place;
+    }
+}
+
 /// Writes a number in LEB128.
-fn push_number(block: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn push_number(block: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         block.push(number as u8 | 0x80);
         number >>= 7;
@@ -322,7 +359,7 @@ fn push_number(block: &mut Vec<u8>, mut number: u64) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{ChatId, MessageKind, UserId};
 
@@ -349,7 +386,8 @@ mod tests {
         }
     }
 
-    fn postings(messages: &[(i64, &str)]) -> Postings {
+    /// Makes a block of these messages.
+    pub(crate) fn postings(messages: &[(i64, &str)]) -> Postings {
         let mut postings = Postings::default();
         for (id, body) in messages {
             postings.put(&message(*id, body));
@@ -443,6 +481,20 @@ mod tests {
             let last = *found(&pair[0].1, "common").last().expect("some");
             assert!(Tick(last) < pair[1].0, "each begins where it says");
         }
+        let words = |at: usize| {
+            (0..900)
+                .map(|one| format!("{at}x{one} "))
+                .collect::<String>()
+        };
+        let uneven: Vec<_> = (0..20)
+            .map(|at| match at {
+                8..12 => "short".to_owned(),
+                _ => words(at as usize),
+            })
+            .collect();
+        let uneven: Vec<_> = (0..20).zip(uneven.iter().map(String::as_str)).collect();
+        let pieces = postings(&uneven).pieces(Postings::MAX_BYTES);
+        assert!(pieces.len() <= 17, "short messages are together");
         let long = "a".repeat(79) + " " + &(0..3000).map(|at| format!("{at} ")).collect::<String>();
         let pieces = postings(&[(1, &long), (2, &long)]).pieces(Postings::MAX_BYTES);
         assert_eq!(pieces.len(), 2, "a long message is alone");
@@ -461,7 +513,7 @@ mod tests {
             other[at] = byte;
             let _ = (Postings::read(&other), terms.find_in(&other));
         }
-        for block in [&[][..], &[2, 0], &[1], &[1, 1]] {
+        for block in [&[][..], &[3, 0], &[1], &[1, 1]] {
             assert_eq!(Postings::read(block), Err(UnreadablePostings));
             assert_eq!(terms.find_in(block), Err(UnreadablePostings));
         }

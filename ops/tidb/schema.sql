@@ -97,6 +97,22 @@ CREATE TABLE postings (
     PRIMARY KEY (chat_id, first_id) /*T![clustered_index] CLUSTERED */
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE spans (
+    chat_id BINARY(16) NOT NULL,
+    first_id BIGINT NOT NULL,
+    end_id BIGINT NOT NULL,
+    blocks MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (chat_id, first_id) /*T![clustered_index] CLUSTERED */
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE span_parts (
+    chat_id BINARY(16) NOT NULL,
+    first_id BIGINT NOT NULL,
+    part BIGINT NOT NULL,
+    terms MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (chat_id, first_id, part) /*T![clustered_index] CLUSTERED */
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE mine (
     user_id BINARY(16) NOT NULL,
     kind VARCHAR(8) NOT NULL,
@@ -138,4 +154,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261126_000006_mentions_all', UNIX_TIMESTAMP()),
     ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
-    ('m20261128_000002_external_ids', UNIX_TIMESTAMP());
+    ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
+    ('m20261128_000003_spans', UNIX_TIMESTAMP());

@@ -56,8 +56,9 @@ pub const EXCEPTIONS: &[Exception] = &[
     Exception {
         statement: "SELECT chats.id FROM chats …ORDER BY chats.id ASC LIMIT ?",
         breach: "chats without id",
-        why: "`carrier verify` walks through all chats",
-        cost: "every shard, once for each page of it; only while an operator looks",
+        why: "`carrier verify` walks through all chats, and a flusher once after an upgrade",
+        cost: "every shard, once for each page of it; in the background, or while an operator \
+               looks",
     },
     Exception {
         statement: "SELECT COUNT(*) … FROM chats WHERE chats.avatar = ? LIMIT ?…",

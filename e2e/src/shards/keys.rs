@@ -17,6 +17,8 @@ pub const KEYED: &[Key] = &[
     key("members", "chat_id", "chat"),
     key("messages", "chat_id", "chat"),
     key("postings", "chat_id", "chat"),
+    key("spans", "chat_id", "chat"),
+    key("span_parts", "chat_id", "chat"),
     key("attachments", "chat_id", "chat"),
     key("mine", "user_id", "user"),
 ];
@@ -35,7 +37,10 @@ pub(super) fn key_of(table: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use entity::{attachment, chat, commit, member, message, meta, postings, private_row, user};
+    use entity::{
+        attachment, chat, commit, member, message, meta, postings, private_row, span, span_part,
+        user,
+    };
     use sea_orm::{EntityName, EntityTrait, Iterable, sea_query::Iden};
 
     use super::*;
@@ -52,6 +57,8 @@ mod tests {
             first_of_key(member::Entity),
             first_of_key(message::Entity),
             first_of_key(postings::Entity),
+            first_of_key(span::Entity),
+            first_of_key(span_part::Entity),
             first_of_key(attachment::Entity),
             first_of_key(private_row::Entity),
         ];

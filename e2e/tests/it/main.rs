@@ -59,6 +59,7 @@ mod search;
 mod served;
 mod shards;
 mod silence;
+mod spans;
 mod sql_away;
 mod start;
 mod stops;

@@ -1,23 +1,23 @@
 //! The index of search, written with the messages that it has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    iter,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entity::{message, postings};
+use futures_util::FutureExt;
 use model::{ChatId, Postings, StoredMessage, Tick};
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
-use super::upsert::sizes;
+use super::span::{Change, insert_blocks, note, remake, seal};
 
 /// The most chats whose blocks are read at once.
 const CHATS: usize = 32;
-/// The most blocks of one statement: they have some 5 kB each.
-const BLOCKS: usize = 128;
+/// The bytes of the messages of a chat that are indexed at once.
+const TEXT: usize = 64 << 10;
+/// The number of new blocks of a chat among which one, by its id, has spans made: a look takes as
+/// long as the index of some messages.
+const SEALS_EVERY: i64 = 16;
+/// The most spans that a commit makes: each takes some 30 ms.
+const MAX_SEALS: usize = 4;
 
 /// A block and the messages that belong to it.
 struct Block<'a> {
@@ -41,13 +41,38 @@ pub(super) async fn index(
     for messages in todo.values_mut() {
         messages.sort_by_key(|stored| stored.message.id);
     }
-    // Of each chat the newest block first, which has all of them but for those saved late.
+    let mut grown = BTreeSet::new();
     while !todo.is_empty() {
-        let blocks = take_blocks(transaction, &mut todo).await?;
-        write(transaction, blocks).await?;
+        let mut some: BTreeMap<_, _> = todo
+            .iter_mut()
+            .map(|(chat, messages)| (*chat, take_oldest(messages)))
+            .collect();
         todo.retain(|_, messages| !messages.is_empty());
+        // Of each chat the newest block first, which has all of them but for those saved late.
+        while !some.is_empty() {
+            let blocks = take_blocks(transaction, &mut some).await?;
+            grown.extend(write(transaction, blocks).boxed().await?);
+            some.retain(|_, messages| !messages.is_empty());
+        }
+    }
+    // What is not made now is made when the chat has grown again.
+    for chat in grown.into_iter().take(MAX_SEALS) {
+        seal(transaction, chat).boxed().await?;
     }
     Ok(())
+}
+
+/// Takes the oldest messages, up to [`TEXT`] bytes: a block that is filled at once and then cut
+/// costs more for each of them the longer it is.
+fn take_oldest<'a>(messages: &mut Vec<&'a StoredMessage>) -> Vec<&'a StoredMessage> {
+    let mut bytes = 0;
+    let fitting = messages.iter().take_while(|stored| {
+        let fits = bytes < TEXT;
+        bytes += stored.message.body.len();
+        fits
+    });
+    let others = messages.split_off(fitting.count());
+    std::mem::replace(messages, others)
 }
 
 /// Takes from each chat the messages of the newest block that any of them belongs to.
@@ -84,38 +109,55 @@ async fn take_blocks<'a>(
     Ok(blocks)
 }
 
-async fn write(transaction: &DatabaseTransaction, blocks: Vec<Block<'_>>) -> Result<(), DbErr> {
+/// Writes blocks with their messages. Returns the chats that have so many new blocks that spans may
+/// be made of the old ones.
+async fn write(
+    transaction: &DatabaseTransaction,
+    blocks: Vec<Block<'_>>,
+) -> Result<Vec<ChatId>, DbErr> {
     let current = current(transaction, &blocks).await?;
-    let mut rows = Vec::new();
+    let (mut rows, mut grown) = (Vec::new(), Vec::new());
+    let (mut changes, mut torn) = (Vec::new(), Vec::new());
     for mut block in blocks {
+        let (chat, begin) = (block.chat, block.first);
+        let is_sealed = block.postings.is_sealed();
+        let before = is_sealed.then(|| block.postings.span_terms());
         for stored in &block.messages {
             let message = &stored.message;
-            let current = current.get(&(block.chat, message.id));
+            let current = current.get(&(chat, message.id));
             block
                 .postings
                 .put(current.map_or(message, |stored| &stored.message));
         }
-        let pieces = block.postings.pieces(Postings::MAX_BYTES);
+        let change = before.map(|before| Change::of(&before, &block.postings.span_terms()));
+        // A block of a span has room for changes: to cut it makes the span anew.
+        let max = Postings::MAX_BYTES << u32::from(is_sealed);
+        let pieces = block.postings.pieces(max);
+        match (change, pieces.len()) {
+            (Some(change), 1) => changes.push((chat, begin, change)),
+            (Some(_), _) => torn.push((chat, begin)),
+            (None, _) => {
+                let mut new = pieces[1..].iter();
+                if new.any(|(first, _)| first.0 % SEALS_EVERY == 0) {
+                    grown.push(chat);
+                }
+            }
+        }
         for (at, (first, bytes)) in pieces.into_iter().enumerate() {
-            let first = if at == 0 { block.first } else { first };
+            let first = if at == 0 { begin } else { first };
             if bytes != block.before {
-                rows.push(postings::to_row(block.chat, first, bytes));
+                rows.push(postings::to_row(chat, first, bytes));
             }
         }
     }
-    use postings::Column::{Block as Bytes, ChatId, FirstId};
-    let mut rows = rows.into_iter();
-    let counts = iter::repeat_n(BLOCKS, rows.len() / BLOCKS).chain(sizes(rows.len() % BLOCKS));
-    for count in counts {
-        let replaced = OnConflict::columns([ChatId, FirstId])
-            .update_column(Bytes)
-            .to_owned();
-        postings::Entity::insert_many(rows.by_ref().take(count))
-            .on_conflict(replaced)
-            .exec_without_returning(transaction)
-            .await?;
+    insert_blocks(transaction, rows).await?;
+    for (chat, first, change) in changes {
+        note(transaction, chat, first, &change).boxed().await?;
     }
-    Ok(())
+    for (chat, first) in torn {
+        remake(transaction, chat, first).boxed().await?;
+    }
+    Ok(grown)
 }
 
 /// Reads what SQL has of the messages that the index has already: it may be newer than what was

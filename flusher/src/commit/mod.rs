@@ -29,6 +29,8 @@ mod index;
 mod refusal;
 // The search for rows that are not written.
 mod search;
+// The index of search, of long parts of large chats.
+mod span;
 // The sweep of deleted chats.
 mod sweep;
 // Monotone upserts.
@@ -36,7 +38,7 @@ mod upsert;
 
 pub(crate) use search::{Outcome, Rejected};
 pub(crate) use sweep::sweep_piece;
-pub(crate) use upsert::index_anew;
+pub(crate) use upsert::{index_anew, seal_chat};
 
 /// The row of each chat for as long as SQL has none: what a commit of its messages locks.
 pub(crate) type Places = HashMap<ChatId, Chat>;

@@ -1,6 +1,6 @@
 //! The sweep of deleted chats, piece by piece.
 
-use entity::{attachment, message, postings};
+use entity::{attachment, message, postings, span, span_part};
 use model::ChatId;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -12,6 +12,8 @@ use crate::{Error, sql::Sql};
 
 /// The most rows that are deleted at once.
 const PIECE_ROWS: usize = 1000;
+/// The most spans that are deleted at once: each has some two hundred parts.
+const PIECE_SPANS: u64 = 8;
 
 /// Deletes a piece of what was written in a chat whose deletion is saved. Returns true when nothing
 /// is left.
@@ -21,11 +23,40 @@ const PIECE_ROWS: usize = 1000;
 pub(crate) async fn sweep_piece(sql: &Sql, chat: ChatId) -> Result<bool, Error> {
     let swept = async {
         let sql = sql.pool().await?;
-        Ok(sweep_postings(&sql, chat).await?
+        Ok(sweep_spans(&sql, chat).await?
+            && sweep_postings(&sql, chat).await?
             && sweep_messages(&sql, chat).await?
             && sweep_attachments(&sql, chat).await?)
     };
     within(sql, swept).await
+}
+
+/// Deletes the oldest spans of the index with their parts; returns true when none is left.
+async fn sweep_spans(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbErr> {
+    use span::Column;
+    let oldest: Vec<i64> = span::Entity::find()
+        .select_only()
+        .column(Column::FirstId)
+        .filter(Column::ChatId.eq(chat.0))
+        .order_by_asc(Column::FirstId)
+        .limit(PIECE_SPANS)
+        .into_tuple()
+        .all(sql)
+        .await?;
+    let Some(last) = oldest.last() else {
+        return Ok(true);
+    };
+    span_part::Entity::delete_many()
+        .filter(span_part::Column::ChatId.eq(chat.0))
+        .filter(span_part::Column::FirstId.lte(*last))
+        .exec(sql)
+        .await?;
+    span::Entity::delete_many()
+        .filter(Column::ChatId.eq(chat.0))
+        .filter(Column::FirstId.lte(*last))
+        .exec(sql)
+        .await?;
+    Ok(false)
 }
 
 /// Deletes the oldest blocks of the index; returns true when none is left.

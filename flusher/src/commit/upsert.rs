@@ -16,7 +16,7 @@ use sea_orm::{
     sea_query::{Expr, Iden, OnConflict, Query},
 };
 
-use super::{Places, index::index};
+use super::{Places, index::index, span::seal};
 use crate::row::SqlRow;
 
 /// The most bytes in one statement, about: well under the 16 MiB of MariaDB's default
@@ -54,6 +54,16 @@ pub(crate) async fn index_anew(
     let deleted = lock_and_find_deleted(transaction, chats.collect(), &Places::new()).await?;
     let there = |stored: &&StoredMessage| !deleted.contains(&stored.message.chat_id);
     index(transaction, messages.iter().filter(there)).await
+}
+
+/// Makes the next span of a chat, in a transaction, unless the chat is deleted or has too few
+/// blocks that are in none. Returns true when it made one.
+pub(crate) async fn seal_chat(
+    transaction: &DatabaseTransaction,
+    chat: ChatId,
+) -> Result<bool, DbErr> {
+    let deleted = lock_and_find_deleted(transaction, [chat].into(), &Places::new()).await?;
+    Ok(deleted.is_empty() && seal(transaction, chat).await?)
 }
 
 /// Splits rows where they exceed [`STATEMENT_BYTES`]: each batch is at most one row larger.
