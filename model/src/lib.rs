@@ -26,6 +26,7 @@ mod reaction;
 mod search;
 mod session;
 mod user;
+mod webhook;
 
 pub use api_key::{ApiKey, KeyRecord, Scope};
 pub use block::Blocks;
@@ -39,7 +40,7 @@ pub use event::{
     ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
     UserUpdated,
 };
-pub use id::{ChatId, KeyId, Partition, SessionId, UserId};
+pub use id::{ChatId, KeyId, Partition, SessionId, UserId, WebhookId};
 pub use member::{Member, MemberView, Role};
 pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
@@ -62,3 +63,6 @@ pub use reaction::{
 pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
 pub use user::{Account, Profile, User};
+pub use webhook::{
+    MAX_WEBHOOK_CHATS, MAX_WEBHOOKS, MAX_WEBHOOKS_OF_CHAT, OldSecret, WebhookEvent, WebhookRecord,
+};

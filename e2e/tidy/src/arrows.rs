@@ -11,6 +11,7 @@ pub type Row = (&'static str, &'static [&'static str]);
 /// Each crate with the crates and stores that it alone, among ours, may depend on.
 pub const CRATES: &[Row] = &[
     ("fair", &[]),
+    ("webhook", &[]),
     ("model", &[]),
     ("entity", &["model", "sea-orm"]),
     ("migration", &["sea-orm-migration"]),
@@ -18,10 +19,12 @@ pub const CRATES: &[Row] = &[
     ("cold", &["model", "entity", "sea-orm"]),
     ("store", &["fair", "model", "hot", "cold"]),
     ("files", &["fair", "model", "object_store"]),
-    ("api", &["fair", "model", "store", "files"]),
+    ("api", &["fair", "model", "store", "files", "webhook"]),
     (
         "flusher",
-        &["model", "store", "hot", "cold", "entity", "sea-orm"],
+        &[
+            "model", "store", "hot", "cold", "entity", "sea-orm", "webhook",
+        ],
     ),
     (
         "carrier",
@@ -36,6 +39,7 @@ pub const CRATES: &[Row] = &[
             "migration",
             "model",
             "sea-orm",
+            "webhook",
         ],
     ),
     // Idle users are written straight into Redis: over HTTP, 10,000 passwords would take minutes to
@@ -150,6 +154,7 @@ const API: &[Row] = &[
 /// The dependencies that [`CRATES`] decides about.
 const WATCHED: &[&str] = &[
     "fair",
+    "webhook",
     "model",
     "entity",
     "migration",
