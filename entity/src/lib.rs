@@ -22,6 +22,8 @@ pub mod postings;
 pub mod private_row;
 // Users, with their folded names.
 pub mod user;
+// How far webhooks have been told of chats.
+pub mod webhook_cursor;
 
 use sea_orm::DbErr;
 

@@ -1,9 +1,7 @@
 //! Table `mine`: rows that belong to one user alone.
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
-use model::{
-    ChatId, KeyId, Partition, PrivateKey, PrivateRow, Tick, UserId, WebhookId,
-};
+use model::{ChatId, KeyId, Partition, PrivateKey, PrivateRow, Tick, UserId, WebhookId};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use crate::unknown;

@@ -111,7 +111,11 @@ mod tests {
 
     #[test]
     fn a_private_network_is_told_where_the_operator_says_so() {
-        for text in ["http://127.0.0.1:9000/", "http://receiver/", "https://[::1]/"] {
+        for text in [
+            "http://127.0.0.1:9000/",
+            "http://receiver/",
+            "https://[::1]/",
+        ] {
             assert!(parse_target(text, Reach::Private).is_ok(), "{text}");
         }
         let with_password = "http://ann:tugboat@receiver/";

@@ -17,7 +17,7 @@ pub const CRATES: &[Row] = &[
     ("migration", &["sea-orm-migration"]),
     ("hot", &["model", "fred"]),
     ("cold", &["model", "entity", "sea-orm"]),
-    ("store", &["fair", "model", "hot", "cold"]),
+    ("store", &["fair", "model", "hot", "cold", "webhook"]),
     ("files", &["fair", "model", "object_store"]),
     ("api", &["fair", "model", "store", "files", "webhook"]),
     (
