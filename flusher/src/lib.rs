@@ -132,7 +132,9 @@ pub async fn run(
         writer,
     );
     let known = flusher.webhooks.clone();
-    let telling = webhooks::tell(known, store, webhook_sql, config, shutdown.clone());
+    let stop_telling = shutdown.child_token();
+    let _stop_telling = stop_telling.clone().drop_guard();
+    let telling = webhooks::tell(known, store, webhook_sql, config, stop_telling);
     let telling = hot::spawn_critical("the telling of webhooks", telling);
     tracing::info!("flusher is ready");
     ready();

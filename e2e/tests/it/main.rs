@@ -67,4 +67,5 @@ mod together;
 mod typescript;
 mod unread;
 mod verify;
+mod webhooks;
 mod went_back;
