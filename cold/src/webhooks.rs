@@ -19,7 +19,7 @@ pub struct ParkedChat {
     /// The time of the first failure.
     pub since: Tick,
     /// The number of failures.
-    pub failures: i32,
+    pub failures: i64,
     /// The reason of the last one.
     pub failure: String,
 }

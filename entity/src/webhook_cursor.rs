@@ -36,7 +36,7 @@ pub struct Model {
     /// The time of the first of the failures in a row, or 0.
     pub failing_since: i64,
     /// The number of failures in a row.
-    pub failures: i32,
+    pub failures: i64,
     /// The reason of the last failure, or empty.
     pub failure: String,
 }

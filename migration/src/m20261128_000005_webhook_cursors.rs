@@ -33,10 +33,7 @@ impl MigrationTrait for Migration {
             first::tick(WebhookCursors::Due),
             first::tick(WebhookCursors::Claim),
             first::tick(WebhookCursors::FailingSince),
-            ColumnDef::new(WebhookCursors::Failures)
-                .integer()
-                .not_null()
-                .take(),
+            first::tick(WebhookCursors::Failures),
             ColumnDef::new(WebhookCursors::Failure)
                 .string_len(255)
                 .not_null()

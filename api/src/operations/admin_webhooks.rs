@@ -101,7 +101,7 @@ struct Parked {
     /// The time of the first failure, RFC 3339 in UTC.
     failing_since: String,
     /// The number of failures.
-    failures: i32,
+    failures: i64,
     /// The reason of the last one, in words.
     reason: String,
 }
@@ -151,7 +151,7 @@ impl AdminWebhookApi {
         &self,
         caller: WebhookBackend,
         body: Json<WebhookRequest>,
-    ) -> Result<Permanent<Made>, Problem> {
+    ) -> Result<Acknowledged<Made>, Problem> {
         let WebhookRequest { url, events, chats } = body.0;
         let events = read_events(&events)?;
         let mut rules = Rules::default();
@@ -172,7 +172,7 @@ impl AdminWebhookApi {
             reach,
         };
         let made = caller.state.store.create_webhook(new).await?;
-        Ok(Permanent(Made::Done(Json(with_secret(made)))))
+        Ok(Acknowledged(Made::Done(Json(with_secret(made)))))
     }
 
     /// List the webhooks

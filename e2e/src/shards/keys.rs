@@ -18,6 +18,7 @@ pub const KEYED: &[Key] = &[
     key("messages", "chat_id", "chat"),
     key("postings", "chat_id", "chat"),
     key("attachments", "chat_id", "chat"),
+    key("webhook_cursors", "chat_id", "chat"),
     key("mine", "user_id", "user"),
 ];
 
@@ -35,7 +36,10 @@ pub(super) fn key_of(table: &str) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use entity::{attachment, chat, commit, member, message, meta, postings, private_row, user};
+    use entity::{
+        attachment, chat, commit, member, message, meta, postings, private_row, user,
+        webhook_cursor,
+    };
     use sea_orm::{EntityName, EntityTrait, Iterable, sea_query::Iden};
 
     use super::*;
@@ -53,6 +57,7 @@ mod tests {
             first_of_key(message::Entity),
             first_of_key(postings::Entity),
             first_of_key(attachment::Entity),
+            first_of_key(webhook_cursor::Entity),
             first_of_key(private_row::Entity),
         ];
         let keys = KEYED

@@ -10,8 +10,11 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use e2e::{Api, Client, Options, Sql, Stack, eventually, free_port, on_both, process, say};
+use e2e::{
+    Api, Client, Fault, Options, Proxy, Sql, Stack, eventually, free_port, on_both, process, say,
+};
 use futures_util::future::{BoxFuture, join_all};
+use hot::Verb;
 use model::{ChatId, Scope, Tick, UserId, WebhookEvent, WebhookId, WebhookRecord};
 use poem::{
     EndpointExt, Request, Response, Server, endpoint::make, http::StatusCode, listener::TcpAcceptor,
@@ -467,6 +470,78 @@ async fn what_is_saved_late_is_told_although_the_cursor_is_past_it(sql: Sql) {
     api.stop().await;
 }
 
+on_both!(what_is_saved_late_while_others_are_told_is_not_passed_over);
+async fn what_is_saved_late_while_others_are_told_is_not_passed_over(sql: Sql) {
+    let stack = quick(sql).await;
+    let receiver = Receiver::start().await;
+    subscribe(&stack, &receiver, &WebhookEvent::ALL, None).await;
+    let flusher = start_flusher(&stack).await;
+    let (of_chat, ann) = chat(&stack, "friends").await;
+    let first = texts(&stack, of_chat, ann, 0, 1).await[0];
+    receiver
+        .takes("it is told", |one| one.message() == first)
+        .await;
+    stack.saved(of_chat).await;
+    // While the second is told, the first is noted as one that was saved just now.
+    let (db, database) = (stack.db.clone(), stack.db.get_database_backend());
+    receiver.answers(move |event| {
+        let is_second = event["data"]["message"]["body"] == "text 1";
+        let (db, text) = (
+            db.clone(),
+            format!("UPDATE webhook_cursors SET low = {first}"),
+        );
+        Box::pin(async move {
+            if is_second {
+                let note = Statement::from_string(database, text);
+                db.execute_raw(note).await.expect("it is noted");
+            }
+            204
+        })
+    });
+    texts(&stack, of_chat, ann, 1, 2).await;
+    let of_first = || {
+        let taken = receiver.taken().into_iter();
+        let of_first = taken.filter(|one| one.message() == first);
+        of_first.map(|one| one.id).collect::<Vec<_>>()
+    };
+    let again = async || of_first().len() > 1;
+    eventually(SOON, "the first is told once more", again).await;
+    receiver.says(204);
+    let ids: BTreeSet<_> = of_first().into_iter().collect();
+    assert_eq!(ids.len(), 1, "under the same id");
+    flusher.stop().await;
+}
+
+/// A flusher that cannot look at the webhooks saves nothing that a new one is to be told of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_saved_by_webhooks_that_a_flusher_knew_too_long_ago() {
+    let options = Options {
+        lease: SECOND,
+        ..Options::default()
+    };
+    let stack = Stack::with(Sql::Sqlite, options.on_one_redis()).await;
+    let proxy = Proxy::before(stack.redis.address()).await;
+    let flusher = stack
+        .start_flusher_with(flusher(&stack), &proxy.url())
+        .await;
+    let (of_chat, ann) = chat(&stack, "friends").await;
+    texts(&stack, of_chat, ann, 0, 1).await;
+    stack.saved(of_chat).await;
+    let look = proxy.rule(stack.sha(Verb::PrivateRows), Fault::Stall);
+    look.wait_fired(1).await;
+    let receiver = Receiver::start().await;
+    subscribe(&stack, &receiver, &WebhookEvent::ALL, None).await;
+    let sent = texts(&stack, of_chat, ann, 1, 2).await;
+    // As long as it would take by far to save it.
+    let saved = tokio::time::timeout(2 * SECOND, stack.saved(of_chat)).await;
+    assert!(saved.is_err(), "it was saved, and nobody was told");
+    look.release();
+    receiver
+        .takes("it is told", |one| one.message() == sent[0])
+        .await;
+    flusher.stop().await;
+}
+
 on_both!(what_comes_after_a_webhook_was_made_is_told_by_flushers_that_were_at_work);
 async fn what_comes_after_a_webhook_was_made_is_told_by_flushers_that_were_at_work(sql: Sql) {
     let stack = quick(sql).await;
@@ -610,18 +685,29 @@ async fn a_private_address_is_told_nothing_where_it_is_not_allowed() {
         ..flusher(&stack)
     };
     let flusher = stack.start_flusher_with(config, &stack.redis.url()).await;
+    // The same by a name that is looked up.
+    let named = NewWebhook {
+        url: format!("https://localhost.:{}/", receiver.port),
+        events: WebhookEvent::ALL.to_vec(),
+        chats: None,
+        reach: Reach::Private,
+    };
+    let made = stack.store.create_webhook(named).await;
+    let (named, _) = made.expect("a webhook");
     let (of_chat, ann) = chat(&stack, "friends").await;
     texts(&stack, of_chat, ann, 0, 1).await;
-    let parked = async || {
-        let parked = stack.store.parked_chats(id, ChatId::LOWEST, 10).await;
-        parked.expect("SQL answers").pop()
-    };
-    eventually(SOON, "it is parked", async || parked().await.is_some()).await;
-    let parked = parked().await.expect("it is parked");
-    assert!(
-        parked.failure.contains("CARRIER_WEBHOOK_PRIVATE"),
-        "{parked:?}"
-    );
+    for (id, says) in [
+        (id, "CARRIER_WEBHOOK_PRIVATE"),
+        (named, "name is that of a"),
+    ] {
+        let parked = async || {
+            let parked = stack.store.parked_chats(id, ChatId::LOWEST, 10).await;
+            parked.expect("SQL answers").pop()
+        };
+        eventually(SOON, "it is parked", async || parked().await.is_some()).await;
+        let parked = parked().await.expect("it is parked");
+        assert!(parked.failure.contains(says), "{parked:?}");
+    }
     assert!(receiver.came().is_empty());
     flusher.stop().await;
 }

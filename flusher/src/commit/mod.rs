@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use self::{refusal::is_about_a_lock, search::Search, upsert::upsert_all};
+use self::{search::Search, upsert::upsert_all};
 use crate::{
     Error,
     row::{Owner, SqlRow},
@@ -37,6 +37,7 @@ mod sweep;
 // Monotone upserts.
 mod upsert;
 
+pub(crate) use refusal::is_about_a_lock;
 pub(crate) use search::{Outcome, Rejected};
 pub(crate) use sweep::sweep_piece;
 pub(crate) use upsert::index_anew;

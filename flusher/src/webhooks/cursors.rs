@@ -19,10 +19,16 @@ use sea_orm::{
     prelude::Uuid, sea_query::ExprTrait,
 };
 
-use crate::{Error, commit::within, sql::Sql};
+use crate::{
+    Error,
+    commit::{is_about_a_lock, within},
+    sql::Sql,
+};
 
 /// The most cursors that one statement changes.
 const PIECE: u64 = 500;
+/// The number of times that a lock is waited for, each as long as SQL waits.
+const LOCKED: u32 = 5;
 /// The most bytes of the reason of a failure.
 const MAX_REASON: usize = 250;
 
@@ -185,14 +191,22 @@ pub(super) async fn unpark(sql: &Sql, id: WebhookId, before: Tick) -> Result<(),
     }
 }
 
-/// Returns the webhooks that have cursors.
+/// Returns the webhooks that have cursors, by a look in the index for each of them.
 pub(super) async fn with_cursors(sql: &Sql) -> Result<Vec<WebhookId>, Error> {
-    let found = async {
-        let query = Entity::find().select_only().column(Hook).distinct();
-        let ids: Vec<Uuid> = query.into_tuple().all(&sql.pool().await?).await?;
-        Ok(ids.into_iter().map(WebhookId).collect())
-    };
-    within(sql, found).await
+    let (mut all, mut last) = (Vec::new(), WebhookId::LOWEST);
+    loop {
+        let next = async {
+            let query = Entity::find().select_only().column(Hook);
+            let query = query.filter(Hook.gt(last.0)).order_by_asc(Hook).limit(1);
+            query.into_tuple().one(&sql.pool().await?).await
+        };
+        let next: Option<Uuid> = within(sql, next).await?;
+        let Some(next) = next else {
+            return Ok(all);
+        };
+        last = WebhookId(next);
+        all.push(last);
+    }
 }
 
 /// Deletes the cursors of a webhook that is no more.
@@ -237,19 +251,26 @@ fn at(claim: Claim) -> UpdateMany<Entity> {
 fn well(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
     update
         .col_expr(FailingSince, 0_i64.into())
-        .col_expr(Failures, 0_i32.into())
+        .col_expr(Failures, 0_i64.into())
         .col_expr(Reason, String::new().into())
 }
 
-/// Makes an update; true when there was a row for it.
+/// Makes an update; true when there was a row for it. A commit may have locked the row for a while.
 async fn run(sql: &Sql, update: UpdateMany<Entity>) -> Result<bool, Error> {
-    let updated = async { update.exec(&sql.pool().await?).await };
-    Ok(within(sql, updated).await?.rows_affected > 0)
+    let mut waited = 0;
+    loop {
+        let update = update.clone();
+        let updated = async { update.exec(&sql.pool().await?).await };
+        match within(sql, updated).await {
+            Err(Error::Sql(error)) if is_about_a_lock(&error) && waited < LOCKED => waited += 1,
+            updated => return Ok(updated?.rows_affected > 0),
+        }
+    }
 }
 
 /// Returns the pause after so many failures in a row: a second, doubled with each up to an hour,
 /// and up to half as much again, so that not all come back at once.
-fn pause(failures: i32) -> Duration {
+fn pause(failures: i64) -> Duration {
     let doublings = failures.saturating_sub(1).clamp(0, 12);
     let base = Ord::min(1_u64 << doublings, 3600) * 1000;
     Duration::from_millis(base + fastrand::u64(..=base / 2))
@@ -269,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_pause_doubles_up_to_an_hour_and_half_as_much_again() {
-        for (failures, base) in [(1, 1), (2, 2), (5, 16), (13, 3600), (i32::MAX, 3600)] {
+        for (failures, base) in [(1, 1), (2, 2), (5, 16), (13, 3600), (i64::MAX, 3600)] {
             for _ in 0..100 {
                 let wait = pause(failures).as_millis();
                 let (least, most) = (base * 1000, base * 1500);
