@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, header, redirect::Policy};
 
-use crate::{BadTarget, Reach, parse_target, resolver::Resolver};
+use crate::{BadTarget, Reach, resolver::Resolver, target::parse};
 
 /// The connections to a receiver that are kept open for later.
 const IDLE: usize = 8;
@@ -86,7 +86,7 @@ impl Sender {
     /// The reason for which it may not have taken it.
     pub async fn send(&self, notice: Notice<'_>) -> Result<(), Failure> {
         // An address in place of a name is asked of no resolver.
-        let url = parse_target(notice.url, self.reach)?;
+        let url = parse(notice.url, self.reach)?;
         let told = tokio::time::timeout(self.timeout, self.post(url, notice)).await;
         told.unwrap_or(Err(Failure::TooSlow(self.timeout)))
     }

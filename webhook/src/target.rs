@@ -42,11 +42,23 @@ pub enum BadTarget {
     Private,
 }
 
-/// Reads the URL of a webhook. A name is looked up when it is told, and refused then.
+/// Reads the URL of a webhook that is to be made. Its name is looked up when it is told, and may be
+/// refused then; that of the machine itself is refused at once.
 ///
 /// # Errors
 /// The reason for which it cannot be told.
 pub fn parse_target(text: &str, reach: Reach) -> Result<Url, BadTarget> {
+    let url = parse(text, reach)?;
+    let host = url.host_str().unwrap_or_default();
+    let is_local = host == "localhost" || host.ends_with(".localhost");
+    match is_local && reach == Reach::Public {
+        true => Err(BadTarget::Private),
+        false => Ok(url),
+    }
+}
+
+/// Reads the URL of a webhook, whose name, if it has one, is looked up and judged after that.
+pub(crate) fn parse(text: &str, reach: Reach) -> Result<Url, BadTarget> {
     let is_good = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     let url = Url::parse(text).ok().filter(is_good);
     let url = url
@@ -59,8 +71,7 @@ pub fn parse_target(text: &str, reach: Reach) -> Result<Url, BadTarget> {
         return Ok(url);
     }
     let host = url.host_str().unwrap_or_default();
-    let is_local = host == "localhost" || host.ends_with(".localhost");
-    if is_local || literal(host).is_some_and(|address| !is_public(address)) {
+    if literal(host).is_some_and(|address| !is_public(address)) {
         return Err(BadTarget::Private);
     }
     match url.scheme() {
@@ -95,7 +106,7 @@ mod tests {
             "https://[::1]/",
             "https://[::ffff:10.0.0.1]/",
             "https://localhost/",
-            "http://api.localhost/",
+            "https://api.localhost/",
             "https://169.254.169.254/latest/meta-data/",
         ] {
             assert_eq!(parse(text), Err(BadTarget::Private), "{text}");

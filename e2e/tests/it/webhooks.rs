@@ -687,7 +687,7 @@ async fn a_private_address_is_told_nothing_where_it_is_not_allowed() {
     let flusher = stack.start_flusher_with(config, &stack.redis.url()).await;
     // The same by a name that is looked up.
     let named = NewWebhook {
-        url: format!("https://localhost.:{}/", receiver.port),
+        url: format!("https://localhost:{}/", receiver.port),
         events: WebhookEvent::ALL.to_vec(),
         chats: None,
         reach: Reach::Private,
