@@ -50,7 +50,7 @@ impl Config {
         LEAST_PASS.max(2 * self.lease)
     }
 
-    /// Returns the time for which a claim on what a webhook is told holds: longer than an answer may
+    /// Returns the time for which the claim on a cursor of a webhook holds: longer than an answer may
     /// take, with its renewal before.
     pub(crate) fn webhook_lease(&self) -> Duration {
         self.lease.max(2 * self.webhook_timeout)

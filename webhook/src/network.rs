@@ -1,4 +1,4 @@
-//! Which addresses are public: the special-purpose registries of IANA (RFC 6890), and what stands
+//! Public addresses, and all others: the special-purpose registries of IANA (RFC 6890), and what stands
 //! for an address of IPv4 within IPv6.
 
 use std::{

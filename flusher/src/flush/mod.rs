@@ -72,7 +72,7 @@ pub(crate) struct Flusher {
     claims: Claims,
     /// The name under which it writes to SQL, and the count of its commits.
     pub(crate) writer: Arc<Writer>,
-    /// What is known of the webhooks.
+    /// The webhooks as they are known.
     pub(crate) webhooks: Known,
     /// True when all that is saved leaves Redis, and sessions end, since it is of the past.
     refreshes: bool,

@@ -42,7 +42,7 @@ pub(super) struct Claim {
     number: i64,
 }
 
-/// What comes after some was told.
+/// The step after some was told.
 #[derive(Clone, Debug)]
 pub(super) enum Next {
     /// More is told under the same claim, for as long as this from now on.

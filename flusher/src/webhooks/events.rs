@@ -1,4 +1,4 @@
-//! What a receiver is to be told of a chat: read in SQL from the cursor on, in the order of keys.
+//! Events of a chat for a receiver: read in SQL from the cursor on, in the order of keys.
 
 use entity::message::{
     self,
@@ -17,7 +17,7 @@ use crate::{Error, commit::within, sql::Sql};
 /// The most messages that are read at once: some of the longest have a megabyte.
 const BATCH: u64 = 16;
 
-/// Something that a receiver is to be told.
+/// An event for a receiver.
 #[derive(Debug)]
 pub(super) struct Event {
     /// The place in the chat's clock.
@@ -26,10 +26,10 @@ pub(super) struct Event {
     message: Message,
 }
 
-/// What is read of a chat at once.
+/// The events that are read of a chat at once.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// What is to be told, in order.
+    /// The events, in order.
     pub(super) events: Vec<Event>,
     /// The last key that needs not be told once they are.
     pub(super) end: i64,

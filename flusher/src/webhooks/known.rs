@@ -1,4 +1,4 @@
-//! What a flusher knows of the webhooks.
+//! The webhooks, as a flusher knows them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,7 +40,7 @@ struct Shared {
     /// The highest rev that a row may have to be saved by what is known.
     holds_until: AtomicI64,
     webhooks: RwLock<Arc<Webhooks>>,
-    /// One look at a time.
+    /// The turn to look.
     look: tokio::sync::Mutex<()>,
     /// The webhooks that have just been given something to tell.
     given: Mutex<HashSet<WebhookId>>,
@@ -100,7 +100,7 @@ impl Known {
     /// Returns the webhooks by which rows may be saved whose highest rev is `newest`, and which
     /// have been read in Redis.
     ///
-    /// Whoever makes a webhook waits for [`WEBHOOKS_KNOWN_FOR`] after flushers could learn of it.
+    /// The maker of a webhook waits for [`WEBHOOKS_KNOWN_FOR`] after flushers could learn of it.
     /// So it has been told of all rows that are later than that after a look which missed it.
     ///
     /// # Errors

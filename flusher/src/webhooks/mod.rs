@@ -9,11 +9,11 @@
 
 /// Cursors in SQL: claims, progress, pauses.
 mod cursors;
-/// What a receiver is to be told.
+/// Events of a chat for a receiver.
 mod events;
-/// What a flusher knows of the webhooks.
+/// The webhooks, as a flusher knows them.
 mod known;
-/// Which receivers may have another turn.
+/// Bounds on the turns of receivers.
 mod room;
 /// A turn of a receiver at one chat.
 mod turn;

@@ -1,4 +1,4 @@
-//! Which receivers may have another turn: so many at once, of one receiver and of all. One that is
+//! Bounds on the turns of receivers: so many at once, of one receiver and of all. One that is
 //! slow or away is told of one chat at a time, and does not hold up the others.
 
 use std::{

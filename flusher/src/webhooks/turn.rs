@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The time from which on an answer is slow: its receiver is told of one chat at a time.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// What all turns need.
+/// The means of all turns.
 #[derive(Clone)]
 pub(super) struct Turns {
     pub(super) sql: std::sync::Arc<Sql>,
@@ -28,14 +28,14 @@ pub(super) struct Turns {
     pub(super) shutdown: CancellationToken,
 }
 
-/// How a receiver did in a turn.
+/// The manner of a receiver in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     Well,
     Slow,
-    /// It has not taken something.
+    /// The receiver has not taken something.
     Failed,
-    /// It was not asked.
+    /// The receiver was not asked.
     Unknown,
 }
 

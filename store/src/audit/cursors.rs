@@ -7,7 +7,7 @@ use cold::{Head, webhook_cursor};
 use model::{ChatId, Tick, WebhookId, WebhookRecord};
 use webhook_cursor::{IDLE, Model};
 
-/// What is compared of a chat.
+/// The parts of a chat that are compared.
 pub(super) struct Compared<'a> {
     pub(super) chat: ChatId,
     /// True unless there is no such chat any more.
