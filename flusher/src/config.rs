@@ -50,8 +50,8 @@ impl Config {
         LEAST_PASS.max(2 * self.lease)
     }
 
-    /// Returns the time for which the claim on a cursor of a webhook holds: longer than an answer may
-    /// take, with its renewal before.
+    /// Returns the time for which the claim on a cursor of a webhook holds: longer than an answer
+    /// may take, with its renewal before.
     pub(crate) fn webhook_lease(&self) -> Duration {
         self.lease.max(2 * self.webhook_timeout)
     }

@@ -1,11 +1,11 @@
-//! What is sent to receivers of an operator's or a product's: signatures of Standard Webhooks, the
+//! Requests to receivers of an operator's or a product's: signatures of Standard Webhooks, the
 //! addresses that may be told, and the client that tells them. It knows no store.
 
 /// The networks that are nobody's on the Internet.
 mod network;
 /// Names are looked up once, and only good addresses are connected to.
 mod resolver;
-/// One request after the other to receivers.
+/// The client that tells receivers.
 mod sender;
 /// Signatures and secrets.
 mod signature;

@@ -1,5 +1,5 @@
-//! Public addresses, and all others: the special-purpose registries of IANA (RFC 6890), and what stands
-//! for an address of IPv4 within IPv6.
+//! Public addresses, and all others: the special-purpose registries of IANA (RFC 6890), and what
+//! stands for an address of IPv4 within IPv6.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

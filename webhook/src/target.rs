@@ -12,10 +12,10 @@ const MAX_URL: usize = 2048;
 /// The addresses that may be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// Those of the Internet, over TLS.
+    /// Addresses of the Internet, over TLS.
     #[default]
     Public,
-    /// All, as an operator says who has receivers in a network of their own.
+    /// Any address, as an operator says who has receivers in a network of their own.
     Private,
 }
 
