@@ -161,6 +161,9 @@ pub struct Config {
         action = clap::ArgAction::Set,
     )]
     pub keep_photo_metadata: bool,
+    /// True when webhooks may be told in private networks; all roles have it in common.
+    #[arg(skip)]
+    pub webhook_private: bool,
     /// The place of attachments and avatars: a folder, or
     /// s3://bucket/prefix?endpoint=...&region=...; all API servers must share it [default:
     /// data/files]
@@ -292,6 +295,7 @@ impl Default for Config {
             directory: Directory::Open,
             cookie_secure: true,
             keep_photo_metadata: false,
+            webhook_private: false,
             files: None,
             max_upload: 25 << 20,
             max_upload_a_day: MAX_UPLOAD_A_DAY,

@@ -111,8 +111,11 @@ async fn serve(
     // The flusher stops last, to save what the last requests wrote. Changes that it does not save
     // any more stay in Redis' file.
     let stop_flusher = CancellationToken::new();
+    let (mut api, mut flusher) = (settings.api.clone(), settings.flusher.clone());
+    api.webhook_private = settings.stores.webhook_private;
+    flusher.webhook_private = settings.stores.webhook_private;
     let flusher = flusher::run(
-        settings.flusher.clone(),
+        flusher,
         hot.clone(),
         store.clone(),
         writers,
@@ -125,14 +128,7 @@ async fn serve(
         let _stop_all = stop_all; // An API without a flusher would fill Redis.
         flusher.await
     });
-    let served = api::run(
-        settings.api.clone(),
-        store.clone(),
-        files,
-        listener,
-        shutdown,
-    )
-    .await;
+    let served = api::run(api, store.clone(), files, listener, shutdown).await;
     stop_flusher.cancel();
     let flushed = flusher.await.context("the flusher failed")?;
     hot.close().await;

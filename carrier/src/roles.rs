@@ -36,6 +36,8 @@ pub(crate) struct Flusher {
 pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()> {
     api::check(&settings.api)?;
     let (redis, sql) = start::urls(&settings.stores)?;
+    let mut config = settings.api.clone();
+    config.webhook_private = settings.stores.webhook_private;
     let location = settings.api.files.as_deref().unwrap_or("data/files");
     let starting = async {
         let (hot, store) = start::open(&settings.stores, &redis, &sql).await?;
@@ -50,7 +52,7 @@ pub(crate) async fn api(settings: Api, shutdown: CancellationToken) -> Result<()
         "listening on http://{}",
         listener.local_addr()?
     ));
-    api::run(settings.api, store.clone(), files, listener, shutdown).await?;
+    api::run(config, store.clone(), files, listener, shutdown).await?;
     hot.close().await;
     Ok(())
 }
@@ -66,6 +68,8 @@ pub(crate) async fn flusher(settings: Flusher, shutdown: CancellationToken) -> R
     let Some((hot, store, writers)) = start::unless_stopped(&shutdown, starting).await? else {
         return Ok(());
     };
+    let mut config = settings.flusher.clone();
+    config.webhook_private = settings.stores.webhook_private;
     let pulse = flusher::Pulse::default();
     let _probes = match settings.flusher_listen {
         Some(at) => Some(flusher_probes::serve(
@@ -77,7 +81,7 @@ pub(crate) async fn flusher(settings: Flusher, shutdown: CancellationToken) -> R
         None => None,
     };
     flusher::run(
-        settings.flusher,
+        config,
         hot.clone(),
         store.clone(),
         writers,

@@ -16,16 +16,19 @@ mod search;
 mod server;
 // Users, their memberships and private rows.
 mod users;
+// Webhooks, and how far they have been told.
+mod webhooks;
 
 pub use audit::Head;
 pub use chats::{ChatTicks, ColdChat};
 pub use commits::WriterCommits;
 pub use connect::{Cold, SessionLimits, connect, connect_limited, no_answer, options, within};
-pub use entity::meta::Reindex;
+pub use entity::{meta::Reindex, webhook_cursor};
 pub use floor::Floor;
 pub use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
 pub use search::{Found, SearchFilter};
 pub use server::{Fact, engine};
+pub use webhooks::ParkedChat;
 
 /// The result of every read.
 pub type Result<T> = std::result::Result<T, DbErr>;

@@ -26,6 +26,8 @@ pub mod span;
 pub mod span_part;
 // Users, with their folded names.
 pub mod user;
+// How far webhooks have been told of chats.
+pub mod webhook_cursor;
 
 use sea_orm::DbErr;
 

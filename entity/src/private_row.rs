@@ -1,7 +1,7 @@
 //! Table `mine`: rows that belong to one user alone.
 #![allow(missing_docs)] // sea-orm derives public items without docs
 
-use model::{ChatId, KeyId, Partition, PrivateKey, PrivateRow, Tick, UserId};
+use model::{ChatId, KeyId, Partition, PrivateKey, PrivateRow, Tick, UserId, WebhookId};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use crate::unknown;
@@ -12,10 +12,10 @@ use crate::unknown;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
-    /// `chat`, `block`, `key` or `ended`.
+    /// `chat`, `block`, `key`, `ended` or `webhook`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: String,
-    /// The id of the chat, of the blocked user, or of the key; or a number.
+    /// The id of the chat, of the blocked user, of the key or the webhook; or a number.
     #[sea_orm(primary_key, auto_increment = false)]
     pub target: Uuid,
     pub value: String,
@@ -27,14 +27,20 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Makes the SQL row of a user's private row.
-pub fn to_row(user: UserId, row: &PrivateRow) -> ActiveModel {
-    let (kind, target) = match row.key {
+/// Returns the kind and the target of a private row.
+pub fn place(key: PrivateKey) -> (&'static str, Uuid) {
+    match key {
         PrivateKey::Chat(chat) => ("chat", chat.0),
         PrivateKey::Block(user) => ("block", user.0),
         PrivateKey::Key(key) => ("key", key.0),
         PrivateKey::Ended(partition) => ("ended", Uuid::from_u128(partition.0.into())),
-    };
+        PrivateKey::Webhook(webhook) => ("webhook", webhook.0),
+    }
+}
+
+/// Makes the SQL row of a user's private row.
+pub fn to_row(user: UserId, row: &PrivateRow) -> ActiveModel {
+    let (kind, target) = place(row.key);
     ActiveModel {
         user_id: Set(user.0),
         kind: Set(kind.to_owned()),
@@ -53,6 +59,7 @@ pub fn from_row(row: Model) -> Result<PrivateRow, DbErr> {
         "chat" => PrivateKey::Chat(ChatId(row.target)),
         "block" => PrivateKey::Block(UserId(row.target)),
         "key" => PrivateKey::Key(KeyId(row.target)),
+        "webhook" => PrivateKey::Webhook(WebhookId(row.target)),
         "ended" => PrivateKey::Ended(Partition(row.target.as_bytes()[15])),
         other => return Err(unknown("kind of private row", other)),
     };
@@ -77,6 +84,7 @@ mod tests {
             (PrivateKey::Block(UserId::new()), "1"),
             (PrivateKey::Key(KeyId::new()), r#"{"name":"backend"}"#),
             (PrivateKey::Ended(Partition(203)), r#"{"ended":[]}"#),
+            (PrivateKey::Webhook(WebhookId::new()), r#"{"url":""}"#),
         ];
         for (key, value) in rows {
             let private = PrivateRow {

@@ -24,6 +24,21 @@ pub struct Config {
     /// The number of chats that are loaded into Redis when a user logs in
     #[arg(long, env = "CARRIER_WARM_CHATS", default_value_t = 20)]
     pub warm_chats: usize,
+    /// The time for which a webhook whose receiver takes nothing is tried, before it is parked
+    #[arg(
+        long, env = "CARRIER_WEBHOOK_RETRY_FOR", default_value = "3d",
+        value_parser = humantime::parse_duration
+    )]
+    pub webhook_retry_for: Duration,
+    /// The time that a receiver of a webhook has to answer
+    #[arg(
+        long, env = "CARRIER_WEBHOOK_TIMEOUT", default_value = "10s",
+        value_parser = humantime::parse_duration
+    )]
+    pub webhook_timeout: Duration,
+    /// True when webhooks may be told in private networks; all roles have it in common.
+    #[arg(skip)]
+    pub webhook_private: bool,
 }
 
 /// The least time that a pass has, however short a lease is.
@@ -33,6 +48,12 @@ impl Config {
     /// Returns the longest time that a pass may take.
     pub(crate) fn pass_limit(&self) -> Duration {
         LEAST_PASS.max(2 * self.lease)
+    }
+
+    /// Returns the time for which the claim on a cursor of a webhook holds: longer than an answer
+    /// may take, with its renewal before.
+    pub(crate) fn webhook_lease(&self) -> Duration {
+        self.lease.max(2 * self.webhook_timeout)
     }
 
     /// Returns the time without a turn after which a flusher hangs: more than a pass may take, and
@@ -49,6 +70,9 @@ impl Default for Config {
             lease: Duration::from_secs(30),
             park_after: 3,
             warm_chats: 20,
+            webhook_retry_for: Duration::from_secs(3 * 24 * 3600),
+            webhook_timeout: Duration::from_secs(10),
+            webhook_private: false,
         }
     }
 }

@@ -28,10 +28,15 @@ mod seal;
 mod sql;
 // Events and the timer that start a pass.
 mod wake;
+// What is saved is told to the receivers of webhooks.
+mod webhooks;
 // The name under which a flusher writes, and the count of its commits.
 mod writer;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use hot::Hot;
@@ -57,6 +62,9 @@ const MEMORY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time between two looks whether the index of search is to be made anew.
 const REINDEX_CHECK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The connections to SQL over which cursors of webhooks are read and written.
+const WEBHOOK_CONNECTIONS: u32 = 4;
 
 /// The time that a pass under way has to finish at shutdown: less than what a container is given.
 const FINISH: Duration = Duration::from_secs(8);
@@ -118,7 +126,21 @@ pub async fn run(
     );
     let logins = hot::spawn_critical("the hydration of users who log in", warm);
     let pass_limit = config.pass_limit();
-    let flusher = Flusher::new(hot.clone(), store, sql, config, durable, writer);
+    // Receivers that are many or slow must not take the connections of what is saved.
+    let webhook_sql = Arc::new(sql.others(WEBHOOK_CONNECTIONS));
+    let flusher = Flusher::new(
+        hot.clone(),
+        store.clone(),
+        sql,
+        config.clone(),
+        durable,
+        writer,
+    );
+    let known = flusher.webhooks.clone();
+    let stop_telling = shutdown.child_token();
+    let _stop_telling = stop_telling.clone().drop_guard();
+    let telling = webhooks::tell(known, store, webhook_sql, config, stop_telling);
+    let telling = hot::spawn_critical("the telling of webhooks", telling);
     tracing::info!("flusher is ready");
     ready();
 
@@ -185,6 +207,9 @@ pub async fn run(
     let given_up = tokio::time::timeout(GIVE_BACK, flusher.give_up()).await;
     if !matches!(given_up, Ok(Ok(()))) {
         tracing::debug!("could not give up the writer of SQL; it is taken over later");
+    }
+    if let Err(error) = telling.await {
+        tracing::warn!(%error, "the task that tells webhooks ended with an error");
     }
     if let Err(error) = logins.await {
         tracing::warn!(%error, "the task that warms up logins ended with an error");

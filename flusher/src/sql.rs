@@ -54,6 +54,17 @@ impl Sql {
         })
     }
 
+    /// Returns other connections to the same database, which are opened when they are needed.
+    pub(crate) fn others(&self, connections: u32) -> Self {
+        Self {
+            url: self.url.clone(),
+            connections,
+            lease: self.lease,
+            observer: self.observer.clone(),
+            pool: Mutex::new(Pool::Closed),
+        }
+    }
+
     /// Returns the same connections, which tell `observer` of each statement.
     pub fn observed(mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) -> Self {
         let observer: Observer = Arc::new(observer);

@@ -23,6 +23,8 @@ mod m20261128_000001_postings;
 mod m20261128_000002_external_ids;
 // The terms of many blocks of postings together.
 mod m20261128_000003_spans;
+// How far webhooks have been told of chats.
+mod m20261128_000005_webhook_cursors;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -41,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_postings::Migration),
             Box::new(m20261128_000002_external_ids::Migration),
             Box::new(m20261128_000003_spans::Migration),
+            Box::new(m20261128_000005_webhook_cursors::Migration),
         ]
     }
 }

@@ -84,11 +84,13 @@ pub enum Scope {
     Chats,
     /// Messages, receipts, reactions and files, in the name of a user.
     Messages,
+    /// Webhooks: to make, show and delete them.
+    Webhooks,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Chats, Self::Messages];
+    pub const ALL: [Self; 4] = [Self::Users, Self::Chats, Self::Messages, Self::Webhooks];
 }
 
 impl fmt::Display for Scope {
@@ -97,6 +99,7 @@ impl fmt::Display for Scope {
             Self::Users => "users",
             Self::Chats => "chats",
             Self::Messages => "messages",
+            Self::Webhooks => "webhooks",
         })
     }
 }
@@ -107,7 +110,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let is_it = |scope: &Self| scope.to_string() == text;
         let found = Self::ALL.into_iter().find(is_it);
-        found.ok_or(ParseError("`users`, `chats` or `messages`"))
+        found.ok_or(ParseError("`users`, `chats`, `messages` or `webhooks`"))
     }
 }
 

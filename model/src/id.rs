@@ -90,6 +90,10 @@ id! {
     /// A key of the server's API.
     KeyId
 }
+id! {
+    /// A webhook.
+    WebhookId
+}
 
 impl UserId {
     /// The account of the server itself, which has no name and no session: its private rows are the

@@ -27,6 +27,7 @@ mod search;
 mod session;
 mod span;
 mod user;
+mod webhook;
 
 pub use api_key::{ApiKey, KeyRecord, Scope};
 pub use block::Blocks;
@@ -40,7 +41,7 @@ pub use event::{
     ReactionChanged, ReceiptUpdated, Reconnect, Refused, ServerEvent, SessionRevoked, Typing,
     UserUpdated,
 };
-pub use id::{ChatId, KeyId, Partition, SessionId, UserId};
+pub use id::{ChatId, KeyId, Partition, SessionId, UserId, WebhookId};
 pub use member::{Member, MemberView, Role};
 pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
@@ -64,3 +65,6 @@ pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
 pub use span::{Span, SpanPart};
 pub use user::{Account, Profile, User};
+pub use webhook::{
+    MAX_WEBHOOK_CHATS, MAX_WEBHOOKS, MAX_WEBHOOKS_OF_CHAT, OldSecret, WebhookEvent, WebhookRecord,
+};

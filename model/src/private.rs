@@ -1,12 +1,12 @@
 //! The private rows of a user: their settings of chats, whom they block, and which tokens of an
-//! identity provider are over; and those of the server's own account, which are its keys, and whom
-//! it has erased.
+//! identity provider are over; and those of the server's own account, which are its keys, its
+//! webhooks, and whom it has erased.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, KeyId, ParseError, Partition, Tick, UserId};
+use crate::{ChatId, KeyId, ParseError, Partition, Tick, UserId, WebhookId};
 
 /// The most messages of one chat that a user may delete for themselves one by one; to clear a chat
 /// takes no room.
@@ -33,6 +33,9 @@ pub enum PrivateKey {
     /// Tokens that open no session any more; the value is a [`crate::EndedTokens`]. A user has one,
     /// of partition 0; [`UserId::SERVER`] has some, of users who were erased.
     Ended(Partition),
+    /// A webhook, of [`UserId::SERVER`]; the value is a [`crate::WebhookRecord`], or empty once it
+    /// is deleted. That of [`WebhookId::LOWEST`] is another text after each change of a webhook.
+    Webhook(WebhookId),
 }
 
 impl fmt::Display for PrivateKey {
@@ -42,6 +45,7 @@ impl fmt::Display for PrivateKey {
             Self::Block(user) => write!(f, "block:{user}"),
             Self::Key(key) => write!(f, "key:{key}"),
             Self::Ended(partition) => write!(f, "ended:{partition}"),
+            Self::Webhook(webhook) => write!(f, "webhook:{webhook}"),
         }
     }
 }
@@ -55,9 +59,12 @@ impl FromStr for PrivateKey {
             Some(("block", id)) => id.parse().ok().map(Self::Block),
             Some(("key", id)) => id.parse().ok().map(Self::Key),
             Some(("ended", number)) => number.parse().ok().map(Partition).map(Self::Ended),
+            Some(("webhook", id)) => id.parse().ok().map(Self::Webhook),
             _ => None,
         };
-        known.ok_or(ParseError("`chat:ID`, `block:ID`, `key:ID` or `ended:N`"))
+        known.ok_or(ParseError(
+            "`chat:ID`, `block:ID`, `key:ID`, `ended:N` or `webhook:ID`",
+        ))
     }
 }
 
@@ -187,6 +194,7 @@ mod tests {
             PrivateKey::Block(UserId::new()),
             PrivateKey::Key(KeyId::new()),
             PrivateKey::Ended(Partition(203)),
+            PrivateKey::Webhook(WebhookId::new()),
         ] {
             assert_eq!(key.to_string().parse(), Ok(key));
         }

@@ -98,6 +98,9 @@ codes! {
         ProviderUnavailable "provider_unavailable"
             "The identity provider does not answer, and its keys are not known.";
         ClockSkew "clock_skew" "The clock of Redis is wrong.";
+        WebhookAddress "webhook_address" "The address of the webhook cannot be used.";
+        WebhookEvents "webhook_events" "The webhook asks for events that there are not.";
+        TooManyWebhooks "too_many_webhooks" "The server, or the chat, has as many as it can.";
         Busy "busy" "Too much of this is under way already.";
     }
 }
@@ -128,11 +131,12 @@ impl ProblemCode {
             | Self::TooManyHidden
             | Self::TooManyBlocks
             | Self::TooManyKeys
+            | Self::TooManyWebhooks
             | Self::ClientIdReused => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::RangeNotSatisfiable => 416,
-            Self::Invalid => 422,
+            Self::Invalid | Self::WebhookAddress | Self::WebhookEvents => 422,
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::NotDurable

@@ -113,6 +113,20 @@ CREATE TABLE span_parts (
     PRIMARY KEY (chat_id, first_id, part) /*T![clustered_index] CLUSTERED */
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE webhook_cursors (
+    chat_id BINARY(16) NOT NULL,
+    webhook_id BINARY(16) NOT NULL,
+    position BIGINT NOT NULL,
+    low BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    claim BIGINT NOT NULL,
+    failing_since BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    failure VARCHAR(255) NOT NULL,
+    PRIMARY KEY (chat_id, webhook_id) /*T![clustered_index] CLUSTERED */,
+    KEY webhook_cursors_due (webhook_id, due)
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE mine (
     user_id BINARY(16) NOT NULL,
     kind VARCHAR(8) NOT NULL,
@@ -155,4 +169,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
     ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
-    ('m20261128_000003_spans', UNIX_TIMESTAMP());
+    ('m20261128_000003_spans', UNIX_TIMESTAMP()),
+    ('m20261128_000005_webhook_cursors', UNIX_TIMESTAMP());

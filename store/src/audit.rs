@@ -4,20 +4,27 @@
 //! than Redis; a resident chat or user is due; ids rise, and the seqs of a chat are 1, 2, 3 ...
 //! without a gap, as many as the chat counts; a chat is in the list of each of its members and of
 //! no other user, and no change of it is above its place in their order; a name belongs to one
-//! user, and is claimed until it is saved.
+//! user, and is claimed until it is saved; a webhook has a
+//! cursor in each chat that it is to be told of.
 //!
 //! The two stores cannot be read at one moment, so a finding is looked at again: only a lasting
 //! finding is a fault.
+
+/// Cursors of webhooks.
+mod cursors;
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use cold::{Cold, ColdChat, Head};
 use futures_util::future::try_join_all;
 use hot::{ChatAudit, Hot, Kind, UserAudit};
-use model::{ChatId, Name, NameKind, Tick, UserId};
-use tokio::time::sleep;
+use model::{ChatId, Name, NameKind, Tick, UserId, WebhookId, WebhookRecord};
+use tokio::{sync::OnceCell, time::sleep};
 
-use crate::{Result, people::has_name};
+use crate::{
+    Result,
+    people::{has_name, read_webhook},
+};
 
 /// The waits before a finding is looked at again: an append, a flush and a lost lease have ended
 /// by then.
@@ -47,12 +54,18 @@ pub struct Findings {
 pub struct Auditor {
     hot: Hot,
     cold: Cold,
+    /// The webhooks that there were at the beginning: where there are none, no chat has to ask.
+    webhooks: OnceCell<Vec<(WebhookId, WebhookRecord)>>,
 }
 
 impl Auditor {
     /// Returns an auditor of these two stores.
     pub fn new(hot: Hot, cold: Cold) -> Self {
-        Self { hot, cold }
+        Self {
+            hot,
+            cold,
+            webhooks: OnceCell::new(),
+        }
     }
 
     /// Returns the id of every chat of either store.
@@ -171,7 +184,50 @@ impl Auditor {
         }
         self.lists(id, hot.as_ref(), cold.as_ref(), &mut findings)
             .await?;
+        let is_there = hot.as_ref().map_or_else(
+            || {
+                cold.as_ref()
+                    .is_some_and(|cold| !cold.chat.deleted.happened())
+            },
+            // One that was just deleted is swept when that is saved.
+            |hot| !hot.chat.deleted.happened() || hot.dirty.contains_key("chat"),
+        );
+        self.cursors(id, is_there, &heads, &mut findings).await?;
         Ok(findings)
+    }
+
+    /// Checks how far webhooks have been told of the chat.
+    async fn cursors(
+        &self,
+        id: ChatId,
+        is_there: bool,
+        heads: &[Head],
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let cursors = self.cold.webhook_cursors(id).await?;
+        let known = self.webhooks.get_or_try_init(|| self.find_webhooks());
+        if cursors.is_empty() && known.await?.is_empty() {
+            return Ok(());
+        }
+        findings.rows += cursors.len() as u64;
+        let compared = cursors::Compared {
+            chat: id,
+            is_there,
+            heads,
+            cursors: &cursors,
+            webhooks: &self.find_webhooks().await?,
+        };
+        cursors::compare(&compared, &mut findings.faults);
+        Ok(())
+    }
+
+    /// Returns the webhooks, in whichever store they are.
+    async fn find_webhooks(&self) -> Result<Vec<(WebhookId, WebhookRecord)>> {
+        let rows = match self.hot.webhooks(UserId::SERVER).await? {
+            Ok(rows) => rows,
+            Err(_) => self.cold.private_rows(UserId::SERVER).await?,
+        };
+        Ok(rows.iter().filter_map(read_webhook).collect())
     }
 
     /// Checks that the chat is in the list of each member, and of no user who has left.

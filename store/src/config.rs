@@ -75,6 +75,14 @@ pub struct Config {
     /// The faults of Redis that are accepted, separated by commas
     #[arg(long, env = "CARRIER_ACCEPT", value_enum, value_delimiter = ',')]
     pub accept: Vec<Accept>,
+    /// True: webhooks may have any address, also of private networks and over plain http
+    #[arg(
+        long,
+        env = "CARRIER_WEBHOOK_PRIVATE",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub webhook_private: bool,
     /// The number of a chat's newest messages that stay in Redis although they are saved
     #[arg(
         long,

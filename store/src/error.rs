@@ -125,6 +125,12 @@ pub enum Error {
     /// The server has as many keys as it may.
     #[error("too many keys")]
     TooManyKeys,
+    /// The address of a webhook cannot be used.
+    #[error("the URL {0}")]
+    WebhookAddress(webhook::BadTarget),
+    /// The server, or a chat, has as many webhooks as it may.
+    #[error("too many webhooks")]
+    TooManyWebhooks,
     /// The idempotency key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,

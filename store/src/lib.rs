@@ -55,6 +55,7 @@ pub use chats::{
     PreferenceChange, ResumePoint, SearchHit, SearchPage, SearchQuery, SendOutcome, SyncCursor,
     SyncPage,
 };
+pub use cold::ParkedChat;
 pub use config::{Accept, Config};
 pub use error::Error;
 pub use hot::{
@@ -64,7 +65,8 @@ pub use hot::{
 };
 pub use notify::{Notification, SharedNotification};
 pub use people::{
-    DirectoryPlace, ExternalProfile, IssuedToken, MAX_LEEWAY, ProviderToken, TOKEN_LIFE,
+    DirectoryPlace, ExternalProfile, IssuedToken, MAX_LEEWAY, NewWebhook, ProviderToken,
+    TOKEN_LIFE, WEBHOOKS_KNOWN_FOR,
 };
 pub use safety::{AckLevel, Health, MAX_LAG, Standing, WriteToken, standing};
 pub use store::Store;

@@ -34,6 +34,9 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
   ],
   // What only a backend is told.
   scope_missing: [["The key “x” has no scope.", "The key “x” has no scope."]],
+  webhook_address: [["The `url` must be an address.", "The `url` must be an address."]],
+  webhook_events: [["There is no event “x”.", "There is no event “x”."]],
+  too_many_webhooks: [["There are 1000 webhooks.", "There are 1000 webhooks."]],
   too_many_keys: [["A server has at most 1000 keys.", "A server has at most 1000 keys."]],
   registration_closed: [["Closed.", "This server doesn’t take new accounts."]],
   passwords_off: [

@@ -310,6 +310,7 @@ mod tests {
                 "clearChat",
                 "deleteChat",
                 "deleteMessage",
+                "deleteWebhook",
                 "disableExternalUser",
                 "enableExternalUser",
                 "eraseExternalUser",
@@ -321,6 +322,7 @@ mod tests {
                 "removeReaction",
                 "revokeOtherSessions",
                 "revokeSession",
+                "rotateWebhookSecret",
                 "unblockUser",
                 "updateMe",
             ]

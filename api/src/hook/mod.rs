@@ -8,8 +8,6 @@
 mod answer;
 /// Lines in the log about a hook that does not answer as it should.
 mod complaints;
-/// The signature of each question.
-mod signature;
 
 use std::{
     io,
@@ -24,7 +22,7 @@ use uuid::Uuid;
 
 pub(crate) use answer::Verdict;
 use complaints::Complaints;
-use signature::Signer;
+use webhook::Signer;
 
 use crate::config::{Config, HookFails};
 

@@ -6,6 +6,8 @@
 
 /// Users of a product's own, whom its backend makes and changes.
 pub(crate) mod admin_users;
+/// Webhooks, by which a product's backend is told of what happens.
+pub(crate) mod admin_webhooks;
 /// Files that are attached to messages: upload and download.
 pub(crate) mod attachments;
 /// Pictures of people and groups.
@@ -80,8 +82,8 @@ pub(crate) const APIS: Apis = (
 );
 
 /// The operations of a product's own backend.
-pub(crate) const ADMIN: AdminApi = admin_users::AdminUserApi;
-pub(crate) type AdminApi = admin_users::AdminUserApi;
+pub(crate) const ADMIN: AdminApi = (admin_users::AdminUserApi, admin_webhooks::AdminWebhookApi);
+pub(crate) type AdminApi = (admin_users::AdminUserApi, admin_webhooks::AdminWebhookApi);
 
 /// The groups of operations in the document.
 #[derive(poem_openapi::Tags)]

@@ -21,6 +21,8 @@ use crate::{
 
 /// The header that names the user in whose name a key is used.
 const ON_BEHALF_OF: &str = "carrier-user";
+/// The name of the scheme of security in the document.
+const SCHEME: &str = "key";
 /// The name of the limit, in problems and in Redis.
 const LIMIT: &str = "key";
 
@@ -36,21 +38,11 @@ impl<'a> ApiExtractor<'a> for Backend {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some("A key that `carrier admin key create` printed."),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("ck_"),
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme("key", scheme);
+        register_scheme(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec!["key"]
+        vec![SCHEME]
     }
 
     async fn from_request(
@@ -58,12 +50,61 @@ impl<'a> ApiExtractor<'a> for Backend {
         _: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let state = State::of(request);
-        let key = key_of(request).ok_or_else(no_key)??;
-        let record = admit(request, &state, &key).await?;
-        check_scope(&record, Scope::Users)?;
+        let state = admit_backend(request, Scope::Users).await?;
         Ok(Self { state })
     }
+}
+
+/// A backend that asks for itself, with a key for webhooks: `caller: WebhookBackend`.
+pub(crate) struct WebhookBackend {
+    /// The stores and the settings.
+    pub(crate) state: Arc<State>,
+}
+
+impl<'a> ApiExtractor<'a> for WebhookBackend {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let state = admit_backend(request, Scope::Webhooks).await?;
+        Ok(Self { state })
+    }
+}
+
+fn register_scheme(registry: &mut Registry) {
+    let scheme = MetaSecurityScheme {
+        ty: "http",
+        description: Some("A key that `carrier admin key create` printed."),
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("ck_"),
+        flows: None,
+        openid_connect_url: None,
+    };
+    registry.create_security_scheme(SCHEME, scheme);
+}
+
+/// Returns the state of a request with a good key that has this scope.
+async fn admit_backend(request: &Request, scope: Scope) -> Result<Arc<State>, Problem> {
+    let state = State::of(request);
+    let key = key_of(request).ok_or_else(no_key)??;
+    let record = admit(request, &state, &key).await?;
+    check_scope(&record, scope)?;
+    Ok(state)
 }
 
 /// Returns the user in whose name a request with a key is made, as if they asked themselves; `None`

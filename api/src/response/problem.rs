@@ -296,6 +296,18 @@ impl From<store::Error> for Problem {
                     model::MAX_HIDDEN
                 ),
             ),
+            E::WebhookAddress(why) => {
+                Self::new(ProblemCode::WebhookAddress, format!("The `url` {why}."))
+            }
+            E::TooManyWebhooks => Self::new(
+                ProblemCode::TooManyWebhooks,
+                format!(
+                    "A server has at most {} webhooks: {} of all chats, and as many that name the \
+                     same chat. Delete one of them first.",
+                    model::MAX_WEBHOOKS,
+                    model::MAX_WEBHOOKS_OF_CHAT
+                ),
+            ),
             E::TooManyBlocks => Self::new(
                 ProblemCode::TooManyBlocks,
                 format!(

@@ -66,6 +66,23 @@ pub const EXCEPTIONS: &[Exception] = &[
         why: "an old file is collected only if it is nobody's picture",
         cost: "every shard looks in an index, once for each file that may be collected",
     },
+    Exception {
+        statement: "SELECT … FROM webhook_cursors WHERE webhook_cursors.webhook_id = ? \
+                     …LIMIT ?",
+        breach: "webhook_cursors without chat_id",
+        why: "a flusher looks for the chats of which a webhook is to be told, and an \
+                     operator for those that are parked",
+        cost: "every shard looks in an index, twice a second for each webhook, of up \
+                     to 64 at once; nothing without webhooks",
+    },
+    Exception {
+        statement: "SELECT webhook_cursors.webhook_id FROM webhook_cursors WHERE \
+                     webhook_cursors.webhook_id > ? ORDER BY webhook_cursors.webhook_id ASC \
+                     LIMIT ?",
+        breach: "webhook_cursors without chat_id",
+        why: "a flusher looks for cursors of webhooks that were deleted",
+        cost: "every shard looks in an index, once a minute for each webhook",
+    },
 ];
 
 impl Exception {

@@ -20,6 +20,7 @@ pub const KEYED: &[Key] = &[
     key("spans", "chat_id", "chat"),
     key("span_parts", "chat_id", "chat"),
     key("attachments", "chat_id", "chat"),
+    key("webhook_cursors", "chat_id", "chat"),
     key("mine", "user_id", "user"),
 ];
 
@@ -39,7 +40,7 @@ pub(super) fn key_of(table: &str) -> Option<Key> {
 mod tests {
     use entity::{
         attachment, chat, commit, member, message, meta, postings, private_row, span, span_part,
-        user,
+        user, webhook_cursor,
     };
     use sea_orm::{EntityName, EntityTrait, Iterable, sea_query::Iden};
 
@@ -60,6 +61,7 @@ mod tests {
             first_of_key(span::Entity),
             first_of_key(span_part::Entity),
             first_of_key(attachment::Entity),
+            first_of_key(webhook_cursor::Entity),
             first_of_key(private_row::Entity),
         ];
         let keys = KEYED

@@ -72,7 +72,7 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                     "chat_id" => place.chat,
                     "user_id" => place.user,
                     "message_id" => &message.to_string(),
-                    "session_id" => &uuid::Uuid::now_v7().to_string(),
+                    "session_id" | "webhook_id" => &uuid::Uuid::now_v7().to_string(),
                     "emoji" => "👍",
                     "external_id" => "auth0|42",
                     "hash" => &sha256(FILE),

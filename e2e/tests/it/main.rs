@@ -69,4 +69,5 @@ mod together;
 mod typescript;
 mod unread;
 mod verify;
+mod webhooks;
 mod went_back;

@@ -457,7 +457,7 @@ async fn an_operator_makes_lists_and_revokes_keys() {
         (&["key", "revoke", &id][..], "key list"),
         (
             &["key", "create", "--name", "x", "--scope", "all"],
-            "`users`, `chats` or `messages`",
+            "`users`, `chats`, `messages` or `webhooks`",
         ),
         (
             &["key", "create", "--name", " ", "--scope", "users"],

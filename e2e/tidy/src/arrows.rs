@@ -11,17 +11,20 @@ pub type Row = (&'static str, &'static [&'static str]);
 /// Each crate with the crates and stores that it alone, among ours, may depend on.
 pub const CRATES: &[Row] = &[
     ("fair", &[]),
+    ("webhook", &[]),
     ("model", &[]),
     ("entity", &["model", "sea-orm"]),
     ("migration", &["sea-orm-migration"]),
     ("hot", &["model", "fred"]),
     ("cold", &["model", "entity", "sea-orm"]),
-    ("store", &["fair", "model", "hot", "cold"]),
+    ("store", &["fair", "model", "hot", "cold", "webhook"]),
     ("files", &["fair", "model", "object_store"]),
-    ("api", &["fair", "model", "store", "files"]),
+    ("api", &["fair", "model", "store", "files", "webhook"]),
     (
         "flusher",
-        &["model", "store", "hot", "cold", "entity", "sea-orm"],
+        &[
+            "model", "store", "hot", "cold", "entity", "sea-orm", "webhook",
+        ],
     ),
     (
         "carrier",
@@ -36,6 +39,7 @@ pub const CRATES: &[Row] = &[
             "migration",
             "model",
             "sea-orm",
+            "webhook",
         ],
     ),
     // Idle users are written straight into Redis: over HTTP, 10,000 passwords would take minutes to
@@ -151,6 +155,7 @@ const API: &[Row] = &[
 /// The dependencies that [`CRATES`] decides about.
 const WATCHED: &[&str] = &[
     "fair",
+    "webhook",
     "model",
     "entity",
     "migration",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use entity::chat;
-use model::{Blocks, Chat, ChatId, MentionsOfAll, Tick, User, UserId};
+use model::{Blocks, Chat, ChatId, MentionsOfAll, Tick, User, UserId, WebhookId};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
@@ -15,14 +15,17 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use self::{refusal::is_about_a_lock, search::Search, upsert::upsert_all};
+use self::{search::Search, upsert::upsert_all};
 use crate::{
     Error,
     row::{Owner, SqlRow},
     sql::Sql,
+    webhooks::Webhooks,
     writer::{Stamp, Writer},
 };
 
+// Cursors of webhooks.
+mod due;
 // The index of search.
 mod index;
 // What an error of SQL is about.
@@ -36,6 +39,7 @@ mod sweep;
 // Monotone upserts.
 mod upsert;
 
+pub(crate) use refusal::is_about_a_lock;
 pub(crate) use search::{Outcome, Rejected};
 pub(crate) use sweep::sweep_piece;
 pub(crate) use upsert::{index_anew, seal_chat};
@@ -62,7 +66,8 @@ pub(crate) fn place(chat: &Chat) -> Chat {
 /// content (not for an outage), halves are tried until that row is found, and the rest is written.
 /// When rows are locked, SQL is asked whose they are, and the others are written; where it cannot
 /// tell, halves are tried as well. Each transaction is stamped, and without rows there is one too:
-/// what is clean leaves Redis only while SQL has all that it had.
+/// what is clean leaves Redis only while SQL has all that it had. Cursors of `webhooks` are due in
+/// the same transaction as what they are told of.
 ///
 /// # Errors
 /// An outage, or an unknown outcome: some rows may be written, or all, or none. A retry does no
@@ -73,9 +78,10 @@ pub(crate) async fn commit(
     stamp: &Stamp,
     mut rows: Vec<SqlRow>,
     places: &Places,
+    webhooks: &Webhooks,
 ) -> Result<Outcome, Error> {
     if rows.is_empty() {
-        let number = write(sql, stamp, &[], places).await?;
+        let (number, _) = write(sql, stamp, &[], places, webhooks).await?;
         writer.committed(stamp, number);
         return Ok(Outcome::default());
     }
@@ -87,8 +93,11 @@ pub(crate) async fn commit(
             search.outcome.late.extend(rows.iter().map(SqlRow::owner));
             continue;
         }
-        match write(sql, stamp, &rows, places).await {
-            Ok(number) => writer.committed(stamp, number),
+        match write(sql, stamp, &rows, places, webhooks).await {
+            Ok((number, given)) => {
+                writer.committed(stamp, number);
+                search.outcome.given.extend(given);
+            }
             Err(error) => {
                 let locked = match &error {
                     Error::Sql(error) if is_about_a_lock(error) => locked_chats(sql, &rows).await?,
@@ -124,15 +133,23 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         rev: Tick::NEVER,
     };
     let transaction = sql.begin().await?;
-    let outcome = upsert_all(&transaction, &[SqlRow::User(Box::new(row))], &Places::new()).await;
+    let rows = [SqlRow::User(Box::new(row))];
+    let outcome = upsert_all(&transaction, &rows, &Places::new(), &Webhooks::default()).await;
     transaction.rollback().await?;
-    outcome
+    outcome.map(drop)
 }
 
-async fn write(sql: &Sql, stamp: &Stamp, rows: &[SqlRow], places: &Places) -> Result<i64, Error> {
+/// Writes rows in a transaction; returns its number, and the webhooks that are to be told of them.
+async fn write(
+    sql: &Sql,
+    stamp: &Stamp,
+    rows: &[SqlRow],
+    places: &Places,
+    webhooks: &Webhooks,
+) -> Result<(i64, HashSet<WebhookId>), Error> {
     in_transaction(sql, async |transaction| {
-        upsert_all(transaction, rows, places).await?;
-        stamp.write(transaction).await
+        let given = upsert_all(transaction, rows, places, webhooks).await?;
+        Ok((stamp.write(transaction).await?, given))
     })
     .await
 }

@@ -29,7 +29,7 @@ fn refusal(error: &DbErr) -> Option<&dyn DatabaseError> {
 
 /// True for an error of MySQL that says that another transaction was in the way: 1205 (the wait for
 /// a lock took too long), 1213 (a deadlock). SQLite has one lock for all rows, with no way around.
-pub(super) fn is_about_a_lock(error: &DbErr) -> bool {
+pub(crate) fn is_about_a_lock(error: &DbErr) -> bool {
     refusal(error)
         .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
         .is_some_and(|error| matches!(error.number(), 1205 | 1213))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use model::WebhookId;
 use sea_orm::DbErr;
 
 use super::refusal::{is_about_a_lock, is_about_a_row};
@@ -29,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) locked: HashSet<Owner>,
     /// The owners whose rows were not written, or not all, since there was no time left.
     pub(crate) late: HashSet<Owner>,
+    /// The webhooks that are to be told of what was written.
+    pub(crate) given: HashSet<WebhookId>,
 }
 
 /// The search for the rows that SQL refuses, and for those that are locked, by halving.

@@ -1,6 +1,6 @@
 //! The sweep of deleted chats, piece by piece.
 
-use entity::{attachment, message, postings, span, span_part};
+use entity::{attachment, message, postings, span, span_part, webhook_cursor};
 use model::ChatId;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder,
@@ -26,7 +26,8 @@ pub(crate) async fn sweep_piece(sql: &Sql, chat: ChatId) -> Result<bool, Error> 
         Ok(sweep_spans(&sql, chat).await?
             && sweep_postings(&sql, chat).await?
             && sweep_messages(&sql, chat).await?
-            && sweep_attachments(&sql, chat).await?)
+            && sweep_attachments(&sql, chat).await?
+            && sweep_cursors(&sql, chat).await?)
     };
     within(sql, swept).await
 }
@@ -57,6 +58,15 @@ async fn sweep_spans(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbE
         .exec(sql)
         .await?;
     Ok(false)
+}
+
+/// Deletes the cursors of webhooks, of which a chat has a few; returns true.
+async fn sweep_cursors(sql: &DatabaseConnection, chat: ChatId) -> Result<bool, DbErr> {
+    webhook_cursor::Entity::delete_many()
+        .filter(webhook_cursor::Column::ChatId.eq(chat.0))
+        .exec(sql)
+        .await?;
+    Ok(true)
 }
 
 /// Deletes the oldest blocks of the index; returns true when none is left.

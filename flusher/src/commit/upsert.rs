@@ -8,7 +8,7 @@ use std::{
 
 use entity::{attachment, chat, member, message, private_row, user};
 use futures_util::{FutureExt, future::join};
-use model::{Chat, ChatId, StoredMessage};
+use model::{Chat, ChatId, StoredMessage, WebhookId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend,
     DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect, Statement,
@@ -16,8 +16,8 @@ use sea_orm::{
     sea_query::{Expr, Iden, OnConflict, Query},
 };
 
-use super::{Places, index::index, span::seal};
-use crate::row::SqlRow;
+use super::{Places, due::Due, index::index, span::seal};
+use crate::{row::SqlRow, webhooks::Webhooks};
 
 /// The most bytes in one statement, about: well under the 16 MiB of MariaDB's default
 /// `max_allowed_packet`.
@@ -28,21 +28,24 @@ const STATEMENT_BYTES: usize = 4 * 1024 * 1024;
 /// statement, so the fewer the better.
 const STATEMENT_ROWS: usize = 2048;
 
-/// Upserts rows in a transaction; messages of deleted chats are left out.
+/// Upserts rows in a transaction; messages of deleted chats are left out. Returns the webhooks that
+/// are to be told of them.
 pub(super) async fn upsert_all(
     transaction: &DatabaseTransaction,
     rows: &[SqlRow],
     places: &Places,
-) -> Result<(), DbErr> {
+    webhooks: &Webhooks,
+) -> Result<HashSet<WebhookId>, DbErr> {
     let chats = rows.iter().filter_map(|row| match row {
         SqlRow::Message(row) => Some(row.message.chat_id),
         _ => None,
     });
     let deleted = lock_and_find_deleted(transaction, chats.collect(), places).await?;
+    let due = Due::find(transaction, rows, &deleted, webhooks).await?;
     for batch in batches(rows) {
         upsert_batch(transaction, batch, &deleted).await?;
     }
-    Ok(())
+    due.write(transaction, webhooks).await
 }
 
 /// Makes the index of these messages anew, in a transaction; those of deleted chats are left out.
@@ -216,7 +219,7 @@ async fn insert_attachments(
 
 /// Inserts rows that have all of their columns; while SQL takes those of one statement, those of
 /// the next are made. `on_conflict` makes the clause for a row that SQL has already.
-async fn insert<E, A>(
+pub(super) async fn insert<E, A>(
     transaction: &DatabaseTransaction,
     rows: impl IntoIterator<Item = Result<A, DbErr>, IntoIter: ExactSizeIterator>,
     on_conflict: impl Fn(DbBackend) -> OnConflict,

@@ -261,7 +261,12 @@ impl Flusher {
             .iter()
             .filter_map(|snapshot| Some((snapshot.chat, place(snapshot.chat_row.as_ref()?))))
             .collect();
-        commit(&self.sql, &self.writer, stamp, rows, &places).await
+        let revs = snapshots.iter().flat_map(|snapshot| &snapshot.rows);
+        let newest = revs.map(|row| row.rev).max().unwrap_or(Tick::NEVER);
+        let webhooks = self.webhooks.at(newest, &self.store).await?;
+        let outcome = commit(&self.sql, &self.writer, stamp, rows, &places, &webhooks).await?;
+        self.webhooks.give(outcome.given.iter().copied());
+        Ok(outcome)
     }
 
     /// Marks the rows that are still in the snapshots as saved, and notifies the members. A chat of

@@ -30,6 +30,7 @@ use crate::{
     commit::{Places, commit},
     durable::Durable,
     sql::Sql,
+    webhooks::{Known, Webhooks},
     writer::{Commit, Writer},
 };
 
@@ -71,6 +72,8 @@ pub(crate) struct Flusher {
     claims: Claims,
     /// The name under which it writes to SQL, and the count of its commits.
     pub(crate) writer: Arc<Writer>,
+    /// The webhooks as they are known.
+    pub(crate) webhooks: Known,
     /// True when all that is saved leaves Redis, and sessions end, since it is of the past.
     refreshes: bool,
     user_group: GroupSize,
@@ -94,6 +97,7 @@ impl Flusher {
             durable,
             claims: Claims::default(),
             writer: Arc::new(writer),
+            webhooks: Known::default(),
             refreshes: false,
             user_group: GroupSize::new(USERS),
             chat_group: GroupSize::new(CHATS),
@@ -191,7 +195,8 @@ impl Flusher {
             if self.writer.is_behind(newest) {
                 let number = self.begin().await?.number();
                 let stamp = self.writer.stamp(number, newest);
-                commit(&self.sql, &self.writer, &stamp, vec![], &Places::new()).await?;
+                let (places, webhooks) = (Places::new(), Webhooks::default());
+                commit(&self.sql, &self.writer, &stamp, vec![], &places, &webhooks).await?;
             }
         }
         Ok(())

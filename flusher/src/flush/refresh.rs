@@ -57,6 +57,7 @@ impl Flusher {
             durable: self.durable.clone(),
             writer: Arc::clone(&self.writer),
             claims: Claims::default(),
+            webhooks: self.webhooks.clone(),
             refreshes: true,
             user_group: GroupSize::new(TOGETHER),
             chat_group: GroupSize::new(TOGETHER),

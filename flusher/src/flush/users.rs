@@ -11,6 +11,7 @@ use crate::{
     Error,
     commit::{Places, commit},
     row::{Owner, RowKey, SqlRow},
+    webhooks::Webhooks,
 };
 
 impl Flusher {
@@ -35,7 +36,15 @@ impl Flusher {
 
         let rows = snapshots.iter().flat_map(user_rows).collect();
         let stamp = self.writer.stamp(mark.number(), newest);
-        let outcome = commit(&self.sql, &self.writer, &stamp, rows, &Places::new()).await?;
+        let outcome = commit(
+            &self.sql,
+            &self.writer,
+            &stamp,
+            rows,
+            &Places::new(),
+            &Webhooks::default(),
+        )
+        .await?;
         let errors: HashMap<_, _> = outcome
             .rejected
             .iter()

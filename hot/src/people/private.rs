@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fred::util::sha1_hash;
-use model::{ChatId, KeyId, PrivateKey, PrivateRow, Tick, UserId};
+use model::{ChatId, KeyId, PrivateKey, PrivateRow, Tick, UserId, WebhookId};
 
 use crate::wire::{Hot, Millis, Refusal, Result, arg, parse, refusal, text, verbs};
 
@@ -85,6 +85,19 @@ impl Hot {
             .await
     }
 
+    /// Reads the webhooks of the server, also those that were deleted.
+    ///
+    /// # Errors
+    /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
+    /// be read.
+    pub async fn webhooks(
+        &self,
+        server: UserId,
+    ) -> Result<std::result::Result<Vec<PrivateRow>, Refusal>> {
+        self.rows_of_kind(server, PrivateKey::Webhook(WebhookId::LOWEST))
+            .await
+    }
+
     /// Reads all private rows of a user that are of the kind of this one, some at a time.
     async fn rows_of_kind(
         &self,
@@ -96,6 +109,7 @@ impl Hot {
             PrivateKey::Block(_) => "block",
             PrivateKey::Key(_) => "key",
             PrivateKey::Ended(_) => "ended",
+            PrivateKey::Webhook(_) => "webhook",
         };
         let (mut rows, mut place) = (HashMap::new(), "0".to_owned());
         while !place.is_empty() {

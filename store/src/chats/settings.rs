@@ -124,7 +124,10 @@ impl Store {
                     PrivateKey::Chat(chat) => {
                         Some(read_settings(&mine.value).map(|settings| (chat, settings)))
                     }
-                    PrivateKey::Block(_) | PrivateKey::Key(_) | PrivateKey::Ended(_) => None,
+                    PrivateKey::Block(_)
+                    | PrivateKey::Key(_)
+                    | PrivateKey::Ended(_)
+                    | PrivateKey::Webhook(_) => None,
                 });
         of_chats.collect()
     }

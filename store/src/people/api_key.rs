@@ -58,7 +58,10 @@ impl Store {
             .iter()
             .filter_map(|row| match row.key {
                 PrivateKey::Key(id) => Some((id, read(&row.value)?)),
-                PrivateKey::Chat(_) | PrivateKey::Block(_) | PrivateKey::Ended(_) => None,
+                PrivateKey::Chat(_)
+                | PrivateKey::Block(_)
+                | PrivateKey::Ended(_)
+                | PrivateKey::Webhook(_) => None,
             })
             .collect();
         keys.sort_by_key(|(id, _)| *id);

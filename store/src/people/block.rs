@@ -141,7 +141,10 @@ impl Store {
         blocks.truncate(limit);
         let of = |about| match about {
             PrivateKey::Block(other) => Some(self.user(other)),
-            PrivateKey::Chat(_) | PrivateKey::Key(_) | PrivateKey::Ended(_) => None,
+            PrivateKey::Chat(_)
+            | PrivateKey::Key(_)
+            | PrivateKey::Ended(_)
+            | PrivateKey::Webhook(_) => None,
         };
         let users = try_join_all(blocks.into_iter().filter_map(|mine| of(mine.key))).await?;
         Ok((users.into_iter().flatten().collect(), next))

@@ -22,6 +22,8 @@ mod presence;
 mod session;
 /// Sessions by the token of an identity provider.
 mod token;
+/// Webhooks, which belong to the server itself.
+mod webhook;
 
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
@@ -29,3 +31,5 @@ pub use external::ExternalProfile;
 pub(crate) use name::has_name;
 pub use session::IssuedToken;
 pub use token::{MAX_LEEWAY, ProviderToken, TOKEN_LIFE};
+pub(crate) use webhook::read_webhook;
+pub use webhook::{NewWebhook, WEBHOOKS_KNOWN_FOR};

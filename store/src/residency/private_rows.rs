@@ -1,7 +1,7 @@
 //! Private rows and the list of chats of a user, wherever they are.
 
 use hot::{ListedChat, PrivateChange};
-use model::{ERASED_ROWS, MAX_BLOCKS, MAX_KEYS, PrivateKey, Tick, UserId};
+use model::{ERASED_ROWS, MAX_BLOCKS, MAX_KEYS, MAX_WEBHOOKS, PrivateKey, Tick, UserId};
 
 use crate::{Error, Result, Store, residency::retry};
 
@@ -56,8 +56,9 @@ impl Store {
 
     /// Changes a private row, and returns its new rev; `None` when it has changed since it was
     /// read. A block is refused to a user who has [`MAX_BLOCKS`] private rows, a key to a server
-    /// that has [`MAX_KEYS`]; a chat's settings never are, since the chats bound them, nor is one
-    /// of the few rows of ended tokens.
+    /// whose rows are as many as keys, webhooks and erased users may have; a chat's settings never
+    /// are, since the chats bound them, nor is one of the few rows of ended tokens. Webhooks are
+    /// counted before.
     pub(crate) async fn change_private_row(
         &self,
         user: UserId,
@@ -66,9 +67,9 @@ impl Store {
         value: &str,
     ) -> Result<Option<Tick>> {
         let max_rows = match about {
-            PrivateKey::Chat(_) | PrivateKey::Ended(_) => usize::MAX,
+            PrivateKey::Chat(_) | PrivateKey::Ended(_) | PrivateKey::Webhook(_) => usize::MAX,
             PrivateKey::Block(_) => MAX_BLOCKS,
-            PrivateKey::Key(_) => MAX_KEYS + usize::from(ERASED_ROWS),
+            PrivateKey::Key(_) => MAX_KEYS + usize::from(ERASED_ROWS) + MAX_WEBHOOKS + 1,
         };
         let change = || {
             self.hot
@@ -81,9 +82,10 @@ impl Store {
                 Ok(PrivateChange::Many) => {
                     return Err(match about {
                         PrivateKey::Key(_) => Error::TooManyKeys,
-                        PrivateKey::Chat(_) | PrivateKey::Block(_) | PrivateKey::Ended(_) => {
-                            Error::TooManyBlocks
-                        }
+                        PrivateKey::Chat(_)
+                        | PrivateKey::Block(_)
+                        | PrivateKey::Ended(_)
+                        | PrivateKey::Webhook(_) => Error::TooManyBlocks,
                     });
                 }
                 Err(_) if self.hydrate_user(user).await? => {}

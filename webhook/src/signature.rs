@@ -1,4 +1,4 @@
-//! The signature of a question, as in Standard Webhooks 1.0.0: HMAC-SHA256 over the id, the time
+//! The signature of a request, as in Standard Webhooks 1.0.0: HMAC-SHA256 over the id, the time
 //! and the body, so that a receiver knows who asks, and that nobody asks the same again.
 
 use base64::{
@@ -15,12 +15,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Signs questions with the secret that the receiver knows too.
-pub(super) struct Signer(hmac::Key);
+/// Signs requests with the secret that the receiver knows too.
+pub struct Signer(hmac::Key);
 
 impl Signer {
     /// Reads a secret: 24 to 64 bytes in base64. Returns `None` when it is none.
-    pub(super) fn new(secret: &str) -> Option<Self> {
+    pub fn new(secret: &str) -> Option<Self> {
         let text = secret.trim();
         let key = LENIENT
             .decode(text.strip_prefix(PREFIX).unwrap_or(text))
@@ -30,13 +30,18 @@ impl Signer {
     }
 
     /// Returns the value of `webhook-signature`.
-    pub(super) fn sign(&self, id: &str, seconds: u64, body: &str) -> String {
+    pub fn sign(&self, id: &str, seconds: u64, body: &str) -> String {
         let mut signing = hmac::Context::with_key(&self.0);
         for part in [id, ".", &seconds.to_string(), ".", body] {
             signing.update(part.as_bytes());
         }
         format!("v1,{}", STANDARD.encode(signing.sign()))
     }
+}
+
+/// Returns the secret that these random bytes make.
+pub fn new_secret(random: [u8; 32]) -> String {
+    format!("{PREFIX}{}", STANDARD.encode(random))
 }
 
 #[cfg(test)]
@@ -61,6 +66,12 @@ mod tests {
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
             );
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_made_is_one() {
+        let secret = new_secret([7; 32]);
+        assert!(secret.starts_with(PREFIX) && Signer::new(&secret).is_some());
     }
 
     #[test]
