@@ -14,9 +14,6 @@ use crate::wire::{
     ChatKeys, Error, Hot, Millis, Refusal, Result, arg, keys, number, parse, refusal, text, verbs,
 };
 
-/// The byte between two records that are read as one value; JSON escapes it.
-const JOINT: char = '\x1e';
-
 /// The outcome of an append; the JSON is what every member will read.
 #[derive(Clone, Debug)]
 pub enum AppendOutcome {
@@ -304,8 +301,9 @@ impl Hot {
         }
         self.stay_warm(own.chat, reply.number(1)?);
         let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
-        let answered = reply.list(5).into_iter().map(text).collect();
-        let mut mine = reply.list(6).into_iter();
+        let changed = reply.number(5)? as usize;
+        let answered = reply.list(6).into_iter().map(text).collect();
+        let mut mine = reply.list(7).into_iter();
         let mut my_others = Vec::new();
         while let (Some(id), Some(theirs)) = (mine.next(), mine.next()) {
             my_others.push((
@@ -313,14 +311,10 @@ impl Hot {
                 emojis(&text(theirs)),
             ));
         }
-        let settings = reply.list(7).into_iter().next().map(text);
+        let settings = reply.list(8).into_iter().next().map(text);
         let settings = settings.map(|row| row.split_once(' ').unwrap_or_default().1.to_owned());
-        let joined = reply.text(8)?;
-        let joined = joined.split(JOINT).filter(|record| !record.is_empty());
-        let older = reply.number(9)? as usize;
-        let mut rest = reply.rest(10).map(text);
-        let changed = rest.by_ref().take(older).collect();
-        let messages = joined.map(str::to_owned).chain(rest).collect();
+        let mut rest = reply.rest(9).map(text);
+        let changed = rest.by_ref().take(changed).collect();
         Ok(Ok(HotPage {
             seq,
             oldest,
@@ -329,7 +323,7 @@ impl Hot {
             answered,
             my_others,
             settings,
-            messages,
+            messages: rest.collect(),
         }))
     }
 

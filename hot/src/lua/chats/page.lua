@@ -1,11 +1,10 @@
 -- Reads a page of a chat's hot messages, for one of its members. It ends when it has so many
 -- bytes, with at least one message.
 -- returns {'OK', pttl of the token, seq of the chat, id of the oldest message here (0: none), has
--- SQL nothing to add, {what those here answer ...}, {id, emojis, ...: the reader's reactions that
--- the records do not name}, {'rev value' or '': the reader's settings for the chat, if they are
--- here and asked for}, those here with a byte of 30 between two, the number of older ones that
--- changed, those older ones ..., those here that were not joined, too long together ...}, oldest
--- first | {'COLD'} | {'FORBIDDEN'}
+-- SQL nothing to add, the number of older ones that changed, {what those here answer ...}, {id,
+-- emojis, ...: the reader's reactions that the records do not name}, {'rev value' or '': the
+-- reader's settings for the chat, if they are here and asked for}, those older ones ..., message
+-- ...}, oldest first | {'COLD'} | {'FORBIDDEN'}
 local seq = redis.call('HGET', chat, 'seq')
 if not seq then return { 'COLD' } end
 if not is_in(redis.call('HGET', members, reader)) then return { 'FORBIDDEN' } end
@@ -40,15 +39,15 @@ local function read_older()
 end
 
 local reaches_sql
-local size = 0
 if is_forward then
   reaches_sql = not is_first and after_id < id_of(oldest)
   if reaches_sql then read_older() end
   local start = position(messages, after_id + 1)
   local count = math.min(limit, length - start)
-  if room > 0 then items, size = read_within(messages, start, count, 1, room) end
+  if room > 0 then items = read_within(messages, start, count, 1, room) end
 else
   local stop = before_id > 0 and position(messages, before_id) or length
+  local size
   items, size = read_within(messages, stop - 1, math.min(limit, stop), -1, bytes)
   room = bytes - size
   is_cut = #items < math.min(limit, stop)
@@ -56,17 +55,7 @@ else
   if reaches_sql then read_older() end
 end
 
--- One value is made, sent and read in a fraction of the time that many short ones take. No record
--- has such a byte: JSON escapes it.
-local joined, unjoined = '', items
-if size <= 32768 then
-  joined, unjoined = table.concat(items, '\30'), {}
-end
-local answered, is_elsewhere = {}, false
--- Short of what begins an answer's name, or a text that looks like it, there is none.
-if #unjoined > 0 or string.find(joined, 'y_to":{', 1, true) then
-  answered, is_elsewhere = answered_by(items, messages, changed)
-end
+local answered, is_elsewhere = answered_by(items, messages, changed)
 local reactions = {}
 if redis.call('EXISTS', reacted_of(chat)) == 1 then
   for _, some in ipairs({ older, items }) do
@@ -89,8 +78,8 @@ if with_settings then
 end
 local found = {
   'OK', redis.call('PTTL', token), seq, oldest and text(id_of(oldest)) or '0',
-  (is_first or is_cut) and '1' or '0', answered, reactions, settings, joined, text(#older),
+  (is_first or is_cut) and '1' or '0', text(#older), answered, reactions, settings,
 }
 for _, message in ipairs(older) do found[#found + 1] = message end
-for _, message in ipairs(unjoined) do found[#found + 1] = message end
+for _, message in ipairs(items) do found[#found + 1] = message end
 return (reaches_sql or is_elsewhere) and then_sql(found, commits) or found
