@@ -76,7 +76,7 @@ impl Options {
     /// Returns how long what fills the servers is left alone before some rows are measured; a quick
     /// run does not wait, and judges no law of theirs.
     pub(crate) fn rest(&self) -> Option<Duration> {
-        (!self.quick).then_some(Duration::from_secs(130))
+        (!self.quick).then_some(Duration::from_secs(150))
     }
 
     /// Returns the number of messages that a drain begins with.
