@@ -20,6 +20,7 @@ CREATE TABLE users (
     found_by_email BOOL NOT NULL DEFAULT FALSE,
     external_id VARCHAR(128) NOT NULL DEFAULT '',
     disabled BIGINT NOT NULL DEFAULT 0,
+    metadata TEXT,
     PRIMARY KEY (id) /*T![clustered_index] CLUSTERED */,
     KEY users_username (username_folded),
     KEY users_email (email_folded),
@@ -138,4 +139,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261126_000006_mentions_all', UNIX_TIMESTAMP()),
     ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
-    ('m20261128_000002_external_ids', UNIX_TIMESTAMP());
+    ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
+    ('m20261128_000003_user_metadata', UNIX_TIMESTAMP());

@@ -125,6 +125,9 @@ pub enum Error {
     /// The server has as many keys as it may.
     #[error("too many keys")]
     TooManyKeys,
+    /// The metadata breaks a rule, as a merge patch has made it.
+    #[error("the metadata {0}")]
+    Metadata(model::ObjectError),
     /// The idempotency key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,

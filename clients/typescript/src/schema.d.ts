@@ -433,8 +433,8 @@ export interface paths {
         head?: never;
         /**
          * Change a message you sent
-         * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change.
-         *     Unread mentions are counted as the message mentions members now.
+         * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change,
+         *     unless it is of the metadata alone. Unread mentions are counted as the message mentions members now.
          */
         patch: operations["updateMessage"];
         trace?: never;
@@ -977,6 +977,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -1104,6 +1111,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /**
              * @description The token of the session that took the place of all others, when the username or the e-mail
              *     address was changed with a bearer token.
@@ -1767,6 +1781,11 @@ export interface components {
             mentions: number;
             /**
              * Format: uint64
+             * @description Bytes of the metadata of a message or of a user, as JSON.
+             */
+            metadata: number;
+            /**
+             * Format: uint64
              * @description Characters of a password.
              */
             password: number;
@@ -1899,6 +1918,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -2092,6 +2118,13 @@ export interface components {
             mentions?: string[];
             /** @description True when it mentions all members but its sender; absent otherwise. */
             mentions_all?: boolean;
+            /**
+             * @description A JSON object that its sender put on it; absent when there is none. Only its sender changes
+             *     it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
             /** @description The message that it replies to; absent when there is none. */
@@ -2118,6 +2151,8 @@ export interface components {
             subject?: string;
             /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
+            /** @description The type that its sender gave it, as in `myapp.card`; absent when there is none. */
+            type?: string;
         };
         /**
          * MessageCreated
@@ -2398,6 +2433,13 @@ export interface components {
              */
             mentions_all?: boolean;
             /**
+             * @description An object of your own, of at most 4 KiB as JSON, in which at most 16 objects and arrays are
+             *     in each other. All members see it; nothing in it is searched.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /**
              * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
              *     chat.
              * Format: int64
@@ -2406,6 +2448,12 @@ export interface components {
             reply_to?: number;
             /** @description A line above the body, 1 to 200 characters. */
             subject?: string;
+            /**
+             * @description A type of your own: 3 to 64 characters, words of `a-z 0-9 _ -`, each begun by a letter, with
+             *     dots between them, as in `myapp.card`. The first words of the server's own types (`message`,
+             *     `chat`, `carrier` and the like) are reserved.
+             */
+            type?: string;
         };
         /**
          * NewPassword
@@ -2591,6 +2639,14 @@ export interface components {
             email?: string | null;
             /** @description True when others may find this account by its e-mail address. */
             found_by_email?: boolean;
+            /**
+             * @description Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+             *     of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+             *     other. Whoever sees the profile sees it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case. */
             username?: string | null;
         };
@@ -2639,6 +2695,13 @@ export interface components {
              *     `@all` that comes into the body, where you may, and one that goes out of it.
              */
             mentions_all?: boolean | null;
+            /**
+             * @description Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+             *     of it. A message of which nothing else changes does not count as edited.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** @description A line above the body, 1 to 200 characters; null removes it. */
             subject?: string | null;
         };
@@ -2694,6 +2757,10 @@ export interface components {
             id: string;
             /** @description The time the user was last connected, RFC 3339 in UTC; absent also when it is forgotten. */
             last_seen_at?: string;
+            /** @description A JSON object that the user or their product put on the account; absent when there is none. */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /**
              * @description True while the user is connected; absent for strangers, and where one of the two blocks the
              *     other.
@@ -2836,6 +2903,7 @@ export interface components {
          *     - `unsupported_media_type` (415): The body is not of the expected type.
          *     - `range_not_satisfiable` (416): The file has nothing of the range asked for.
          *     - `invalid` (422): Fields break rules; `errors` lists them.
+         *     - `invalid_metadata` (422): The metadata is no JSON object, or it is too large or too deep.
          *     - `rate_limited` (429): The limit is used up; retry after `Retry-After` seconds.
          *     - `internal` (500): The server made an error; its log has the id of the request.
          *     - `not_durable` (503): The write was made, but could be lost; repeat it.
@@ -2850,7 +2918,7 @@ export interface components {
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "invalid_metadata" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
@@ -2878,6 +2946,10 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /** @description A JSON object that the user or their product put on the account; absent when there is none. */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -3239,6 +3311,13 @@ export interface components {
             mentions?: string[];
             /** @description True when it mentions all members but its sender; absent otherwise. */
             mentions_all?: boolean;
+            /**
+             * @description A JSON object that its sender put on it; absent when there is none. Only its sender changes
+             *     it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
             /** @description The message that it replies to; absent when there is none. */
@@ -3265,6 +3344,8 @@ export interface components {
             subject?: string;
             /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
+            /** @description The type that its sender gave it, as in `myapp.card`; absent when there is none. */
+            type?: string;
         };
         /** @description An event. The field `type` says which. */
         ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"] | components["schemas"]["ServerEvent_CustomEvent"];
@@ -3767,6 +3848,14 @@ export interface components {
             display_name?: string;
             /** @description An address, unique in any case; empty for none. */
             email?: string;
+            /**
+             * @description Changes of the metadata, a merge patch: a key with null is taken out, and null takes all of
+             *     it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+             *     other. Whoever sees the profile sees it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case; a new user without one gets
              *     one that nobody else has.
