@@ -1846,7 +1846,10 @@ export interface components {
          * @example {
          *       "external_id": "42",
          *       "profile": {
-         *         "display_name": "Ann"
+         *         "display_name": "Ann",
+         *         "metadata": {
+         *           "plan": "free"
+         *         }
          *       }
          *     }
          */
@@ -2292,6 +2295,7 @@ export interface components {
          *         "members": 1000,
          *         "mention_all": 32,
          *         "mentions": 50,
+         *         "metadata": 4096,
          *         "password": 256,
          *         "password_min": 8,
          *         "people_search": 64,
@@ -2402,7 +2406,11 @@ export interface components {
          * @description A message to send.
          * @example {
          *       "body": "Hello Bob",
-         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11"
+         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *       "metadata": {
+         *         "order": 42
+         *       },
+         *       "type": "myapp.order"
          *     }
          */
         NewMessage: {
@@ -3775,7 +3783,10 @@ export interface components {
          *         {
          *           "external_id": "42",
          *           "profile": {
-         *             "display_name": "Ann"
+         *             "display_name": "Ann",
+         *             "metadata": {
+         *               "plan": "free"
+         *             }
          *           }
          *         }
          *       ]
@@ -3835,7 +3846,10 @@ export interface components {
          * UserProfile
          * @description The profile of a user as their product has it; an absent field stays as it is.
          * @example {
-         *       "display_name": "Ann"
+         *       "display_name": "Ann",
+         *       "metadata": {
+         *         "plan": "free"
+         *       }
          *     }
          */
         UserProfile: {

@@ -13,6 +13,8 @@ struct Talk {
     ann: Client,
     bob: Client,
     chat: String,
+    /// A cursor of sync from before anything was said.
+    began: String,
 }
 
 impl Talk {
@@ -26,12 +28,15 @@ impl Talk {
         let (ann, bob) = (api.register("ann").await, api.register("bob").await);
         let chat = ann.create_group("Friends", &["bob"]).await.expect(201);
         let chat = chat["id"].as_str().expect("an id").to_owned();
+        let began = bob.get("/v1/sync").await.expect(200)["cursor"].clone();
+        let began = began.as_str().expect("a cursor").to_owned();
         Self {
             stack,
             api,
             ann,
             bob,
             chat,
+            began,
         }
     }
 
@@ -99,6 +104,26 @@ impl Talk {
         let of_it = lines.filter(|line| line["message"]["id"] == id);
         let exported: Vec<Value> = of_it.collect();
         same(&exported.first().expect("it is exported")["message"]);
+        self.is_synced(message, when).await;
+    }
+
+    /// Asserts that whoever was away learns of a message as it is.
+    async fn is_synced(&self, message: &Value, when: &str) {
+        let mut since = format!("/v1/sync?since={}", self.began);
+        loop {
+            let round = self.bob.get(&since).await.expect(200);
+            let changes = round["changes"].as_array().expect("changes").clone();
+            let is_it = |change: &&Value| change["message"]["id"] == message["id"];
+            if let Some(change) = changes.iter().find(is_it) {
+                let read = &change["message"];
+                assert_eq!(read["metadata"], message["metadata"], "{when}");
+                assert_eq!(read["type"], message["type"], "{when}");
+                return;
+            }
+            assert_eq!(round["more"], true, "{when}: {round}");
+            let cursor = round["cursor"].as_str().expect("a cursor");
+            since = format!("/v1/sync?since={cursor}");
+        }
     }
 
     async fn unread_mentions(&self) -> Value {
@@ -431,25 +456,48 @@ on_both!(the_preview_of_an_answer_is_there_beside_much_metadata);
 async fn the_preview_of_an_answer_is_there_beside_much_metadata(sql: Sql) {
     let talk = Talk::new(sql).await;
     let metadata = json!({ "x": "y".repeat(4000) });
-    let first = talk
-        .sends(json!({ "body": "pineapple", "metadata": metadata }))
-        .await
-        .expect(201);
-    let answer = talk
-        .sends(json!({ "body": "so", "reply_to": first["id"] }))
-        .await
-        .expect(201);
-    for when in ["hot", "loaded again"] {
-        let page = talk
-            .bob
-            .page(&talk.chat, &format!("after={}", first["id"]))
-            .await
-            .expect(200);
-        let read = &page["items"][0];
-        assert_eq!(read["id"], answer["id"]);
-        assert_eq!(read["reply_to"]["preview"], "pineapple", "{when}");
-        talk.leaves().await;
+    let upload = format!("/v1/chats/{}/attachments?name=plan.txt", talk.chat);
+    let file = Some(("text/plain", b"a file".to_vec()));
+    let uploaded = talk
+        .ann
+        .raw(reqwest::Method::POST, &upload, file, &[])
+        .await;
+    let hash = &uploaded.0.expect(201)["hash"];
+    for (first, preview) in [
+        (json!({ "body": "pineapple" }), "pineapple"),
+        (json!({ "attachments": [{ "hash": hash }] }), "plan.txt"),
+    ] {
+        let mut first = first;
+        first["metadata"] = metadata.clone();
+        let first = talk.sends(first).await.expect(201);
+        let answer = json!({ "body": "so", "reply_to": first["id"] });
+        let answer = talk.sends(answer).await.expect(201);
+        for when in ["hot", "loaded again"] {
+            let after = format!("after={}", first["id"]);
+            let page = talk.bob.page(&talk.chat, &after).await.expect(200);
+            let read = &page["items"][0];
+            assert_eq!(read["id"], answer["id"]);
+            assert_eq!(read["reply_to"]["preview"], preview, "{when}");
+            talk.leaves().await;
+        }
     }
+    talk.api.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patch_is_bounded_itself() {
+    let talk = Talk::new(Sql::Sqlite).await;
+    let sent = talk.sends(json!({ "body": "hi" })).await.expect(201);
+    let nulls: serde_json::Map<String, Value> = (0..1000)
+        .map(|at| (format!("k{at}"), Value::Null))
+        .collect();
+    let refused = talk.edits(&sent["id"], json!({ "metadata": nulls })).await;
+    refused.expect_problem(422, "invalid_metadata");
+    let refused = talk
+        .ann
+        .patch("/v1/users/me", json!({ "metadata": nulls }))
+        .await;
+    refused.expect_problem(422, "invalid_metadata");
     talk.api.stop().await;
 }
 
