@@ -465,7 +465,10 @@ async fn the_preview_of_an_answer_is_there_beside_much_metadata(sql: Sql) {
     let hash = &uploaded.0.expect(201)["hash"];
     for (first, preview) in [
         (json!({ "body": "pineapple" }), "pineapple"),
-        (json!({ "attachments": [{ "hash": hash }] }), "plan.txt"),
+        (
+            json!({ "attachments": [{ "hash": hash, "name": "plan.txt" }] }),
+            "plan.txt",
+        ),
     ] {
         let mut first = first;
         first["metadata"] = metadata.clone();

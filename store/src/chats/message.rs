@@ -492,12 +492,12 @@ impl Filling {
 fn replay(draft: &Draft<'_>, record: String) -> Result<SendOutcome> {
     let first = read_record(&record)?.message;
     let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
-    let is_same_text = first.body == draft.body
-        && first.subject.as_deref() == draft.subject
-        && first.custom_type.as_deref() == draft.custom_type;
+    let is_other_text = first.body != draft.body
+        || first.subject.as_deref() != draft.subject
+        || first.custom_type.as_deref() != draft.custom_type;
     // A change of the metadata alone leaves no time behind, but a later rev.
-    let is_same_metadata = first.rev != first.id || first.metadata.as_ref() == draft.metadata;
-    if !since_changed && !(is_same_text && is_same_metadata) {
+    let has_other_metadata = first.rev == first.id && first.metadata.as_ref() != draft.metadata;
+    if !since_changed && (is_other_text || has_other_metadata) {
         return Err(Error::KeyReused);
     }
     Ok(replayed(record))
