@@ -1,8 +1,8 @@
 //! Users with a session, made without a password: to hash ten thousand takes minutes.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hot::{Hot, UserChange};
+use hot::{Hot, UserChange, UserChanged};
 use model::{Token, UserId};
 
 /// The number of users that are made at the same time.
@@ -40,17 +40,15 @@ async fn person(hot: &Hot) -> Result<Person> {
         external_id: text(),
         disabled: Some(false),
         found_by_email: Some(false),
+        metadata: None,
         password: Some("none".into()),
         ends_sessions: true,
         created: true,
         claims: Vec::new(),
     };
-    let rev = hot
-        .change_user(id, &change)
-        .await?
-        .ok()
-        .flatten()
-        .context("a user was not made")?;
+    let Ok(UserChanged::Done(rev)) = hot.change_user(id, &change, None).await? else {
+        bail!("a user was not made");
+    };
     let mut random = [0; 32];
     random[..16].copy_from_slice(UserId::new().0.as_bytes());
     let token = Token::new(id, random);

@@ -20,10 +20,8 @@ impl Cold {
     /// # Errors
     /// Fails when SQL cannot be reached or refuses the query.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
-        Ok(user::Entity::find_by_id(id.0)
-            .one(&self.db)
-            .await?
-            .map(user::from_row))
+        let row = user::Entity::find_by_id(id.0).one(&self.db).await?;
+        row.map(user::from_row).transpose()
     }
 
     /// Loads those of these users whom SQL has.
@@ -35,7 +33,7 @@ impl Cold {
             .filter(user::Column::Id.is_in(ids.iter().map(|id| id.0)))
             .all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(user::from_row).collect())
+        rows.into_iter().map(user::from_row).collect()
     }
 
     /// Loads the first `limit` users whose folded username or display name begins with `prefix`, in
@@ -78,7 +76,7 @@ impl Cold {
             .limit(limit)
             .all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(user::from_row).collect())
+        rows.into_iter().map(user::from_row).collect()
     }
 
     /// Loads up to `limit` users, not erased, who have a rev above `since` and share a chat
@@ -122,7 +120,7 @@ impl Cold {
             .limit(limit)
             .all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(user::from_row).collect())
+        rows.into_iter().map(user::from_row).collect()
     }
 
     /// Returns the ids of up to [`FEW`] users, and one more, with a rev above `since`.
@@ -181,7 +179,7 @@ impl Cold {
             .limit(limit)
             .all(&self.db)
             .await?;
-        Ok(rows.into_iter().map(user::from_row).collect())
+        rows.into_iter().map(user::from_row).collect()
     }
 
     /// Returns all users whose saved row has this name: more than one when a name was passed on and

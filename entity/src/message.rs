@@ -52,6 +52,8 @@ pub fn to_row(stored: &StoredMessage) -> Result<ActiveModel, DbErr> {
         mentions: message.mentions.clone(),
         mentions_all: message.mentions_all,
         attachments: message.attachments.clone(),
+        custom_type: message.custom_type.clone(),
+        metadata: message.metadata.clone(),
         edited_at: message.edited_at.clone(),
     };
     let extras = (extras != Extras::default()).then_some(extras);
@@ -103,6 +105,8 @@ pub fn from_row(row: Model) -> Result<StoredMessage, DbErr> {
         mentions: extras.mentions,
         mentions_all: extras.mentions_all,
         attachments: extras.attachments,
+        custom_type: extras.custom_type,
+        metadata: extras.metadata,
         edited_at: extras.edited_at,
         reactions: None,
         deleted: row.deleted.then_some(true),
@@ -141,8 +145,11 @@ fn from_json<T: Default + DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use model::{Attachment, Reactors, Reply, System, SystemEvent};
     use sea_orm::TryIntoModel;
+    use serde_json::json;
 
     use super::*;
 
@@ -163,6 +170,8 @@ mod tests {
             mentions: None,
             mentions_all: None,
             attachments: None,
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: None,
@@ -204,6 +213,8 @@ mod tests {
                 width: Some(2),
                 height: None,
             }]),
+            custom_type: Some("myapp.card".into()),
+            metadata: Some(BTreeMap::from([("a".into(), json!([0.1, {"b": null}]))])),
             edited_at: Some(Tick(2).rfc3339()),
             ..plain()
         };

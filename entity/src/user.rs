@@ -30,6 +30,8 @@ pub struct Model {
     /// The tick at which it was disabled, or 0.
     pub disabled: i64,
     pub found_by_email: bool,
+    /// JSON of the metadata, if there is any.
+    pub metadata: Option<String>,
     pub rev: i64,
 }
 
@@ -57,13 +59,19 @@ pub fn to_row(user: &User) -> ActiveModel {
         erased: Set(user.erased.0),
         disabled: Set(user.disabled.0),
         found_by_email: Set(user.found_by_email),
+        metadata: Set(user.metadata_json()),
         rev: Set(user.rev.0),
     }
 }
 
 /// Makes a user of their row.
-pub fn from_row(row: Model) -> User {
-    User {
+///
+/// # Errors
+/// `DbErr::Type` when the metadata cannot be read.
+pub fn from_row(row: Model) -> Result<User, DbErr> {
+    let metadata = User::read_metadata(row.metadata.as_deref().unwrap_or_default())
+        .map_err(|error| DbErr::Type(format!("a user's metadata cannot be read: {error}")))?;
+    Ok(User {
         id: UserId(row.id),
         username: row.username,
         email: row.email,
@@ -77,8 +85,9 @@ pub fn from_row(row: Model) -> User {
         erased: Tick(row.erased),
         disabled: Tick(row.disabled),
         found_by_email: row.found_by_email,
+        metadata,
         rev: Tick(row.rev),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -103,11 +112,12 @@ mod tests {
             erased: Tick(3),
             disabled: Tick(5),
             found_by_email: true,
+            metadata: Some([("team".to_owned(), "blue".into())].into()),
             rev: Tick(4),
         };
         let row = to_row(&user).try_into_model().expect("every column is set");
         assert_eq!(row.username_folded, fold("Straße"));
         assert_eq!(row.email_folded, "a@example.org");
-        assert_eq!(from_row(row), user);
+        assert_eq!(from_row(row).expect("our own row"), user);
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use hot::DirtyRow;
-use model::{Chat, ChatId, Member, PrivateKey, PrivateRow, StoredMessage, Tick, User, UserId};
+use model::{
+    Chat, ChatId, Member, Metadata, PrivateKey, PrivateRow, StoredMessage, Tick, User, UserId,
+    metadata_json,
+};
 
 /// A row on its way to SQL.
 #[derive(Clone, Debug)]
@@ -97,13 +100,19 @@ impl SqlRow {
                 // The body and its postings.
                 3 * row.message.body.len()
                     + row.message.subject.as_ref().map_or(0, String::len)
+                    + row.message.metadata.as_ref().map_or(0, bytes_of)
                     + reactors
                     + 100
             }
             Self::Private(_, row) => row.value.len() + 100,
+            Self::User(row) => 500 + row.metadata.as_ref().map_or(0, bytes_of),
             _ => 500,
         }
     }
+}
+
+fn bytes_of(metadata: &Metadata) -> usize {
+    metadata_json(metadata).len()
 }
 
 #[cfg(test)]
@@ -130,6 +139,8 @@ pub(crate) mod tests {
             mentions: None,
             mentions_all: None,
             attachments: None,
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: None,
@@ -170,6 +181,9 @@ pub(crate) mod tests {
         let SqlRow::Message(mut row) = short else {
             panic!("a message");
         };
+        let text = "a".repeat(1000).into();
+        Arc::make_mut(&mut row).message.metadata = Some([("a".to_owned(), text)].into());
+        assert!(SqlRow::Message(Arc::clone(&row)).bytes() > 1000);
         Arc::make_mut(&mut row).reactors.push(Reactors {
             emoji: "👍".into(),
             users: vec![UserId::new(); 1000],

@@ -138,9 +138,9 @@ pub use flush::{
     SettleOutcome, SnapshotBounds, UserExit, UserSnapshot, partition_index, partitions,
 };
 pub use people::{
-    Admission, ListedChat, MAX_SESSIONS, NameClaim, OpenedSession, OrderLook, OrderReading,
-    OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict, SessionState,
-    TICKET_LIFE, TokenSession, UserChange, UserRecord,
+    Admission, ListedChat, MAX_SESSIONS, NameClaim, NewMetadata, OpenedSession, OrderLook,
+    OrderReading, OrderedChat, OrderedChats, Presence, PrivateChange, Rate, RateVerdict,
+    SessionState, TICKET_LIFE, TokenSession, UserChange, UserChanged, UserRecord,
 };
 pub use residency::{ChatRows, HydrationStart, LoadOutcome};
 pub use server::{

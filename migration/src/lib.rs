@@ -25,6 +25,8 @@ mod m20261128_000002_external_ids;
 mod m20261128_000003_spans;
 // How far webhooks have been told of chats.
 mod m20261128_000005_webhook_cursors;
+// The metadata of users.
+mod m20261128_000006_user_metadata;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -44,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000002_external_ids::Migration),
             Box::new(m20261128_000003_spans::Migration),
             Box::new(m20261128_000005_webhook_cursors::Migration),
+            Box::new(m20261128_000006_user_metadata::Migration),
         ]
     }
 }

@@ -15,6 +15,7 @@ mod letters;
 mod member;
 mod mention;
 mod message;
+mod metadata;
 mod name;
 mod password;
 mod postings;
@@ -47,6 +48,10 @@ pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all,
 pub use message::{
     Attachment, Draft, Durability, Extras, MAX_ATTACHMENTS, MAX_BODY, MAX_SUBJECT, Message,
     MessageKind, Page, Reply, SentMessage, System, SystemEvent,
+};
+pub use metadata::{
+    MAX_OBJECT, MAX_OBJECT_DEPTH, Metadata, ObjectError, check_object, is_hidden_in_metadata,
+    merge_metadata, metadata_json,
 };
 pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;

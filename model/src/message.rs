@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatId, Reaction, Tick, UserId, letters::whole};
+use crate::{ChatId, Metadata, Reaction, Tick, UserId, letters::whole, metadata::hidden_json};
 
 /// The most characters that a body may have.
 pub const MAX_BODY: usize = 10_000;
@@ -114,6 +114,12 @@ pub struct Extras {
     /// The attached files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<Attachment>>,
+    /// The type of a product's own.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub custom_type: Option<String>,
+    /// The metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// The time of the last edit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<String>,
@@ -253,6 +259,14 @@ pub struct Message {
     /// The attached files; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<Attachment>>,
+    /// The type that its sender gave it, as in `myapp.card`; absent when there is none.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(rename = "type"))]
+    pub custom_type: Option<String>,
+    /// A JSON object that its sender put on it; absent when there is none. Only its sender changes
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// The reactions, in the order in which each kind came up; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reactions: Option<Vec<Reaction>>,
@@ -286,6 +300,8 @@ impl Message {
             mentions: self.mentions.as_deref().unwrap_or_default(),
             mentions_all: self.mentions_all == Some(true),
             attachments: self.attachments.as_deref().unwrap_or_default(),
+            custom_type: self.custom_type.as_deref(),
+            metadata: self.metadata.as_ref(),
         };
         let (id, seq, at, mut tail) = (self.id, self.seq, &self.created_at, draft.tail());
         tail.pop();
@@ -315,6 +331,8 @@ impl Message {
             mentions: None,
             mentions_all: None,
             attachments: None,
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: Some(true),
@@ -354,6 +372,10 @@ pub(crate) fn first_of(text: &str) -> &str {
     &text[..end.map_or(text.len(), |(at, _)| whole(text, at))]
 }
 
+/// The text before the metadata in the JSON of a message. No text can contain it, nor can anything
+/// before the metadata.
+pub(crate) const BEFORE_METADATA: &str = r#","metadata":"#;
+
 /// A message before it has a tick. The API hands it to `append`, which puts the ticks before it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Draft<'a> {
@@ -389,6 +411,12 @@ pub struct Draft<'a> {
     /// The attached files.
     #[serde(skip_serializing_if = "<[Attachment]>::is_empty")]
     pub attachments: &'a [Attachment],
+    /// The type of a product's own.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub custom_type: Option<&'a str>,
+    /// The metadata; none is empty.
+    #[serde(skip)] // `tail` writes it
+    pub metadata: Option<&'a Metadata>,
 }
 
 impl<'a> Draft<'a> {
@@ -406,6 +434,8 @@ impl<'a> Draft<'a> {
             mentions: &[],
             mentions_all: false,
             attachments: &[],
+            custom_type: None,
+            metadata: None,
         }
     }
 
@@ -414,6 +444,12 @@ impl<'a> Draft<'a> {
     pub fn tail(&self) -> String {
         let mut json = serde_json::to_string(self).expect("a draft is words and ids");
         json.remove(0);
+        if let Some(metadata) = self.metadata {
+            json.pop();
+            json.push_str(BEFORE_METADATA);
+            json.push_str(&hidden_json(metadata));
+            json.push('}');
+        }
         json
     }
 }
@@ -483,6 +519,7 @@ pub struct Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::is_hidden_in_metadata;
 
     #[test]
     fn json_is_what_it_is_read_from() {
@@ -514,6 +551,13 @@ mod tests {
                 width: Some(2),
                 height: None,
             }]),
+            custom_type: Some("myapp.card".into()),
+            metadata: Some(
+                serde_json::from_str(
+                    r#"{"a":[1.5,null,"\""],"deleted":true,"b":{"reply_to":{"id":1}}}"#,
+                )
+                .expect("JSON"),
+            ),
             reactions: Some(vec![Reaction {
                 emoji: "👍".into(),
                 count: 1,
@@ -527,6 +571,12 @@ mod tests {
             r#""created_at":"2025-11-20T20:00:00.123Z","#,
         );
         assert!(message.json().starts_with(head));
+        let fields = serde_json::to_value(&message).expect("words and numbers");
+        for name in fields.as_object().expect("an object").keys() {
+            // An `id` is looked for at the start alone, and nobody looks for a `type`.
+            let is_found_elsewhere = ["id", "type"].contains(&name.as_str());
+            assert!(is_found_elsewhere || is_hidden_in_metadata(name), "{name}");
+        }
         let mut quoting = message.json();
         crate::quote(&mut quoting, |_| String::new());
         assert_eq!(

@@ -380,6 +380,8 @@ pub(crate) mod tests {
             mentions: None,
             mentions_all: None,
             attachments: None,
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: None,

@@ -84,6 +84,8 @@ codes! {
         UnsupportedMediaType "unsupported_media_type" "The body is not of the expected type.";
         RangeNotSatisfiable "range_not_satisfiable" "The file has nothing of the range asked for.";
         Invalid "invalid" "Fields break rules; `errors` lists them.";
+        InvalidMetadata "invalid_metadata"
+            "The metadata is no JSON object, or it is too large or too deep.";
         RateLimited "rate_limited" "The limit is used up; retry after `Retry-After` seconds.";
         Internal "internal" "The server made an error; its log has the id of the request.";
         NotDurable "not_durable" "The write was made, but could be lost; repeat it.";
@@ -136,7 +138,9 @@ impl ProblemCode {
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::RangeNotSatisfiable => 416,
-            Self::Invalid | Self::WebhookAddress | Self::WebhookEvents => 422,
+            Self::Invalid | Self::InvalidMetadata | Self::WebhookAddress | Self::WebhookEvents => {
+                422
+            }
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::NotDurable

@@ -4,7 +4,11 @@ use std::{ops::Range, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
-use crate::{Message, Reply, Tick, message::first_of, split_record};
+use crate::{
+    Message, Reply, Tick,
+    message::{BEFORE_METADATA, first_of},
+    split_record,
+};
 
 /// The name of a reply in the JSON of a message; a text cannot contain it, since JSON escapes the
 /// quotes of a text.
@@ -39,7 +43,13 @@ fn reply_in(json: &str) -> Option<(Range<usize>, Reply)> {
 
 /// Returns the preview of a message, given its record or as much of a long one as Redis returns.
 pub fn preview_of(record: &str) -> String {
-    match serde_json::from_str::<Message>(split_record(record).0) {
+    let json = split_record(record).0;
+    let message = serde_json::from_str::<Message>(json).or_else(|error| {
+        // One that was cut in its metadata, or behind it, has all that is shown of it before.
+        let (shown, _) = json.split_once(BEFORE_METADATA).ok_or(error)?;
+        serde_json::from_str(&format!("{shown}}}"))
+    });
+    match message {
         Ok(message) => message.preview(),
         Err(_) => first_of(&cut_body(record).unwrap_or_default()).to_owned(),
     }
@@ -94,5 +104,8 @@ mod tests {
             assert_eq!(preview_of(&record[..cut]), expected, "{cut}");
         }
         assert_eq!(preview_of(""), "");
+        let files = r#""attachments":[{"hash":"","name":"a.png","size":1,"content_type":""}]"#;
+        let cut = format!(r#"{begin}"kind":"text","body":"",{files},"metadata":{{"a":"xxx"#);
+        assert_eq!(preview_of(&cut), "a.png", "cut in its metadata");
     }
 }

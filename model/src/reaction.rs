@@ -203,6 +203,8 @@ mod tests {
             mentions: None,
             mentions_all: None,
             attachments: None,
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: None,

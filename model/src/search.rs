@@ -491,6 +491,8 @@ mod tests {
                 width: None,
                 height: None,
             }]),
+            custom_type: None,
+            metadata: None,
             reactions: None,
             edited_at: None,
             deleted: None,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Tick, UserId};
+use crate::{Metadata, Tick, UserId, metadata_json};
 
 /// A user's row, as Redis and SQL hold it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +37,27 @@ pub struct User {
     pub disabled: Tick,
     /// True when other users may find this one by the e-mail address.
     pub found_by_email: bool,
+    /// The metadata; `None` when there is none, and never empty.
+    pub metadata: Option<Metadata>,
     /// The tick of the last change of this row.
     pub rev: Tick,
+}
+
+impl User {
+    /// Returns the metadata as both stores hold it: JSON, or `None` when there is none.
+    pub fn metadata_json(&self) -> Option<String> {
+        self.metadata.as_ref().map(metadata_json)
+    }
+
+    /// Reads what [`User::metadata_json`] returned; an empty text is none.
+    ///
+    /// # Errors
+    /// An error of JSON when the text is no object.
+    pub fn read_metadata(json: &str) -> serde_json::Result<Option<Metadata>> {
+        (!json.is_empty())
+            .then(|| serde_json::from_str(json))
+            .transpose()
+    }
 }
 
 impl std::fmt::Debug for User {
@@ -80,6 +99,10 @@ pub struct Account {
     pub avatar_url: Option<String>,
     /// True when other users may find this one by the e-mail address.
     pub found_by_email: bool,
+    /// A JSON object that the caller or their product put on the account, and that others see;
+    /// absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// The time at which the account was made: RFC 3339 in UTC.
     pub created_at: String,
 }
@@ -95,6 +118,7 @@ impl From<User> for Account {
             avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
             found_by_email: user.found_by_email,
+            metadata: user.metadata,
             created_at: user.created.rfc3339(),
         }
     }
@@ -123,6 +147,9 @@ pub struct Profile {
     /// The path of the picture; it changes with the picture. Absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    /// A JSON object that the user or their product put on the account; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
     /// The time at which the account was made: RFC 3339 in UTC.
     pub created_at: String,
 }
@@ -136,6 +163,7 @@ impl From<User> for Profile {
             display_name: user.display_name,
             avatar_url: avatar_url(&format!("/v1/users/{}", user.id), &user.avatar),
             bio: some(user.bio),
+            metadata: user.metadata,
             created_at: user.created.rfc3339(),
         }
     }
@@ -180,6 +208,7 @@ mod tests {
             erased: Tick::NEVER,
             disabled: Tick::NEVER,
             found_by_email: false,
+            metadata: None,
             rev: Tick(1),
         };
         let shown = format!("{user:?}");

@@ -20,6 +20,7 @@ CREATE TABLE users (
     found_by_email BOOL NOT NULL DEFAULT FALSE,
     external_id VARCHAR(128) NOT NULL DEFAULT '',
     disabled BIGINT NOT NULL DEFAULT 0,
+    metadata TEXT,
     PRIMARY KEY (id) /*T![clustered_index] CLUSTERED */,
     KEY users_username (username_folded),
     KEY users_email (email_folded),
@@ -170,4 +171,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
     ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
     ('m20261128_000003_spans', UNIX_TIMESTAMP()),
-    ('m20261128_000005_webhook_cursors', UNIX_TIMESTAMP());
+    ('m20261128_000005_webhook_cursors', UNIX_TIMESTAMP()),
+    ('m20261128_000006_user_metadata', UNIX_TIMESTAMP());

@@ -131,6 +131,9 @@ pub enum Error {
     /// The server, or a chat, has as many webhooks as it may.
     #[error("too many webhooks")]
     TooManyWebhooks,
+    /// The metadata breaks a rule, as a merge patch has made it.
+    #[error("the metadata {0}")]
+    Metadata(model::ObjectError),
     /// The idempotency key was used for another message.
     #[error("the client_id was used for another message")]
     KeyReused,

@@ -104,6 +104,8 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
     ["The file has 12 bytes.", "This file has changed. Reload the page, and try again."],
   ],
   invalid: [["something is wrong", "Something is wrong."]],
+  // The page sends none.
+  invalid_metadata: [["metadata: must be a JSON object", NOT_UNDERSTOOD]],
   rate_limited: [
     [
       'The limit "login" is 10 in 1m. Try again in 30 s.',

@@ -10,11 +10,12 @@ mod answer;
 mod complaints;
 
 use std::{
+    borrow::Cow,
     io,
     time::{Duration, SystemTime},
 };
 
-use model::{Attachment, ChatId, ChatKind, Tick, UserId};
+use model::{Attachment, ChatId, ChatKind, Metadata, Tick, UserId};
 use reqwest::{Client, StatusCode, Url, header, redirect::Policy};
 use serde::Serialize;
 use tokio::{sync::Semaphore, time::timeout};
@@ -97,6 +98,10 @@ pub(crate) struct Proposal<'a> {
     pub(crate) mentions: &'a [UserId],
     pub(crate) mentions_all: bool,
     pub(crate) attachments: &'a [Attachment],
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(crate) custom_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<Cow<'a, Metadata>>,
 }
 
 /// The hook gave no verdict, and nothing is stored without one.

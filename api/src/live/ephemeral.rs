@@ -101,7 +101,7 @@ impl EphemeralApi {
         let NewEvent { event_type, data } = body.0;
         let (store, own) = (&caller.state.store, caller.own(chat_id.0));
         let mut rules = Rules::default();
-        rules.event_type(&event_type);
+        rules.custom_type(&event_type);
         rules.event_data(&data);
         rules.done()?;
         store.custom_event(own, event_type, data).await?;

@@ -5,7 +5,9 @@ use std::{collections::HashSet, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use model::{Account, FieldError, FieldErrorCode, ProblemCode, User, is_external_id};
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi, param::Path, payload::Json, types::MaybeUndefined,
+};
 use store::ExternalProfile;
 
 use crate::{
@@ -13,6 +15,7 @@ use crate::{
     request::{
         api_key::{Backend, EXTERNAL_ID},
         characters::tidy_name,
+        metadata::{GivenMetadata, metadata_patch},
         validate::Rules,
     },
     response::{
@@ -48,6 +51,11 @@ struct UserProfile {
     display_name: Option<String>,
     /// A text about the user, up to 1000 characters; empty for none.
     bio: Option<String>,
+    /// Changes of the metadata, a merge patch: a key with null is taken out, and null takes all of
+    /// it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+    /// other. Whoever sees the profile sees it.
+    #[oai(nullable)]
+    metadata: MaybeUndefined<GivenMetadata>,
 }
 
 /// A user of a list, with the id that they have in the product.
@@ -339,11 +347,13 @@ async fn put(
         rules.bio(bio);
     }
     rules.done()?;
+    let metadata = metadata_patch(profile.metadata)?;
     let profile = ExternalProfile {
         username: profile.username,
         email: profile.email,
         display_name: shown,
         bio: profile.bio,
+        metadata,
     };
     let store = &caller.state.store;
     Ok(store.put_external(external_id, &profile).await?)

@@ -1,6 +1,10 @@
 //! The verdicts of the operator's hook on texts that are sent or edited.
 
-use model::{ChatId, ChatKind, Draft, Message, MessageKind, ProblemCode, Tick, UserId};
+use std::borrow::Cow;
+
+use model::{
+    ChatId, ChatKind, Draft, Message, MessageKind, ProblemCode, Tick, UserId, merge_metadata,
+};
 use store::{Membership, MessageEdit, SendOutcome};
 
 use crate::{
@@ -45,14 +49,14 @@ pub(super) async fn send(
 }
 
 /// Has the text judged that an edit makes of a message, and gives the edit the body that the hook
-/// gives it. An edit that changes no text, or that nobody may make, is not judged.
+/// gives it. An edit that changes neither text nor metadata, or that nobody may make, is not judged.
 pub(super) async fn edit(
     caller: &Caller,
     hook: &Hook,
     (own, id): (Membership, Tick),
     edit: &mut MessageEdit,
 ) -> Result<(), Problem> {
-    if edit.body.is_none() && edit.subject.is_none() {
+    if edit.body.is_none() && edit.subject.is_none() && edit.metadata.is_none() {
         return Ok(());
     }
     let store = &caller.state.store;
@@ -64,7 +68,7 @@ pub(super) async fn edit(
         return Ok(()); // by the edit itself
     }
     let (kind, _) = store.find_sent(own, None).await?;
-    let body = judge(caller, hook, question_of_edit(&message, edit, kind)).await?;
+    let body = judge(caller, hook, question_of_edit(&message, edit, kind)?).await?;
     edit.body = body.or(edit.body.take());
     Ok(())
 }
@@ -89,6 +93,8 @@ fn question_of<'a>(draft: &Draft<'a>, kind: ChatKind) -> Unsigned<'a> {
             mentions: draft.mentions,
             mentions_all: draft.mentions_all,
             attachments: draft.attachments,
+            custom_type: draft.custom_type,
+            metadata: draft.metadata.map(Cow::Borrowed),
         },
     }
 }
@@ -97,13 +103,20 @@ fn question_of_edit<'a>(
     message: &'a Message,
     edit: &'a MessageEdit,
     kind: ChatKind,
-) -> Unsigned<'a> {
+) -> Result<Unsigned<'a>, Problem> {
+    let before = message.metadata.as_ref();
+    let metadata = match &edit.metadata {
+        Some(patch) => merge_metadata(before, patch.as_ref())
+            .map_err(Problem::invalid_metadata)?
+            .map(Cow::Owned),
+        None => before.map(Cow::Borrowed),
+    };
     let mentions = edit.mentions.as_ref().or(message.mentions.as_ref());
     let subject = match &edit.subject {
         Some(subject) => subject.as_deref(),
         None => message.subject.as_deref(),
     };
-    Unsigned {
+    Ok(Unsigned {
         event: Event::Update,
         chat: place(message.chat_id, kind),
         message: Proposal {
@@ -115,8 +128,10 @@ fn question_of_edit<'a>(
             mentions: mentions.map_or(&[], |users: &Vec<UserId>| users),
             mentions_all: edit.mentions_all.or(message.mentions_all) == Some(true),
             attachments: message.attachments.as_deref().unwrap_or_default(),
+            custom_type: message.custom_type.as_deref(),
+            metadata,
         },
-    }
+    })
 }
 
 fn place(id: ChatId, kind: ChatKind) -> Place {

@@ -22,6 +22,7 @@ use crate::{
     request::{
         auth::{Caller, Limited},
         ids::place,
+        metadata::{GivenMetadata, metadata_patch, new_metadata},
         patch::not_null,
         rate_limits::Sends,
         validate::{MAX_MENTIONS, Rules},
@@ -61,6 +62,14 @@ pub(crate) struct NewMessage {
     /// Files that were uploaded to this chat, up to 10.
     #[oai(default)]
     attachments: Vec<Attached>,
+    /// A type of your own: 3 to 64 characters, words of `a-z 0-9 _ -`, each begun by a letter, with
+    /// dots between them, as in `myapp.card`. The first words of the server's own types (`message`,
+    /// `chat`, `carrier` and the like) are reserved.
+    #[oai(rename = "type")]
+    custom_type: Option<String>,
+    /// An object of your own, of at most 4 KiB as JSON, in which at most 16 objects and arrays are
+    /// in each other. All members see it; nothing in it is searched.
+    metadata: Option<GivenMetadata>,
 }
 
 /// Changes of a message; an absent field stays as it is.
@@ -81,6 +90,10 @@ struct PatchMessage {
     /// `@all` that comes into the body, where you may, and one that goes out of it.
     #[oai(nullable)]
     mentions_all: MaybeUndefined<bool>,
+    /// Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+    /// of it. A message of which nothing else changes does not count as edited.
+    #[oai(nullable)]
+    metadata: MaybeUndefined<GivenMetadata>,
 }
 
 /// The readers for whom a message is deleted.
@@ -222,8 +235,8 @@ impl MessageApi {
 
     /// Change a message you sent
     ///
-    /// A merge patch: an absent field stays as it is. `edited_at` tells every member of the change.
-    /// Unread mentions are counted as the message mentions members now.
+    /// A merge patch: an absent field stays as it is. `edited_at` tells every member of the change,
+    /// unless it is of the metadata alone. Unread mentions are counted as the message mentions members now.
     #[oai(
         path = "/chats/:chat_id/messages/:message_id",
         method = "patch",
@@ -245,6 +258,7 @@ impl MessageApi {
             },
             mentions: not_null(body.0.mentions, "mentions")?,
             mentions_all: not_null(body.0.mentions_all, "mentions_all")?,
+            metadata: metadata_patch(body.0.metadata)?,
         };
         let mut rules = Rules::default();
         if let Some(text) = &edit.body {
@@ -267,10 +281,11 @@ impl MessageApi {
             edit.body.is_some()
                 || edit.subject.is_some()
                 || edit.mentions.is_some()
-                || edit.mentions_all.is_some(),
+                || edit.mentions_all.is_some()
+                || edit.metadata.is_some(),
             "body",
             FieldErrorCode::Required,
-            "give `body`, `subject`, `mentions` or `mentions_all`",
+            "give `body`, `subject`, `mentions`, `mentions_all` or `metadata`",
         );
         few_mentions(&mut rules, edit.mentions.as_deref().unwrap_or_default());
         rules.done()?;
@@ -358,8 +373,11 @@ pub(crate) async fn send(
     }
     body.subject.iter().for_each(|text| rules.subject(text));
     body.client_id.iter().for_each(|text| rules.client_id(text));
+    let custom_type = body.custom_type.as_deref();
+    custom_type.iter().for_each(|text| rules.custom_type(text));
     few_mentions(&mut rules, &body.mentions);
     rules.done()?;
+    let metadata = new_metadata(body.metadata)?;
     let reply_to = match body.reply_to {
         Some(id) => Some(answered(caller, chat, id).await?),
         None => None,
@@ -378,6 +396,8 @@ pub(crate) async fn send(
         reply_to: reply_to.as_ref(),
         mentions: &mentions,
         mentions_all: body.mentions_all,
+        custom_type,
+        metadata: metadata.as_ref(),
         ..Draft::new(chat, caller.user(), MessageKind::Text, &body.body)
     };
     let began = caller.state.store.begin_write();

@@ -81,6 +81,8 @@ struct Limits {
     ids: usize,
     /// Bytes of the data of an event of a product's own, as JSON.
     event_data: usize,
+    /// Bytes of the metadata of a message or of a user, as JSON.
+    metadata: usize,
     /// Characters of the words to search messages for.
     search: usize,
     /// Characters of the words to search people for.
@@ -115,7 +117,8 @@ impl Limits {
             receipts: validate::MAX_RECEIPTS,
             receipt_members: store::NOTIFY_UP_TO,
             ids: validate::MAX_IDS,
-            event_data: validate::MAX_EVENT_DATA,
+            event_data: model::MAX_OBJECT,
+            metadata: model::MAX_OBJECT,
             search: validate::MAX_SEARCH,
             people_search: validate::MAX_PEOPLE_SEARCH,
             watched: validate::MAX_WATCHED,

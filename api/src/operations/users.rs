@@ -13,6 +13,7 @@ use crate::{
         auth::{Caller, Limited},
         budget,
         characters::tidy_name,
+        metadata::{GivenMetadata, metadata_patch},
         patch::not_null,
         rate_limits::{self, LimitedAction, Logins},
         validate::{self, Rules},
@@ -41,6 +42,11 @@ struct PatchAccount {
     bio: MaybeUndefined<String>,
     /// True when others may find this account by its e-mail address.
     found_by_email: Option<bool>,
+    /// Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+    /// of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+    /// other. Whoever sees the profile sees it.
+    #[oai(nullable)]
+    metadata: MaybeUndefined<GivenMetadata>,
     /// The password until now, which a new username or e-mail address needs.
     current_password: Option<String>,
 }
@@ -254,6 +260,7 @@ fn read_change(body: PatchAccount, me: &User) -> Result<UserChange, Problem> {
             MaybeUndefined::Value(bio) => Some(bio),
         },
         found_by_email: body.found_by_email,
+        metadata: metadata_patch(body.metadata)?,
         ..UserChange::default()
     };
     let mut rules = Rules::default();

@@ -21,6 +21,8 @@ pub(crate) mod cursor;
 pub(crate) mod device;
 /// Ids in paths and queries.
 pub(crate) mod ids;
+/// Metadata that a client gives.
+pub(crate) mod metadata;
 /// Fields of a merge patch.
 pub(crate) mod patch;
 /// Counters of limited actions, and the headers that say how much is left.

@@ -5,7 +5,10 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, sync::LazyLock};
 
 use chrono::{DateTime, Utc};
-use model::{FieldError, FieldErrorCode, MAX_BODY, MAX_SUBJECT, Tick, prepare_password};
+use model::{
+    FieldError, FieldErrorCode, MAX_BODY, MAX_SUBJECT, ObjectError, Tick, check_object,
+    prepare_password,
+};
 use serde_json::Value;
 use store::Store;
 
@@ -49,12 +52,8 @@ pub(crate) const MAX_IDS: usize = 100;
 pub(crate) const MAX_SEARCH: usize = 200;
 /// Characters of the words to search people for.
 pub(crate) const MAX_PEOPLE_SEARCH: usize = 64;
-/// Characters of the type of an event.
+/// Characters of the type of an event, or of a message.
 pub(crate) const EVENT_TYPE: RangeInclusive<usize> = 3..=64;
-/// Bytes of the data of an event, as compact JSON.
-pub(crate) const MAX_EVENT_DATA: usize = 4096;
-/// Objects and arrays in each other in the data of an event, the data itself among them.
-const MAX_EVENT_DEPTH: usize = 16;
 /// The first words of the types of our own events, now and to come: those of a product's own begin
 /// with other words, so a client may look both up in one table.
 const OUR_EVENTS: [&str; 14] = [
@@ -231,8 +230,9 @@ impl Rules {
         self.shown("subject", text);
     }
 
-    /// Requires the type of an event: words with dots between them, and none of ours.
-    pub(crate) fn event_type(&mut self, text: &str) {
+    /// Requires the type of an event or of a message: words with dots between them, and none of
+    /// ours.
+    pub(crate) fn custom_type(&mut self, text: &str) {
         self.length("type", text, EVENT_TYPE);
         let is_word = |word: &str| {
             let is_good = |byte: u8| {
@@ -245,22 +245,20 @@ impl Rules {
         let detail = "must be words of a-z 0-9 _ and -, each begun by a letter, with dots between \
                       them, as in myapp.cursor";
         self.require(good, "type", FieldErrorCode::Characters, detail);
-        let detail = format!("must not begin with {prefix:?}, as events of the server may");
+        let detail = format!("must not begin with {prefix:?}, as types of the server may");
         let is_ours = OUR_EVENTS.contains(&prefix);
         self.require(!is_ours, "type", FieldErrorCode::Reserved, &detail);
     }
 
     /// Requires the data of an event: few bytes, and not deep.
     pub(crate) fn event_data(&mut self, data: &BTreeMap<String, Value>) {
-        let bytes = serde_json::to_string(data).map_or(usize::MAX, |json| json.len());
-        let detail = format!("must have at most {MAX_EVENT_DATA} bytes as JSON, has {bytes}");
-        let is_short = bytes <= MAX_EVENT_DATA;
-        self.require(is_short, "data", FieldErrorCode::Length, &detail);
-        let depth = 1 + data.values().map(depth_of).max().unwrap_or(0);
-        let detail =
-            format!("must have at most {MAX_EVENT_DEPTH} objects and arrays in each other");
-        let is_flat = depth <= MAX_EVENT_DEPTH;
-        self.require(is_flat, "data", FieldErrorCode::Range, &detail);
+        if let Err(error) = check_object(data) {
+            let code = match error {
+                ObjectError::TooLarge(_) => FieldErrorCode::Length,
+                ObjectError::TooDeep => FieldErrorCode::Range,
+            };
+            self.broken("data", code, error.to_string());
+        }
     }
 
     fn shown(&mut self, field: &str, text: &str) {
@@ -312,16 +310,6 @@ impl Rules {
             "may have only visible ASCII characters; a UUIDv7 is best",
         );
     }
-}
-
-/// Returns how many objects and arrays of a value are in each other. The parser has bounded them.
-fn depth_of(value: &Value) -> usize {
-    let deepest = match value {
-        Value::Object(fields) => fields.values().map(depth_of).max(),
-        Value::Array(items) => items.iter().map(depth_of).max(),
-        _ => return 0,
-    };
-    1 + deepest.unwrap_or(0)
 }
 
 /// Returns true for a password that is easy to guess, which takes long to compute: it is done when

@@ -88,6 +88,11 @@ impl Problem {
         }
     }
 
+    /// Makes a 422: the metadata breaks a rule.
+    pub(crate) fn invalid_metadata(rule: impl fmt::Display) -> Self {
+        Self::new(ProblemCode::InvalidMetadata, format!("metadata: {rule}"))
+    }
+
     /// Makes a 503: the request may be repeated after some seconds.
     pub(crate) fn unavailable(
         code: ProblemCode,
@@ -316,6 +321,7 @@ impl From<store::Error> for Problem {
                     model::MAX_BLOCKS
                 ),
             ),
+            E::Metadata(error) => Self::invalid_metadata(error),
             E::KeyReused => Self::new(
                 ProblemCode::ClientIdReused,
                 "You sent another message under this client_id. Use a new one.",

@@ -534,8 +534,8 @@ export interface paths {
         head?: never;
         /**
          * Change a message you sent
-         * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change.
-         *     Unread mentions are counted as the message mentions members now.
+         * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change,
+         *     unless it is of the metadata alone. Unread mentions are counted as the message mentions members now.
          */
         patch: operations["updateMessage"];
         trace?: never;
@@ -1078,6 +1078,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -1205,6 +1212,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /**
              * @description The token of the session that took the place of all others, when the username or the e-mail
              *     address was changed with a bearer token.
@@ -1868,6 +1882,11 @@ export interface components {
             mentions: number;
             /**
              * Format: uint64
+             * @description Bytes of the metadata of a message or of a user, as JSON.
+             */
+            metadata: number;
+            /**
+             * Format: uint64
              * @description Characters of a password.
              */
             password: number;
@@ -1928,7 +1947,10 @@ export interface components {
          * @example {
          *       "external_id": "42",
          *       "profile": {
-         *         "display_name": "Ann"
+         *         "display_name": "Ann",
+         *         "metadata": {
+         *           "plan": "free"
+         *         }
          *       }
          *     }
          */
@@ -2000,6 +2022,13 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /**
+             * @description A JSON object that the caller or their product put on the account, and that others see;
+             *     absent when there is none.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -2193,6 +2222,13 @@ export interface components {
             mentions?: string[];
             /** @description True when it mentions all members but its sender; absent otherwise. */
             mentions_all?: boolean;
+            /**
+             * @description A JSON object that its sender put on it; absent when there is none. Only its sender changes
+             *     it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
             /** @description The message that it replies to; absent when there is none. */
@@ -2219,6 +2255,8 @@ export interface components {
             subject?: string;
             /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
+            /** @description The type that its sender gave it, as in `myapp.card`; absent when there is none. */
+            type?: string;
         };
         /**
          * MessageCreated
@@ -2358,6 +2396,7 @@ export interface components {
          *         "members": 1000,
          *         "mention_all": 32,
          *         "mentions": 50,
+         *         "metadata": 4096,
          *         "password": 256,
          *         "password_min": 8,
          *         "people_search": 64,
@@ -2468,7 +2507,11 @@ export interface components {
          * @description A message to send.
          * @example {
          *       "body": "Hello Bob",
-         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11"
+         *       "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *       "metadata": {
+         *         "order": 42
+         *       },
+         *       "type": "myapp.order"
          *     }
          */
         NewMessage: {
@@ -2499,6 +2542,13 @@ export interface components {
              */
             mentions_all?: boolean;
             /**
+             * @description An object of your own, of at most 4 KiB as JSON, in which at most 16 objects and arrays are
+             *     in each other. All members see it; nothing in it is searched.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /**
              * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
              *     chat.
              * Format: int64
@@ -2507,6 +2557,12 @@ export interface components {
             reply_to?: number;
             /** @description A line above the body, 1 to 200 characters. */
             subject?: string;
+            /**
+             * @description A type of your own: 3 to 64 characters, words of `a-z 0-9 _ -`, each begun by a letter, with
+             *     dots between them, as in `myapp.card`. The first words of the server's own types (`message`,
+             *     `chat`, `carrier` and the like) are reserved.
+             */
+            type?: string;
         };
         /**
          * NewPassword
@@ -2774,6 +2830,14 @@ export interface components {
             email?: string | null;
             /** @description True when others may find this account by its e-mail address. */
             found_by_email?: boolean;
+            /**
+             * @description Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+             *     of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+             *     other. Whoever sees the profile sees it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case. */
             username?: string | null;
         };
@@ -2822,6 +2886,13 @@ export interface components {
              *     `@all` that comes into the body, where you may, and one that goes out of it.
              */
             mentions_all?: boolean | null;
+            /**
+             * @description Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
+             *     of it. A message of which nothing else changes does not count as edited.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** @description A line above the body, 1 to 200 characters; null removes it. */
             subject?: string | null;
         };
@@ -2877,6 +2948,10 @@ export interface components {
             id: string;
             /** @description The time the user was last connected, RFC 3339 in UTC; absent also when it is forgotten. */
             last_seen_at?: string;
+            /** @description A JSON object that the user or their product put on the account; absent when there is none. */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /**
              * @description True while the user is connected; absent for strangers, and where one of the two blocks the
              *     other.
@@ -3019,6 +3094,7 @@ export interface components {
          *     - `unsupported_media_type` (415): The body is not of the expected type.
          *     - `range_not_satisfiable` (416): The file has nothing of the range asked for.
          *     - `invalid` (422): Fields break rules; `errors` lists them.
+         *     - `invalid_metadata` (422): The metadata is no JSON object, or it is too large or too deep.
          *     - `rate_limited` (429): The limit is used up; retry after `Retry-After` seconds.
          *     - `internal` (500): The server made an error; its log has the id of the request.
          *     - `not_durable` (503): The write was made, but could be lost; repeat it.
@@ -3064,6 +3140,10 @@ export interface components {
              * @description The user's id, which never changes.
              */
             id: string;
+            /** @description A JSON object that the user or their product put on the account; absent when there is none. */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The username, unique whatever its case. */
             username: string;
         };
@@ -3440,6 +3520,13 @@ export interface components {
             mentions?: string[];
             /** @description True when it mentions all members but its sender; absent otherwise. */
             mentions_all?: boolean;
+            /**
+             * @description A JSON object that its sender put on it; absent when there is none. Only its sender changes
+             *     it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /** @description The reactions, in the order in which each kind came up; absent when there are none. */
             reactions?: components["schemas"]["Reaction"][];
             /** @description The message that it replies to; absent when there is none. */
@@ -3466,6 +3553,8 @@ export interface components {
             subject?: string;
             /** @description The content of a system message; absent in a text. */
             system?: components["schemas"]["System"] & unknown;
+            /** @description The type that its sender gave it, as in `myapp.card`; absent when there is none. */
+            type?: string;
         };
         /** @description An event. The field `type` says which. */
         ServerEvent: components["schemas"]["ServerEvent_Hello"] | components["schemas"]["ServerEvent_Heartbeat"] | components["schemas"]["ServerEvent_MessageCreated"] | components["schemas"]["ServerEvent_MessageUpdated"] | components["schemas"]["ServerEvent_MessageRemoved"] | components["schemas"]["ServerEvent_ReactionChanged"] | components["schemas"]["ServerEvent_ChatCreated"] | components["schemas"]["ServerEvent_ChatUpdated"] | components["schemas"]["ServerEvent_ChatRemoved"] | components["schemas"]["ServerEvent_ChatSaved"] | components["schemas"]["ServerEvent_MemberUpdated"] | components["schemas"]["ServerEvent_ReceiptUpdated"] | components["schemas"]["ServerEvent_MeUpdated"] | components["schemas"]["ServerEvent_UserUpdated"] | components["schemas"]["ServerEvent_Typing"] | components["schemas"]["ServerEvent_PresenceUpdated"] | components["schemas"]["ServerEvent_SessionRevoked"] | components["schemas"]["ServerEvent_Reconnect"] | components["schemas"]["ServerEvent_Ack"] | components["schemas"]["ServerEvent_Refused"] | components["schemas"]["ServerEvent_CustomEvent"];
@@ -3895,7 +3984,10 @@ export interface components {
          *         {
          *           "external_id": "42",
          *           "profile": {
-         *             "display_name": "Ann"
+         *             "display_name": "Ann",
+         *             "metadata": {
+         *               "plan": "free"
+         *             }
          *           }
          *         }
          *       ]
@@ -3955,7 +4047,10 @@ export interface components {
          * UserProfile
          * @description The profile of a user as their product has it; an absent field stays as it is.
          * @example {
-         *       "display_name": "Ann"
+         *       "display_name": "Ann",
+         *       "metadata": {
+         *         "plan": "free"
+         *       }
          *     }
          */
         UserProfile: {
@@ -3968,6 +4063,14 @@ export interface components {
             display_name?: string;
             /** @description An address, unique in any case; empty for none. */
             email?: string;
+            /**
+             * @description Changes of the metadata, a merge patch: a key with null is taken out, and null takes all of
+             *     it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
+             *     other. Whoever sees the profile sees it.
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * @description A name of 3 to 32 of `a-z A-Z 0-9 _ . -`, unique in any case; a new user without one gets
              *     one that nobody else has.

@@ -89,11 +89,15 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 .get("requestBody")
                 .filter(|_| !uploads)
                 .map(|_| example(&document, schema, message));
-            // Its name has a form of its own.
-            let body = match operation["operationId"] == "sendEvent" {
-                true => Some(json!({ "type": "app.hello", "data": {} })),
-                false => body,
-            };
+            // Types of a product's own have a form of their own.
+            let body = body.map(|mut body| {
+                if ["sendEvent", "sendMessage"]
+                    .contains(&operation["operationId"].as_str().expect("an operationId"))
+                {
+                    body["type"] = json!("app.hello");
+                }
+                body
+            });
             let (file, method) = (
                 uploads.then(picture),
                 method.to_uppercase().parse().expect("a method"),

@@ -273,6 +273,7 @@ async fn a_question_tells_all_of_the_text_and_is_signed() {
     let message = json!({
         "body": "look \"é\"\n", "subject": "a line", "client_id": "k-1", "reply_to": first["id"],
         "mentions": [ann.id], "attachments": [{ "hash": attachment["hash"] }],
+        "type": "myapp.card", "metadata": { "title": "hi", "size": 1 },
     });
     let sent = post(&backend, &chat, message).await.expect(201);
     let asked = receiver.asked().pop().expect("it was asked");
@@ -284,6 +285,7 @@ async fn a_question_tells_all_of_the_text_and_is_signed() {
             "id": null, "body": "look \"é\"\n", "subject": "a line", "client_id": "k-1",
             "reply_to": first["id"], "mentions": [ann.id], "mentions_all": false,
             "attachments": sent["attachments"],
+            "type": "myapp.card", "metadata": { "title": "hi", "size": 1 },
         },
     });
     assert_eq!(asked.json, expected);
@@ -309,6 +311,11 @@ async fn a_question_tells_all_of_the_text_and_is_signed() {
     expected["message"]["subject"] = Value::Null;
     assert_eq!(again.json, expected);
     assert_eq!(again.signature, signature(SECRET, &again));
+    let change = json!({ "metadata": { "title": "ho", "size": null } });
+    backend.patch(&path, change).await.expect(200);
+    let merged = receiver.asked().pop().expect("it was asked");
+    expected["message"]["metadata"] = json!({ "title": "ho" });
+    assert_eq!(merged.json, expected, "as it would be stored");
     assert!(again.id != asked.id && again.id.starts_with("msg_"));
     api.stop().await;
 }
@@ -327,7 +334,12 @@ async fn an_edit_of_a_text_is_judged_too(sql: Sql) {
     refused.expect_problem(403, "message_refused");
     let refused = ann.patch(&path, json!({ "subject": "harsh" })).await;
     refused.expect_problem(403, "message_refused");
+    let refused = ann
+        .patch(&path, json!({ "metadata": { "title": "harsh" } }))
+        .await;
+    refused.expect_problem(403, "message_refused");
     assert_eq!(body().await, "mild");
+    assert!(ann.get(&path).await.expect(200).get("metadata").is_none());
     receiver.says(json!({ "action": "change", "body": "polite" }));
     let edited = ann
         .patch(&path, json!({ "body": "harsh" }))

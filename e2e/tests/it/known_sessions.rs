@@ -75,8 +75,9 @@ async fn a_session_that_ends_at_one_api_is_refused_there_at_once_and_soon_at_ano
         ends_sessions: true,
         ..UserChange::default()
     };
-    let changed = stack.hot.change_user(user, &change).await;
-    assert!(changed.expect("Redis answers").expect("resident").is_some());
+    let changed = stack.hot.change_user(user, &change, None).await;
+    let changed = changed.expect("Redis answers").expect("resident");
+    assert!(matches!(changed, hot::UserChanged::Done(_)), "{changed:?}");
     is_refused(&elsewhere, "the password was changed by one who died").await;
     let bob = here.register("bob").await;
     let elsewhere = known(&bob).await;

@@ -43,6 +43,7 @@ mod live;
 mod load;
 mod long;
 mod mention_all;
+mod metadata;
 mod names;
 mod ops;
 mod order;

@@ -130,6 +130,7 @@ pub async fn check_rights(sql: &DatabaseConnection) -> Result<(), DbErr> {
         erased: Tick::NEVER,
         disabled: Tick::NEVER,
         found_by_email: false,
+        metadata: None,
         rev: Tick::NEVER,
     };
     let transaction = sql.begin().await?;

@@ -69,6 +69,8 @@ pub struct NewMessage<'a> {
 pub enum MessageAction {
     /// The text changes.
     Edit,
+    /// The metadata changes, and nothing of the text: `edited_at` stays as it is.
+    Annotate,
     /// The content is removed and only the place is left.
     Delete,
 }
@@ -558,6 +560,7 @@ impl Hot {
                 tail: arg(tail),
                 action: arg(match new.action {
                     MessageAction::Edit => "edit",
+                    MessageAction::Annotate => "annotate",
                     MessageAction::Delete => "delete",
                 }),
                 named: arg(new.named()),
@@ -624,7 +627,49 @@ fn emojis(words: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use model::is_hidden_in_metadata;
+
     use super::*;
+
+    /// Returns the text of each script and each part of one.
+    fn scripts() -> Vec<String> {
+        let lua = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lua");
+        let wings = std::fs::read_dir(lua).expect("the folder of scripts");
+        let files = wings.flat_map(|wing| {
+            let wing = wing.expect("a wing").path();
+            std::fs::read_dir(wing).expect("its scripts")
+        });
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(file.expect("a script").path()).expect("text")
+        };
+        files.map(read).collect()
+    }
+
+    #[test]
+    fn no_script_finds_in_metadata_what_it_looks_for_in_a_message() {
+        let mut words = std::collections::BTreeSet::new();
+        for script in scripts() {
+            let ends = script.match_indices("\":").map(|(end, _)| end);
+            for end in ends {
+                let word = script[..end].rsplit(|c: char| c != '_' && !c.is_ascii_lowercase());
+                words.extend(word.take(1).map(str::to_owned));
+            }
+        }
+        // These are written into events, or looked for where a record or an answer begins.
+        for anchored in ["id", "type", "y_to"] {
+            assert!(words.remove(anchored), "{anchored}");
+        }
+        assert!(
+            words.contains("mentions_all") && words.contains("hash"),
+            "{words:?}"
+        );
+        for word in words {
+            assert!(
+                is_hidden_in_metadata(&word),
+                "{word:?} is found in metadata"
+            );
+        }
+    }
 
     #[test]
     fn others_are_read_as_they_are_written() {

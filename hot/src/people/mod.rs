@@ -36,4 +36,4 @@ pub(crate) use private::read_private_row;
 pub use session::{Admission, MAX_SESSIONS, OpenedSession, SessionState, TokenSession};
 pub use ticket::TICKET_LIFE;
 pub(crate) use user::{FIELDS, read_user};
-pub use user::{UserChange, UserRecord};
+pub use user::{NewMetadata, UserChange, UserChanged, UserRecord};

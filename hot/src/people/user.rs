@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fred::types::Value;
-use model::{Name, Tick, User, UserId};
+use model::{Metadata, Name, Tick, User, UserId};
 
 use crate::wire::{Error, Hot, Millis, Refusal, Result, UserKeys, arg, keys, number, text, verbs};
 
@@ -37,6 +37,9 @@ pub struct UserChange {
     pub avatar: Option<String>,
     /// True when other users may find this one by the e-mail address.
     pub found_by_email: Option<bool>,
+    /// A merge patch of the metadata; `Some(None)` takes all of it. The caller makes the new
+    /// metadata of it.
+    pub metadata: Option<Option<Metadata>>,
     /// The hash of the password, of the same or of another one.
     pub password: Option<String>,
     /// True when the change ends every session that was opened before.
@@ -47,8 +50,28 @@ pub struct UserChange {
     pub claims: Vec<(Name, String)>,
 }
 
+/// What a merge patch makes of a user's metadata, each as JSON; empty when there is none.
+#[derive(Clone, Debug, Default)]
+pub struct NewMetadata {
+    /// The metadata that the new one was made of.
+    pub before: String,
+    /// The new metadata.
+    pub after: String,
+}
+
+/// The outcome of a change of a user's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserChanged {
+    /// The change is made, at this tick.
+    Done(Tick),
+    /// A name in it is no longer wanted under its nonce.
+    Stale,
+    /// The metadata is another by now: make the change anew.
+    Moved,
+}
+
 /// The fields of a user's row, in the order in which they are read.
-pub(crate) const FIELDS: [&str; 13] = [
+pub(crate) const FIELDS: [&str; 14] = [
     "username",
     "email",
     "display_name",
@@ -61,6 +84,7 @@ pub(crate) const FIELDS: [&str; 13] = [
     "found_by_email",
     "external_id",
     "disabled",
+    "metadata",
     "rev",
 ];
 
@@ -94,7 +118,7 @@ impl Hot {
         Ok(())
     }
 
-    /// Changes a user's row. `Ok(None)`: a name in it is no longer wanted under its nonce.
+    /// Changes a user's row. `metadata`: what is made of the metadata, if the change has a patch.
     ///
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer: the call may have been done.
@@ -104,7 +128,8 @@ impl Hot {
         &self,
         user: UserId,
         change: &UserChange,
-    ) -> Result<std::result::Result<Option<Tick>, Refusal>> {
+        metadata: Option<&NewMetadata>,
+    ) -> Result<std::result::Result<UserChanged, Refusal>> {
         let found = change
             .found_by_email
             .map(|found| u8::from(found).to_string());
@@ -119,6 +144,7 @@ impl Hot {
             ("password", &change.password),
             ("found_by_email", &found),
             ("disabled", &enabled),
+            ("metadata", &metadata.map(|metadata| metadata.after.clone())),
         ];
         let fields = fields
             .into_iter()
@@ -149,11 +175,14 @@ impl Hot {
                 fields,
                 stamps,
                 names,
+                changes_metadata: metadata.is_some(),
+                metadata_before: arg(metadata.map_or("", |metadata| &metadata.before)),
             })
             .await?;
         match reply.word() {
-            "OK" => Ok(Ok(Some(reply.tick(1)?))),
-            "STALE" => Ok(Ok(None)),
+            "OK" => Ok(Ok(UserChanged::Done(reply.tick(1)?))),
+            "STALE" => Ok(Ok(UserChanged::Stale)),
+            "MOVED" => Ok(Ok(UserChanged::Moved)),
             "COLD" => Ok(Err(Refusal::Cold)),
             "SKEW" => Err(Error::Skewed),
             _ => Err(reply.unexpected()),
@@ -219,6 +248,10 @@ pub(crate) fn read_user(id: UserId, row: Vec<Value>) -> Result<User> {
         found_by_email: next().as_i64() == Some(1),
         external_id: text(next()),
         disabled: Tick(next().as_i64().unwrap_or_default()),
+        metadata: {
+            let json = text(next());
+            User::read_metadata(&json).map_err(|_| Error::corrupt("a user's metadata", &json))?
+        },
         rev: tick("a user's rev", next())?,
     })
 }
@@ -255,6 +288,7 @@ mod tests {
             "disabled" => "5".into(),
             "found_by_email" => "1".into(),
             "rev" => "4".into(),
+            "metadata" => r#"{"a":1}"#.into(),
             text => text.into(),
         });
         let user = read_user(id, row.to_vec()).expect("a row");
@@ -262,6 +296,7 @@ mod tests {
         assert_eq!(user.avatar, "avatar");
         assert_eq!(user.external_id, "external_id");
         assert_eq!(user.disabled, Tick(5));
+        assert_eq!(user.metadata_json().as_deref(), Some(r#"{"a":1}"#));
         assert_eq!(
             (user.password_rev, user.created, user.rev),
             (Tick(3), Tick(1), Tick(4))

@@ -216,6 +216,7 @@ impl Hot {
                 arg(u8::from(user.found_by_email)),
                 arg(&user.external_id),
                 arg(user.disabled),
+                arg(user.metadata_json().unwrap_or_default()),
                 arg(user.rev),
             ];
             fields.extend(

@@ -834,6 +834,10 @@ verbs! {
             flush_after: Millis,
             /// The channel of sessions that end.
             ended_channel: Text,
+            /// True when the metadata changes.
+            changes_metadata: bool,
+            /// The metadata that the new one was made of; empty when there was none.
+            metadata_before: Text,
         }
         lists {
             /// Fields that change: name, value.

@@ -40,6 +40,8 @@ fn frames() -> Vec<serde_json::Value> {
             "reactions",
             json!([{ "emoji": "👍", "count": 1, "user_ids": [user] }]),
         ),
+        ("type", json!("myapp.card")),
+        ("metadata", json!({ "n": 0.1, "of": [null, { "a": "é" }] })),
         ("edited_at", json!(at)),
         ("deleted", json!(true)),
     ] {
@@ -49,6 +51,7 @@ fn frames() -> Vec<serde_json::Value> {
         json!({ "id": user, "username": "ann", "display_name": "Ann", "created_at": at });
     let mut profile = bare_profile.clone();
     (profile["bio"], profile["avatar_url"]) = (json!("words"), json!("/v1/a"));
+    profile["metadata"] = json!({ "team": "blue" });
     let (mut account, mut bare_account) = (profile.clone(), bare_profile.clone());
     (account["email"], bare_account["email"]) = (json!("a@b.c"), json!("a@b.c"));
     (account["found_by_email"], bare_account["found_by_email"]) = (json!(true), json!(false));

@@ -8,8 +8,8 @@ use hot::{
     ReplaceOutcome, Replacement,
 };
 use model::{
-    Message, MessageKind, Name, NameKind, Reactors, ServerEvent, StoredMessage, Tick, UserId,
-    names_all, names_in, split_record,
+    Message, MessageKind, Metadata, Name, NameKind, Reactors, ServerEvent, StoredMessage, Tick,
+    UserId, merge_metadata, names_all, names_in, split_record,
 };
 
 use crate::{
@@ -35,6 +35,19 @@ pub struct MessageEdit {
     /// `None`, that follows an `@all` that comes into the body, if the user may, and one that goes
     /// out of it.
     pub mentions_all: Option<bool>,
+    /// A merge patch of the metadata; `Some(None)` takes all of it.
+    pub metadata: Option<Option<Metadata>>,
+}
+
+impl MessageEdit {
+    /// True when only the metadata changes: such a message does not count as edited.
+    fn is_of_metadata_alone(&self) -> bool {
+        self.metadata.is_some()
+            && self.body.is_none()
+            && self.subject.is_none()
+            && self.mentions.is_none()
+            && self.mentions_all.is_none()
+    }
 }
 
 /// A change of the members whom a message mentions.
@@ -68,7 +81,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::RoleTooLow`] when the text is of another sender; [`Error::NoMessage`] when it was
-    /// deleted; [`Error::MentionsAll`] when the user may not mention all; [`Error::NoChat`].
+    /// deleted; [`Error::MentionsAll`] when the user may not mention all; [`Error::Metadata`] when
+    /// the metadata would break a rule; [`Error::NoChat`].
     pub async fn edit(
         &self,
         membership: Membership,
@@ -116,9 +130,18 @@ impl Store {
             if let Some(subject) = &edit.subject {
                 message.subject.clone_from(subject);
             }
-            message.edited_at = None; // The script writes the new time.
+            if let Some(patch) = &edit.metadata {
+                message.metadata = merge_metadata(message.metadata.as_ref(), patch.as_ref())
+                    .map_err(Error::Metadata)?;
+            }
+            let action = if edit.is_of_metadata_alone() {
+                MessageAction::Annotate
+            } else {
+                message.edited_at = None; // The script writes the new time.
+                MessageAction::Edit
+            };
             match self
-                .replace(membership, &stored, MessageAction::Edit, &naming, &seen)
+                .replace(membership, &stored, action, &naming, &seen)
                 .await
             {
                 Ok(Some(record)) => return Ok(split_record(&record).0.to_owned()),

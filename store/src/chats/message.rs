@@ -492,7 +492,12 @@ impl Filling {
 fn replay(draft: &Draft<'_>, record: String) -> Result<SendOutcome> {
     let first = read_record(&record)?.message;
     let since_changed = first.edited_at.is_some() || first.deleted == Some(true);
-    if !since_changed && (first.body != draft.body || first.subject.as_deref() != draft.subject) {
+    let is_other_text = first.body != draft.body
+        || first.subject.as_deref() != draft.subject
+        || first.custom_type.as_deref() != draft.custom_type;
+    // A change of the metadata alone leaves no time behind, but a later rev.
+    let has_other_metadata = first.rev == first.id && first.metadata.as_ref() != draft.metadata;
+    if !since_changed && (is_other_text || has_other_metadata) {
         return Err(Error::KeyReused);
     }
     Ok(replayed(record))
@@ -544,7 +549,9 @@ pub(super) fn head(json: &str) -> Option<(Tick, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use model::{ChatId, Message, MessageKind};
+    use std::collections::BTreeMap;
+
+    use model::{ChatId, Message, MessageKind, Metadata};
 
     use super::*;
 
@@ -590,5 +597,52 @@ mod tests {
             ..first.clone()
         };
         assert!(replay(&draft("ho"), record(edited)).is_ok());
+    }
+
+    #[test]
+    fn a_repetition_with_other_metadata_or_another_type_says_something_else() {
+        let metadata = |size: i64| BTreeMap::from([("size".to_owned(), size.into())]);
+        let first = Message {
+            rev: Tick(70),
+            custom_type: Some("myapp.card".into()),
+            metadata: Some(metadata(1)),
+            ..text("hi")
+        };
+        let draft = |custom_type, size: Option<&Metadata>| {
+            let draft = Draft {
+                custom_type,
+                metadata: size,
+                ..Draft::new(first.chat_id, first.sender_id, MessageKind::Text, "hi")
+            };
+            replay(&draft, record(first.clone()))
+        };
+        let (one, two) = (metadata(1), metadata(2));
+        assert!(draft(Some("myapp.card"), Some(&one)).is_ok());
+        for (custom_type, size) in [
+            (Some("myapp.card"), Some(&two)),
+            (Some("myapp.card"), None),
+            (Some("myapp.poll"), Some(&one)),
+            (None, Some(&one)),
+        ] {
+            let again = draft(custom_type, size);
+            assert!(
+                matches!(again, Err(Error::KeyReused)),
+                "{custom_type:?} {size:?}"
+            );
+        }
+        let since = Message {
+            rev: Tick(71),
+            metadata: Some(two),
+            ..first.clone()
+        };
+        let again = Draft {
+            custom_type: Some("myapp.card"),
+            metadata: Some(&one),
+            ..Draft::new(first.chat_id, first.sender_id, MessageKind::Text, "hi")
+        };
+        assert!(
+            replay(&again, record(since)).is_ok(),
+            "its metadata has changed since"
+        );
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use futures_util::{FutureExt, future::try_join_all};
-use hot::{EndedSessions, UserChange, UserRecord};
-use model::{Name, NameKind, Session, User, UserId, fold};
+use hot::{EndedSessions, NewMetadata, UserChange, UserChanged, UserRecord};
+use model::{Metadata, Name, NameKind, Session, User, UserId, fold, merge_metadata, metadata_json};
 
 use crate::{Error, Result, Store, password::PasswordCheck, people::IssuedToken, residency::retry};
 
@@ -132,6 +132,7 @@ impl Store {
             password: Some(hash),
             found_by_email: Some(false),
             disabled: Some(false),
+            metadata: None,
             ends_sessions: true,
             created: true,
             claims: Vec::new(),
@@ -147,7 +148,8 @@ impl Store {
     /// alone may change what its user logs in with: that is [`Store::change_credentials`].
     ///
     /// # Errors
-    /// [`Error::Taken`] when a name belongs to another user; [`Error::NoUser`].
+    /// [`Error::Taken`] when a name belongs to another user; [`Error::Metadata`] when the metadata
+    /// would break a rule; [`Error::NoUser`].
     pub async fn change_user(&self, id: UserId, change: UserChange) -> Result<User> {
         let before = self.user(id).await?.ok_or(Error::NoUser)?;
         self.claim_and_apply(id, &new_names(&before, &change), &change)
@@ -226,22 +228,27 @@ impl Store {
             || change.display_name.is_some()
             || change.bio.is_some()
             || change.avatar.is_some()
+            || change.metadata.is_some()
         {
             retry(|| self.hot.announce_rename(id)).await?;
         }
         loop {
-            let changed = retry(|| self.hot.change_user(id, change)).await?;
+            let metadata = match &change.metadata {
+                Some(patch) => Some(self.new_metadata(id, patch.as_ref()).await?),
+                None => None,
+            };
+            let changed = retry(|| self.hot.change_user(id, change, metadata.as_ref())).await?;
             if change.ends_sessions {
                 self.known_sessions.end(&EndedSessions::OfUser(id));
             }
             match changed {
-                Ok(Some(rev)) => {
+                Ok(UserChanged::Done(rev)) => {
                     self.notifier.private_changed(id, rev, rev);
                     return Ok(());
                 }
                 // The first try may have run although its answer was lost; else the claim was taken
                 // over while this process slept.
-                Ok(None) => {
+                Ok(UserChanged::Stale) => {
                     let now = self.user(id).await?;
                     let stands = |new: &Option<String>, old: &dyn Fn(&User) -> String| {
                         new.as_ref()
@@ -258,10 +265,24 @@ impl Store {
                         .map_or(NameKind::Username, |(name, _)| name.kind);
                     return Err(Error::Taken(kind));
                 }
+                Ok(UserChanged::Moved) => {}
                 Err(_) if self.hydrate_user(id).await? => {}
                 Err(_) => return Err(Error::NoUser),
             }
         }
+    }
+
+    /// Returns what a merge patch makes of the metadata that a user has now.
+    async fn new_metadata(&self, id: UserId, patch: Option<&Metadata>) -> Result<NewMetadata> {
+        // A new account has no row yet.
+        let user = self.user(id).await?;
+        let before = user.as_ref().and_then(|user| user.metadata.as_ref());
+        let after = merge_metadata(before, patch).map_err(Error::Metadata)?;
+        let json = |metadata: Option<&Metadata>| metadata.map(metadata_json).unwrap_or_default();
+        Ok(NewMetadata {
+            before: json(before),
+            after: json(after.as_ref()),
+        })
     }
 }
 

@@ -134,6 +134,7 @@ impl Store {
             password: Some(String::new()),
             found_by_email: Some(false),
             disabled: Some(true),
+            metadata: None,
             ends_sessions: true,
             created: true,
             claims: Vec::new(),

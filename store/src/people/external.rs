@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hot::UserChange;
-use model::{Name, NameKind, User, UserId};
+use model::{Metadata, Name, NameKind, User, UserId, merge_metadata};
 use tokio::time::sleep;
 
 use crate::{Error, Result, Store, notify::Notification, people::IssuedToken};
@@ -25,6 +25,8 @@ pub struct ExternalProfile {
     pub display_name: Option<String>,
     /// A few words about the user.
     pub bio: Option<String>,
+    /// A merge patch of the metadata; `Some(None)` takes all of it.
+    pub metadata: Option<Option<Metadata>>,
 }
 
 impl Store {
@@ -41,7 +43,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Taken`] when a username or an address belongs to another user; [`Error::NoRoom`];
-    /// [`Error::Busy`] when another call for the same id does not come to an end.
+    /// [`Error::Metadata`] when the metadata would break a rule; [`Error::Busy`] when another call
+    /// for the same id does not come to an end.
     pub async fn put_external(&self, id: &str, profile: &ExternalProfile) -> Result<(User, bool)> {
         for _ in 0..LOOKS {
             if let Some(user) = self.find_external(id).await? {
@@ -86,6 +89,7 @@ impl Store {
             password: Some(String::new()),
             found_by_email: Some(false),
             disabled: Some(false),
+            metadata: profile.metadata.clone(),
             ends_sessions: true,
             created: true,
             claims: Vec::new(),
@@ -150,6 +154,10 @@ fn change_of(user: &User, profile: &ExternalProfile) -> Option<UserChange> {
         email: new(&profile.email, &user.email),
         display_name: new(&profile.display_name, &user.display_name),
         bio: new(&profile.bio, &user.bio),
+        metadata: profile.metadata.clone().filter(|patch| {
+            let is = user.metadata.as_ref();
+            merge_metadata(is, patch.as_ref()).ok().as_ref() != Some(&user.metadata)
+        }),
         ..UserChange::default()
     };
     let fields = [
@@ -158,7 +166,8 @@ fn change_of(user: &User, profile: &ExternalProfile) -> Option<UserChange> {
         &change.display_name,
         &change.bio,
     ];
-    fields.iter().any(|field| field.is_some()).then_some(change)
+    let changes = change.metadata.is_some() || fields.iter().any(|field| field.is_some());
+    changes.then_some(change)
 }
 
 #[cfg(test)]
@@ -183,6 +192,7 @@ mod tests {
             erased: Tick::NEVER,
             disabled: Tick::NEVER,
             found_by_email: false,
+            metadata: None,
             rev: Tick(1),
         };
         let same = ExternalProfile {

@@ -195,6 +195,7 @@ mod tests {
             erased: Tick::NEVER,
             disabled: Tick::NEVER,
             found_by_email: false,
+            metadata: None,
             rev: Tick(1),
         };
         let username = Name::new(NameKind::Username, "aNN");

@@ -113,6 +113,7 @@ const PROBLEMS: Partial<Record<Problem["code"], string>> = {
   not_accepted: "This person doesn’t accept messages from you.",
   mentions_all_not_allowed: "Only the owner and the admins can mention everyone here.",
   method_not_allowed: NOT_UNDERSTOOD,
+  invalid_metadata: NOT_UNDERSTOOD,
   username_taken: "This username is taken.",
   email_taken: "This email address already has an account.",
   last_owner:

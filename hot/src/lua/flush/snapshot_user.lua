@@ -2,11 +2,11 @@
 -- lease and marks the commit, as `snapshot_chat` does.
 -- returns {'GONE'} | {'FORGOT'} | {'OK', rev of the user's row or '' when SQL has it, {username
 -- email display_name bio avatar password password_rev created erased found_by_email
--- external_id disabled}, claims, {entry, rev, 'rev value' or ''} ...}
+-- external_id disabled metadata}, claims, {entry, rev, 'rev value' or ''} ...}
 if has_forgotten(commits, writer, known) then return { 'FORGOT' } end
 local row = redis.call('HMGET', user, 'username', 'email', 'display_name', 'bio', 'avatar',
   'password', 'password_rev', 'created', 'erased', 'found_by_email', 'external_id',
-  'disabled', 'claims')
+  'disabled', 'metadata', 'claims')
 if redis.call('EXISTS', user) == 0 then
   redis.call('ZREM', due, user_id)
   return { 'GONE' }

@@ -1,6 +1,6 @@
 -- Changes a user's row. One HSET makes the change, so it is made whole or not at all.
--- returns {'OK', tick} | {'STALE'}: a name that is no longer wanted under that nonce | {'COLD'} |
--- {'SKEW'}
+-- returns {'OK', tick} | {'STALE'}: a name that is no longer wanted under that nonce | {'MOVED'}:
+-- the metadata is not that of which the new one was made | {'COLD'} | {'SKEW'}
 local clock = redis.call('HGET', user, 'clock')
 if not clock then return { 'COLD' } end
 local now = micros()
@@ -26,6 +26,9 @@ for kind, name, nonce in each(names, 3) do
   claims = claims .. kind .. ' ' .. name .. ' ' .. nonce .. ';'
 end
 if stale then return { 'STALE' } end
+if changes_metadata and (redis.call('HGET', user, 'metadata') or '') ~= metadata_before then
+  return { 'MOVED' }
+end
 put('claims', claims)
 becomes_dirty(dirty, due, user_id, flush_after)
 redis.call('ZADD', dirty, tick, 'user')

@@ -36,7 +36,7 @@ end
 if not done then
   redis.call('HSET', user, 'clock', tick, 'rev', tick, 'erased', tick, 'password_rev', tick,
     'username', '', 'email', '', 'display_name', '', 'bio', '', 'avatar', '', 'password', '',
-    'found_by_email', '0', 'external_id', '', 'disabled', '0', 'want_username', '',
+    'found_by_email', '0', 'external_id', '', 'disabled', '0', 'metadata', '', 'want_username', '',
     'want_email', '', 'want_external', '')
   redis.call('SPUBLISH', ended_channel, user_id)
 elseif #kept > 0 then
