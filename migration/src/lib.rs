@@ -21,6 +21,8 @@ mod m20261127_000001_fold_apostrophes;
 mod m20261128_000001_postings;
 // The ids of users in other products.
 mod m20261128_000002_external_ids;
+// The pinned messages of each chat.
+mod m20261128_000004_pins;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -38,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000001_fold_apostrophes::Migration),
             Box::new(m20261128_000001_postings::Migration),
             Box::new(m20261128_000002_external_ids::Migration),
+            Box::new(m20261128_000004_pins::Migration),
         ]
     }
 }

@@ -17,6 +17,7 @@ mod mention;
 mod message;
 mod name;
 mod password;
+mod pin;
 mod postings;
 mod private;
 mod problem;
@@ -48,6 +49,7 @@ pub use message::{
 };
 pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;
+pub use pin::{MAX_PINS, PinnedMessages, Pins};
 pub use postings::{Postings, UnreadablePostings};
 pub use private::{
     ChatSettings, ERASED_ROWS, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey,

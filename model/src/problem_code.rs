@@ -76,6 +76,7 @@ codes! {
         TooManyReactions "too_many_reactions"
             "The message has as many kinds of reaction as it can.";
         TooManyHidden "too_many_hidden" "The chat has as many hidden messages as it can.";
+        TooManyPins "too_many_pins" "The chat has as many pinned messages as it can.";
         TooManyKeys "too_many_keys" "The server has as many keys as it can.";
         TooManyBlocks "too_many_blocks" "The caller blocks as many others as they can.";
         ClientIdReused "client_id_reused"
@@ -126,6 +127,7 @@ impl ProblemCode {
             | Self::DirectChat
             | Self::TooManyReactions
             | Self::TooManyHidden
+            | Self::TooManyPins
             | Self::TooManyBlocks
             | Self::TooManyKeys
             | Self::ClientIdReused => 409,

@@ -119,6 +119,9 @@ pub enum Error {
     /// The user has deleted as many single messages of the chat for themselves as they may.
     #[error("too many messages are deleted one by one")]
     TooManyHidden,
+    /// The chat has as many pinned messages as it may.
+    #[error("too many pins")]
+    TooManyPins,
     /// The user blocks as many others as they may.
     #[error("too many blocks")]
     TooManyBlocks,

@@ -26,6 +26,8 @@ pub(crate) mod mailboxes;
 pub(crate) mod members;
 /// Messages of a chat: sending, reading, changing and deleting them.
 pub(crate) mod messages;
+/// Messages of a chat that are pinned.
+pub(crate) mod pins;
 /// Reactions to messages.
 pub(crate) mod reactions;
 /// Receipts: how far members have read, and how far messages have reached them.
@@ -51,7 +53,7 @@ pub(crate) type Apis = (
     export::ExportApi,
     chats::ChatApi,
     members::MemberApi,
-    messages::MessageApi,
+    (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,
     reactions::ReactionApi,
@@ -69,7 +71,7 @@ pub(crate) const APIS: Apis = (
     export::ExportApi,
     chats::ChatApi,
     members::MemberApi,
-    messages::MessageApi,
+    (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,
     reactions::ReactionApi,

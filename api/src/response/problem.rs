@@ -296,6 +296,13 @@ impl From<store::Error> for Problem {
                     model::MAX_HIDDEN
                 ),
             ),
+            E::TooManyPins => Self::new(
+                ProblemCode::TooManyPins,
+                format!(
+                    "A chat has at most {} pinned messages. Unpin one of them first.",
+                    model::MAX_PINS
+                ),
+            ),
             E::TooManyBlocks => Self::new(
                 ProblemCode::TooManyBlocks,
                 format!(

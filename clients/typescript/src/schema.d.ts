@@ -477,6 +477,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/chats/{chat_id}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pinned messages of a chat
+         * @description The newest pin first, without those that you have deleted for yourself. A chat has at most
+         *     50, and they come in one page unless they are long.
+         */
+        get: operations["listPins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/chats/{chat_id}/pins/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pin a message
+         * @description For all members. The owner and admins of a group may, and both people of a direct chat. A
+         *     system message tells of it. A message that is pinned already stays where it is.
+         */
+        put: operations["pinMessage"];
+        post?: never;
+        /**
+         * Unpin a message
+         * @description For those who may pin one. A message that is not pinned is no error.
+         */
+        delete: operations["unpinMessage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/chats/{chat_id}/preferences": {
         parameters: {
             query?: never;
@@ -1322,6 +1368,8 @@ export interface components {
             others: components["schemas"]["OtherMarks"] & unknown;
             /** @description The other person of a direct chat. */
             peer?: components["schemas"]["Profile"] & unknown;
+            /** @description The ids of the pinned messages that the caller may see, the newest pin first. */
+            pinned_ids: number[];
             /** @description The caller's own settings of the chat. */
             preferences: components["schemas"]["Preferences"] & unknown;
             /**
@@ -2711,6 +2759,26 @@ export interface components {
             ref?: string;
         };
         /**
+         * PinnedMessages
+         * @description The pinned messages of a chat, the newest pin first.
+         */
+        PinnedMessages: {
+            /** @description The messages, the newest pin first. */
+            items: components["schemas"]["Message"][];
+            /** @description The caller's own reactions to these messages: emojis by the id of the message. */
+            my_reactions?: {
+                [key: string]: string[];
+            };
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The value of `after` for the next page; absent when there are no more. Only long messages
+             *     need a second page.
+             */
+            next?: number;
+        };
+        /**
          * Preferences
          * @description The caller's own settings of a chat; no other member sees them.
          * @example {
@@ -2829,6 +2897,7 @@ export interface components {
          *     - `direct_chat` (409): A direct chat does not allow this.
          *     - `too_many_reactions` (409): The message has as many kinds of reaction as it can.
          *     - `too_many_hidden` (409): The chat has as many hidden messages as it can.
+         *     - `too_many_pins` (409): The chat has as many pinned messages as it can.
          *     - `too_many_keys` (409): The server has as many keys as it can.
          *     - `too_many_blocks` (409): The caller blocks as many others as they can.
          *     - `client_id_reused` (409): The caller sent another message under this `client_id`.
@@ -2850,7 +2919,7 @@ export interface components {
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_pins" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
@@ -3557,6 +3626,13 @@ export interface components {
             actor_id: string;
             /** @description The change. */
             event: components["schemas"]["SystemEvent"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The message that the change is about, when there is one.
+             */
+            message_id?: number;
             /** @description The new value, when a value changed. */
             new?: string;
             /** @description The old value, when a value changed. */
@@ -3572,7 +3648,7 @@ export interface components {
          * @description The change that a system message reports.
          * @enum {string}
          */
-        SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed";
+        SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed" | "message_pinned";
         /**
          * Ticket
          * @description A ticket for one connection.
@@ -7998,6 +8074,345 @@ export interface operations {
                 chat_id: string;
                 message_id: number;
                 emoji: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPins: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The `next` of the previous page. The list begins again if that message is pinned no
+                 *     more.
+                 */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PinnedMessages"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pinMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpinMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: number;
             };
             cookie?: never;
         };

@@ -242,6 +242,11 @@ impl Scene {
                 Box::pin(async move { store.react(bobs, text, "👍", true).await }),
             ),
             (
+                "pin",
+                chat(group),
+                Box::pin(async move { store.pin(anns, text, true).await }),
+            ),
+            (
                 "mark",
                 chat(group),
                 Box::pin(async move { store.mark(bobs, text, text).await }),

@@ -48,6 +48,7 @@ mod ops;
 mod order;
 mod own_users;
 mod password;
+mod pins;
 mod poison;
 mod private_rows;
 mod quote;

@@ -10,6 +10,8 @@ mod member;
 mod membership;
 /// Messages: append, page, replace, and what is not saved yet.
 mod message;
+/// Pins: which messages are pinned, and by whom one may be.
+mod pin;
 /// Idempotency keys: for how long, and as what, Redis remembers them.
 mod sent_key;
 
@@ -24,6 +26,7 @@ pub use message::{
     ReactOutcome, RecordVersion, ReplaceOutcome, Replacement, SentBefore,
 };
 pub(crate) use message::{other_list, read_others};
+pub use pin::{PinOutcome, PinnedPage};
 pub(crate) use sent_key::RECENT_AGE;
 pub(crate) use sent_key::remembered;
 pub use sent_key::{SENT_AGE, may_be_forgotten};

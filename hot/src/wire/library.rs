@@ -19,6 +19,7 @@ pub(crate) fn library() -> String {
         lua!("lib/", "together"),
         lua!("lib/", "files"),
         lua!("lib/", "member"),
+        lua!("lib/", "pins"),
         lua!("lib/", "others"),
         lua!("lib/", "quote"),
         lua!("lib/", "reactions"),

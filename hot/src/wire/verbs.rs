@@ -317,6 +317,40 @@ verbs! {
             /// are elsewhere.
             with_settings: bool,
         };
+    /// Pins a message, or takes its pin away.
+    PinMessage "chats" "pin_message" ""
+        chat as chat_id (chat token messages members dirty due changed silent commits)
+        {
+            /// The caller's clock.
+            caller_clock: Tick,
+            /// The member who pins it.
+            actor: UserId,
+            /// The id of the message.
+            id: Tick,
+            /// True to pin it, false to take its pin away.
+            on: bool,
+            /// What `dropped` was before SQL was asked for the message; empty when it was not.
+            seen: Text,
+            /// The number of messages that a chat may have pinned.
+            max_pins: usize,
+            /// The JSON, after its ticks, of the system message about the pin.
+            tail: Text,
+            /// The time for which the chat stays warm.
+            ttl: Millis,
+            /// The time after which an unsaved change is saved, at the latest.
+            flush_after: Millis,
+        };
+    /// Reads the pinned messages of a chat.
+    Pins "chats" "pins" "no-writes"
+        chat (chat messages members changed commits)
+        {
+            /// The member who asks.
+            reader: UserId,
+            /// The id of the pinned message behind which the page begins, or 0.
+            after: Tick,
+            /// The size of messages after which the page ends.
+            bytes: usize,
+        };
     /// Reads who is in a chat.
     Roster "chats" "roster" "no-writes"
         chat (chat members);

@@ -6,8 +6,8 @@ use hot::{
 };
 use model::{
     Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Member,
-    MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Profile, Role, System,
-    SystemEvent, Tick, UserId,
+    MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Pins, Profile, Role,
+    System, SystemEvent, Tick, UserId,
 };
 
 use crate::{
@@ -115,6 +115,7 @@ impl Store {
                 blocks: Blocks::default(),
                 deleted: Tick::NEVER,
                 mentions_all: MentionsOfAll::default(),
+                pins: Pins::default(),
                 creator,
                 created: tick,
                 last: tick,
@@ -237,6 +238,12 @@ impl Store {
             clock: view.clock,
             saved: view.saved,
             last_message,
+            pinned_ids: view
+                .chat
+                .pins
+                .iter()
+                .filter(|id| settings.shows(*id))
+                .collect(),
             unread_count,
             unread_mentions: view
                 .chat

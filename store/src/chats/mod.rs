@@ -18,6 +18,8 @@ mod member;
 mod message;
 /// The chats that may have changed, and the newest, by their order.
 mod order;
+/// Pins: which messages are pinned, and the page of them.
+mod pin;
 /// The previews of messages that others answer.
 mod quote;
 /// Search over the whole history of a user's chats.
