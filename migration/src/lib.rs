@@ -23,6 +23,8 @@ mod m20261128_000001_postings;
 mod m20261128_000002_external_ids;
 // The pinned messages of each chat.
 mod m20261128_000004_pins;
+// The invitations to each group.
+mod m20261128_000005_invites;
 
 /// The migrations of Carrier's schema, oldest first.
 pub struct Migrator;
@@ -41,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_postings::Migration),
             Box::new(m20261128_000002_external_ids::Migration),
             Box::new(m20261128_000004_pins::Migration),
+            Box::new(m20261128_000005_invites::Migration),
         ]
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blocks, ChatId, MemberView, MentionsOfAll, Message, Pins, Preferences, Profile, Role, Tick,
-    UserId, user::avatar_url,
+    Blocks, ChatId, Invites, MemberView, MentionsOfAll, Message, Pins, Preferences, Profile, Role,
+    Tick, UserId, user::avatar_url,
 };
 
 /// The kind of a chat: two people, or a named group.
@@ -71,6 +71,8 @@ pub struct Chat {
     pub mentions_all: MentionsOfAll,
     /// The messages that are pinned.
     pub pins: Pins,
+    /// The invitations to a group; none in a row that was read for a view.
+    pub invites: Invites,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }

@@ -11,6 +11,7 @@ mod ended;
 mod error;
 mod event;
 mod id;
+mod invite;
 mod letters;
 mod member;
 mod mention;
@@ -41,6 +42,9 @@ pub use event::{
     UserUpdated,
 };
 pub use id::{ChatId, KeyId, Partition, SessionId, UserId};
+pub use invite::{
+    Invite, InvitePreview, InviteToken, InviteView, Invites, MAX_INVITE_USES, MAX_INVITES,
+};
 pub use member::{Member, MemberView, Role};
 pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
@@ -63,4 +67,4 @@ pub use reaction::{
 };
 pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
-pub use user::{Account, Profile, User};
+pub use user::{Account, Profile, User, avatar_url};

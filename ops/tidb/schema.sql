@@ -45,6 +45,7 @@ CREATE TABLE chats (
     rev BIGINT NOT NULL,
     mentions_all VARCHAR(900) NOT NULL DEFAULT '',
     pins VARCHAR(900) NOT NULL DEFAULT '',
+    invites VARCHAR(4000) NOT NULL DEFAULT '',
     PRIMARY KEY (id) /*T![clustered_index] CLUSTERED */,
     KEY chats_avatar (avatar)
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -140,4 +141,5 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261127_000001_fold_apostrophes', UNIX_TIMESTAMP()),
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
     ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
-    ('m20261128_000004_pins', UNIX_TIMESTAMP());
+    ('m20261128_000004_pins', UNIX_TIMESTAMP()),
+    ('m20261128_000005_invites', UNIX_TIMESTAMP());

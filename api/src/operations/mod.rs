@@ -18,6 +18,8 @@ pub(crate) mod chats;
 pub(crate) mod directory;
 /// The export of an account as lines of JSON.
 pub(crate) mod export;
+/// Invitations to a group by a link.
+pub(crate) mod invites;
 /// The verdicts of the operator's hook on texts that are sent or edited.
 mod judging;
 /// The messages of one user over all of their chats.
@@ -52,7 +54,7 @@ pub(crate) type Apis = (
     blocks::BlockApi,
     export::ExportApi,
     chats::ChatApi,
-    members::MemberApi,
+    (members::MemberApi, invites::InviteApi),
     (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,
@@ -70,7 +72,7 @@ pub(crate) const APIS: Apis = (
     blocks::BlockApi,
     export::ExportApi,
     chats::ChatApi,
-    members::MemberApi,
+    (members::MemberApi, invites::InviteApi),
     (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,

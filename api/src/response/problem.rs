@@ -296,6 +296,18 @@ impl From<store::Error> for Problem {
                     model::MAX_HIDDEN
                 ),
             ),
+            E::InviteEnded => Self::new(
+                ProblemCode::InviteEnded,
+                "There is no such invitation, or it has ended, was revoked, or has let in as many \
+                 people as it may. Ask for another one.",
+            ),
+            E::TooManyInvites => Self::new(
+                ProblemCode::TooManyInvites,
+                format!(
+                    "A group has at most {} invitations. Revoke one of them first.",
+                    model::MAX_INVITES
+                ),
+            ),
             E::TooManyPins => Self::new(
                 ProblemCode::TooManyPins,
                 format!(

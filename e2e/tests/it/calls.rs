@@ -71,7 +71,8 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 let value = match name {
                     "chat_id" => place.chat,
                     "user_id" => place.user,
-                    "message_id" => &message.to_string(),
+                    "message_id" | "invite_id" => &message.to_string(),
+                    "invite_token" => &"0".repeat(64),
                     "session_id" => &uuid::Uuid::now_v7().to_string(),
                     "emoji" => "👍",
                     "external_id" => "auth0|42",

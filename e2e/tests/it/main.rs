@@ -34,6 +34,7 @@ mod health;
 mod history;
 mod hook;
 mod hydrate;
+mod invites;
 mod jwt;
 mod kill;
 mod known_sessions;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use entity::chat;
-use model::{Blocks, Chat, ChatId, MentionsOfAll, Pins, Tick, User, UserId};
+use model::{Blocks, Chat, ChatId, Invites, MentionsOfAll, Pins, Tick, User, UserId};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
@@ -52,6 +52,7 @@ pub(crate) fn place(chat: &Chat) -> Chat {
         deleted: Tick::NEVER,
         mentions_all: MentionsOfAll::default(),
         pins: Pins::default(),
+        invites: Invites::default(),
         rev: Tick::NEVER,
         ..chat.clone()
     }

@@ -4,6 +4,8 @@
 mod block;
 /// The chat's own row: view, change, delete, and what of a chat has changed.
 mod chat;
+/// Invitations: which hold, and what they show of a group.
+mod invite;
 /// Members: how far they have read, and who comes and goes.
 mod member;
 /// The member who asks, and the values that go with a notification.
@@ -17,6 +19,7 @@ mod sent_key;
 
 pub(crate) use chat::read_chat;
 pub use chat::{ANSWER_BYTES, ChatChange, ChatDeletion, HotChanges, HotView, RowTicks};
+pub use invite::{InviteChange, InvitedChat};
 pub use member::{MarkOutcome, MemberAction, MemberChange, MovedMark, NOTIFY_UP_TO, SavedTexts};
 pub(crate) use member::{read_member, read_members};
 pub(crate) use membership::change_notice;

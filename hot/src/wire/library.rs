@@ -20,6 +20,7 @@ pub(crate) fn library() -> String {
         lua!("lib/", "files"),
         lua!("lib/", "member"),
         lua!("lib/", "pins"),
+        lua!("lib/", "invites"),
         lua!("lib/", "others"),
         lua!("lib/", "quote"),
         lua!("lib/", "reactions"),

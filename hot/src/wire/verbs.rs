@@ -111,8 +111,10 @@ verbs! {
             actor: UserId,
             /// The user whom the change is about.
             user: UserId,
-            /// `add`, `remove`, or the new role.
+            /// `add`, `join`, `remove`, or the new role.
             action: Text,
+            /// The SHA-256 of the token by which the user joins; else empty.
+            token_hash: Text,
             /// The JSON, after its ticks, of the system message about the change.
             tail: Text,
             /// The number of members that a group may have.
@@ -121,6 +123,45 @@ verbs! {
             ttl: Millis,
             /// The time after which an unsaved change is saved, at the latest.
             flush_after: Millis,
+        };
+    /// Makes an invitation to a group, or revokes one.
+    ChangeInvites "chats" "change_invites" ""
+        chat as chat_id (chat token messages members dirty due changed silent)
+        {
+            /// The caller's clock.
+            caller_clock: Tick,
+            /// The member who makes the change.
+            actor: UserId,
+            /// The id of the invitation to revoke, or 0.
+            id: Tick,
+            /// The SHA-256 of the token of the invitation to make; empty to revoke one.
+            token_hash: Text,
+            /// The tick at which it ends, or 0.
+            ends: Tick,
+            /// The number of people whom it lets in, or 0 for any.
+            max_uses: i64,
+            /// The number of invitations that a group may have.
+            max_invites: usize,
+            /// The time for which the chat stays warm.
+            ttl: Millis,
+            /// The time after which an unsaved change is saved, at the latest.
+            flush_after: Millis,
+        };
+    /// Reads the invitations to a group.
+    Invites "chats" "invites" "no-writes"
+        chat (chat members)
+        {
+            /// The member who asks.
+            reader: UserId,
+        };
+    /// Reads what of a group an invitation shows.
+    Invited "chats" "invited" "no-writes"
+        chat (chat members)
+        {
+            /// The user who asks.
+            reader: UserId,
+            /// The SHA-256 of the token.
+            token_hash: Text,
         };
     /// Changes a group's name, description or picture.
     ChangeChat "chats" "change_chat" ""

@@ -5,9 +5,9 @@ use hot::{
     ChangeNotice, ChatChange, ChatDeletion, ChatRows, CommitMark, HotView, ListedChat, Membership,
 };
 use model::{
-    Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Member,
-    MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Pins, Profile, Role,
-    System, SystemEvent, Tick, UserId,
+    Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Invites,
+    Member, MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Pins, Profile,
+    Role, System, SystemEvent, Tick, UserId,
 };
 
 use crate::{
@@ -116,6 +116,7 @@ impl Store {
                 deleted: Tick::NEVER,
                 mentions_all: MentionsOfAll::default(),
                 pins: Pins::default(),
+                invites: Invites::default(),
                 creator,
                 created: tick,
                 last: tick,

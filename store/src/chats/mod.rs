@@ -8,6 +8,8 @@ mod chat;
 mod edit;
 /// News to members that are never stored: typing, and events of a product's own.
 mod ephemeral;
+/// Invitations to a group by a link.
+mod invite;
 /// The list of a user's chats, page by page.
 mod list;
 /// The messages of all of a user's chats, received or sent.
