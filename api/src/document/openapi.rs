@@ -319,9 +319,11 @@ mod tests {
                 "removeMember",
                 "removeMyAvatar",
                 "removeReaction",
+                "revokeInvite",
                 "revokeOtherSessions",
                 "revokeSession",
                 "unblockUser",
+                "unpinMessage",
                 "updateMe",
             ]
         );

@@ -179,7 +179,6 @@ const NO_INVITE: &str = "0000000000000000000000000000000000000000000000000000000
 /// Adds to a request what the document alone does not tell of a good one.
 fn make_good(call: &mut Call, people: &People, chat: &str) {
     match call.operation.as_str() {
-        "createInvite" => call.body = Some(json!({})),
         "updateMember" => call.body = Some(json!({ "role": "admin" })),
         // A user who is not in it.
         "addMember" => call.path = call.path.replace(&people.target.id, &people.stranger.id),

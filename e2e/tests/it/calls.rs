@@ -90,10 +90,11 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 .get("requestBody")
                 .filter(|_| !uploads)
                 .map(|_| example(&document, schema, message));
-            // Its name has a form of its own.
-            let body = match operation["operationId"] == "sendEvent" {
-                true => Some(json!({ "type": "app.hello", "data": {} })),
-                false => body,
+            // A name of a form of its own, and numbers that are no ids.
+            let body = match operation["operationId"].as_str() {
+                Some("sendEvent") => Some(json!({ "type": "app.hello", "data": {} })),
+                Some("createInvite") => Some(json!({ "expires_in": 60, "max_uses": 1 })),
+                _ => body,
             };
             let (file, method) = (
                 uploads.then(picture),

@@ -330,12 +330,17 @@ on_both!(an_invitation_is_made_and_followed_whole);
 async fn an_invitation_is_made_and_followed_whole(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let flusher = stack.start_flusher().await;
     let (mut made, mut revoked, mut followed) = (Vec::new(), Vec::new(), Vec::new());
     let own = |ledger: &Ledger| Membership {
         chat: ledger.chat,
         user: ann,
     };
-    let alone = async |_| group(&stack, ann, &[]).await;
+    let alone = async |_| {
+        let ledger = group(&stack, ann, &[]).await;
+        stack.saved(ledger.chat).await; // or what comes next is saved with what was before
+        ledger
+    };
     let invite = async |ledger: &Ledger| {
         insist(async || stack.store.invite(own(ledger), Tick::NEVER, 1).await).await
     };
@@ -348,6 +353,7 @@ async fn an_invitation_is_made_and_followed_whole(sql: Sql) {
     let invited = async |_| {
         let ledger = group(&stack, ann, &[]).await;
         let (invite, token) = invite(&ledger).await;
+        stack.saved(ledger.chat).await;
         (ledger, invite, token)
     };
     stack
@@ -366,7 +372,6 @@ async fn an_invitation_is_made_and_followed_whole(sql: Sql) {
             followed.push(ledger);
         })
         .await;
-    let flusher = stack.start_flusher().await;
     for (ledgers, members, uses) in [
         (&made, 1, vec![0]),
         (&revoked, 1, vec![]),

@@ -350,6 +350,7 @@ on_both!(a_pin_is_written_whole_and_told_once);
 async fn a_pin_is_written_whole_and_told_once(sql: Sql) {
     let stack = stack(sql).await;
     let (ann, bob) = (stack.person("ann").await, stack.person("bob").await);
+    let flusher = stack.start_flusher().await;
     let (mut pinned, mut unpinned, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
     let made = async |_| group(&stack, ann, &[bob]).await;
     let own = |ledger: &Ledger| Membership {
@@ -368,6 +369,7 @@ async fn a_pin_is_written_whole_and_told_once(sql: Sql) {
     let pinned_before = async |_| {
         let ledger = group(&stack, ann, &[bob]).await;
         pin(&ledger, true).await;
+        stack.saved(ledger.chat).await; // or what comes next is saved with what was before
         ledger
     };
     let acts = async |ledger: Ledger| {
@@ -380,14 +382,13 @@ async fn a_pin_is_written_whole_and_told_once(sql: Sql) {
     let acts = async |ledger: Ledger| {
         let (own, id) = (own(&ledger), first(&ledger));
         insist(async || stack.store.delete_for_everyone(own, id).await).await;
-        // Whoever was stopped late has deleted it; what follows does the next that changes the chat.
+        // Where it was stopped late, what follows is done by the next that changes the chat.
         let said = say(&stack.store, ledger.chat, ann, "on", None).await;
         said.expect("sent");
         deleted.push(ledger);
     };
     stack.at_each_step(Verb::Replace, pinned_before, acts).await;
 
-    let flusher = stack.start_flusher().await;
     for (ledgers, has_pin) in [(&pinned, true), (&unpinned, false), (&deleted, false)] {
         for ledger in ledgers {
             let expected = if has_pin { vec![first(ledger)] } else { vec![] };

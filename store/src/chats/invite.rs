@@ -7,7 +7,7 @@ use model::{
     avatar_url,
 };
 
-use crate::{Error, Result, Store, password::random, residency::retry};
+use crate::{Error, Result, Store, people::random, residency::retry};
 
 impl Store {
     /// Makes an invitation to a group, until a tick (or `NEVER`) and for so many people (0: any

@@ -23,6 +23,7 @@ mod session;
 /// Sessions by the token of an identity provider.
 mod token;
 
+pub(crate) use crate::password::random;
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
 pub use external::ExternalProfile;

@@ -1,6 +1,6 @@
 /**
- * Reactions, edits, deletions and pins of messages. An answer is taken at once, so the event that follows
- * changes nothing more.
+ * Reactions, edits, deletions and pins of messages. An answer is taken at once, so the event that
+ * follows changes nothing more.
  */
 
 import { type components, type Message, value } from "@carrier/client";

@@ -1,7 +1,7 @@
 -- Reads a chat as one of its members sees it.
 -- returns {'OK', pttl of the token, {kind name creator created last seq texts rev description
--- avatar blocks deleted mentions_all pins clock}, {user, member, ...}, newest message or '', saved, {the
--- one it answers}}; saved: all changes up to this tick are in SQL | {'COLD'} | {'FORBIDDEN'}
+-- avatar blocks deleted mentions_all pins clock}, {user, member, ...}, newest message or '', saved,
+-- {the one it answers}}; saved: all changes up to this tick are in SQL | {'COLD'} | {'FORBIDDEN'}
 local row = redis.call('HMGET', chat, 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts',
   'rev', 'description', 'avatar', 'blocks', 'deleted', 'mentions_all', 'pins', 'clock',
   'uncounting', 'deleting')
