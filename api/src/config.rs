@@ -19,6 +19,8 @@ const LIMIT_REGISTER: Limit = Limit::new(20, 3600);
 const LIMIT_SEND: Limit = Limit::new(600, 60);
 /// The limit on events of a product's own: as many as messages.
 const LIMIT_EVENTS: Limit = Limit::new(600, 60);
+/// The limit on invitations: more than anybody follows, and few guesses.
+const LIMIT_INVITES: Limit = Limit::new(60, 60);
 /// The limit on uploads.
 const LIMIT_UPLOAD: Limit = Limit::new(60, 60);
 /// The limit on searches.
@@ -249,6 +251,9 @@ pub struct Config {
     /// The limit on chats that an account opens, those that exist too
     #[arg(long, env = "CARRIER_LIMIT_CHATS", default_value_t = LIMIT_CHATS)]
     pub limit_chats: Limit,
+    /// The limit on invitations that an account makes, looks at and follows, be they good or not
+    #[arg(long, env = "CARRIER_LIMIT_INVITES", default_value_t = LIMIT_INVITES)]
+    pub limit_invites: Limit,
     /// The limit on what the requests of an account cost, in units: a command or script of Redis is
     /// one, and so are 4 KiB to or from it, ten members who are notified, and 0.1 ms of SQL
     #[arg(long, env = "CARRIER_LIMIT_COST", default_value_t = LIMIT_COST)]
@@ -270,6 +275,7 @@ impl Config {
             limit_register: off,
             limit_send: off,
             limit_events: off,
+            limit_invites: off,
             limit_upload: off,
             limit_search: off,
             limit_chats: off,
@@ -315,6 +321,7 @@ impl Default for Config {
             limit_register: LIMIT_REGISTER,
             limit_send: LIMIT_SEND,
             limit_events: LIMIT_EVENTS,
+            limit_invites: LIMIT_INVITES,
             limit_upload: LIMIT_UPLOAD,
             limit_search: LIMIT_SEARCH,
             limit_chats: LIMIT_CHATS,

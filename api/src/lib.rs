@@ -161,6 +161,7 @@ fn endpoint(state: Arc<State>, live: Hub) -> impl Endpoint<Output = Response> {
         .at("/signup", get(page::page))
         .at("/c", get(page::page))
         .at("/c/:chat", get(page::page))
+        .at("/join/:token", get(page::page))
         .at("/assets/:name", get(page::asset))
         .at("/favicon.svg", get(page::icon))
         .at("/healthz", get(health::healthz))

@@ -263,6 +263,18 @@ impl Cold {
         found.map(message::from_row).transpose()
     }
 
+    /// Loads those of these messages of a chat that SQL has, in no order.
+    ///
+    /// # Errors
+    /// Fails when SQL cannot be reached or refuses the query, or holds a row that cannot be read.
+    pub async fn messages_among(&self, chat: ChatId, ids: &[Tick]) -> Result<Vec<StoredMessage>> {
+        let query = message::Entity::find()
+            .filter(message::Column::ChatId.eq(chat.0))
+            .filter(message::Column::Id.is_in(ids.iter().map(|id| id.0)));
+        let found = self.messages(query).await?.into_iter();
+        found.map(message::from_row).collect()
+    }
+
     /// Returns the preview of each of these messages that SQL has: the beginning of its body, or
     /// the name of its first file.
     ///

@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{Client, Stack};
 
 /// The settings of how often something may be done.
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 9] = [
     "CARRIER_LIMIT_LOGIN",
     "CARRIER_LIMIT_REGISTER",
     "CARRIER_LIMIT_SEND",
     "CARRIER_LIMIT_EVENTS",
+    "CARRIER_LIMIT_INVITES",
     "CARRIER_LIMIT_UPLOAD",
     "CARRIER_LIMIT_SEARCH",
     "CARRIER_LIMIT_CHATS",

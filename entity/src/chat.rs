@@ -24,6 +24,10 @@ pub struct Model {
     pub deleted: i64,
     /// Ids of the newest texts that mention all members, with commas.
     pub mentions_all: String,
+    /// Ids of the pinned messages, the newest pin first, with commas.
+    pub pins: String,
+    /// The invitations to a group, with the hashes of their tokens.
+    pub invites: String,
     pub creator: Uuid,
     pub created: i64,
     /// The id of the newest message, or `created`.
@@ -49,6 +53,8 @@ pub fn to_row(chat: &Chat) -> ActiveModel {
         blocks: Set(chat.blocks.to_string()),
         deleted: Set(chat.deleted.0),
         mentions_all: Set(chat.mentions_all.to_string()),
+        pins: Set(chat.pins.to_string()),
+        invites: Set(chat.invites.to_string()),
         creator: Set(chat.creator.0),
         created: Set(chat.created.0),
         last: Set(chat.last.0),
@@ -61,8 +67,8 @@ pub fn to_row(chat: &Chat) -> ActiveModel {
 /// Makes a chat of its row.
 ///
 /// # Errors
-/// `DbErr::Type` when a later version of Carrier wrote a kind, blocks or mentions that this one
-/// does not know.
+/// `DbErr::Type` when a later version of Carrier wrote a kind, blocks, mentions, pins or
+/// invitations that this one does not know.
 pub fn from_row(row: Model) -> Result<Chat, DbErr> {
     Ok(Chat {
         id: ChatId(row.id),
@@ -79,6 +85,14 @@ pub fn from_row(row: Model) -> Result<Chat, DbErr> {
             .mentions_all
             .parse()
             .map_err(|_| unknown("mentions in a chat", &row.mentions_all))?,
+        pins: row
+            .pins
+            .parse()
+            .map_err(|_| unknown("pins of a chat", &row.pins))?,
+        invites: row
+            .invites
+            .parse()
+            .map_err(|_| unknown("invitations to a chat", &row.invites))?,
         creator: UserId(row.creator),
         created: Tick(row.created),
         last: Tick(row.last),
@@ -110,6 +124,10 @@ mod tests {
             blocks: format!("{}:5:1", UserId::new()).parse().expect("blocks"),
             deleted: Tick(6),
             mentions_all: "1,2".parse().expect("ids"),
+            pins: "9,8".parse().expect("ids"),
+            invites: format!("5:ab:{}:0:3:1:", UserId::new())
+                .parse()
+                .expect("one"),
             rev: Tick(7),
         };
         let row = to_row(&chat).try_into_model().expect("every column is set");

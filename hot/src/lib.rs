@@ -16,6 +16,8 @@
 //!   - `roster`, the version of the set of members: another number whenever a member comes or goes,
 //!   - `mentions_all`, the ids of the newest 50 texts that mention all, which is a column too: no
 //!     member's record has them,
+//!   - `pins`, the ids of the pinned messages, the newest pin first: a column, too,
+//!   - `invites`, the invitations to a group, with the hashes of their tokens: a column, too,
 //!   - `deleting`, a deletion of a message that is under way, `uncounting`, how far its members are
 //!     gone through, `reacting`, a reaction, and `naming`, an edit that names others,
 //!   - `gone`, the highest rev of a member who has left it and Redis,
@@ -129,9 +131,10 @@ mod wire;
 pub use audit::{ChatAudit, UserAudit};
 pub use chats::{
     ANSWER_BYTES, AppendOutcome, ChangeNotice, ChatChange, ChatDeletion, HotChanges, HotMessage,
-    HotPage, HotView, MarkOutcome, MemberAction, MemberChange, MemberReaction, Membership,
-    MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage, ReactOutcome, RecordVersion,
-    ReplaceOutcome, Replacement, RowTicks, SENT_AGE, SavedTexts, SentBefore, may_be_forgotten,
+    HotPage, HotView, InviteChange, InvitedChat, MarkOutcome, MemberAction, MemberChange,
+    MemberReaction, Membership, MessageAction, MissedKey, MovedMark, NOTIFY_UP_TO, NewMessage,
+    PinOutcome, PinnedPage, ReactOutcome, RecordVersion, ReplaceOutcome, Replacement, RowTicks,
+    SENT_AGE, SavedTexts, SentBefore, may_be_forgotten,
 };
 pub use flush::{
     ChatSnapshot, CommittedChat, DeadLetter, DirtyEntry, DirtyRow, MemberRow, PartitionMarks,

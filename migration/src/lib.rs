@@ -23,6 +23,10 @@ mod m20261128_000001_postings;
 mod m20261128_000002_external_ids;
 // The terms of many blocks of postings together.
 mod m20261128_000003_spans;
+// The pinned messages of each chat.
+mod m20261128_000004_pins;
+// The invitations to each group.
+mod m20261128_000005_invites;
 // How far webhooks have been told of chats.
 mod m20261128_000005_webhook_cursors;
 // The metadata of users.
@@ -45,6 +49,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_postings::Migration),
             Box::new(m20261128_000002_external_ids::Migration),
             Box::new(m20261128_000003_spans::Migration),
+            Box::new(m20261128_000004_pins::Migration),
+            Box::new(m20261128_000005_invites::Migration),
             Box::new(m20261128_000005_webhook_cursors::Migration),
             Box::new(m20261128_000006_user_metadata::Migration),
         ]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blocks, ChatId, MemberView, MentionsOfAll, Message, Preferences, Profile, Role, Tick, UserId,
-    user::avatar_url,
+    Blocks, ChatId, Invites, MemberView, MentionsOfAll, Message, Pins, Preferences, Profile, Role,
+    Tick, UserId, user::avatar_url,
 };
 
 /// The kind of a chat: two people, or a named group.
@@ -69,6 +69,10 @@ pub struct Chat {
     pub deleted: Tick,
     /// The texts that mention all members.
     pub mentions_all: MentionsOfAll,
+    /// The messages that are pinned.
+    pub pins: Pins,
+    /// The invitations to a group; none in a row that was read for a view.
+    pub invites: Invites,
     /// The tick of the last change of this row.
     pub rev: Tick,
 }
@@ -110,6 +114,9 @@ pub struct ChatView {
     /// The newest message that the caller may see; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_message: Option<Message>,
+    /// The ids of the pinned messages that the caller may see, the newest pin first.
+    #[serde(default)]
+    pub pinned_ids: Vec<Tick>,
     /// The number of texts of others that the caller has not read.
     pub unread_count: i64,
     /// The number of unread texts that mention the caller, by name or with all others; 50 stands

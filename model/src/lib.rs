@@ -11,6 +11,7 @@ mod ended;
 mod error;
 mod event;
 mod id;
+mod invite;
 mod letters;
 mod member;
 mod mention;
@@ -18,6 +19,7 @@ mod message;
 mod metadata;
 mod name;
 mod password;
+mod pin;
 mod postings;
 mod private;
 mod problem;
@@ -43,6 +45,9 @@ pub use event::{
     UserUpdated,
 };
 pub use id::{ChatId, KeyId, Partition, SessionId, UserId, WebhookId};
+pub use invite::{
+    Invite, InvitePreview, InviteToken, InviteView, Invites, MAX_INVITE_USES, MAX_INVITES,
+};
 pub use member::{Member, MemberView, Role};
 pub use mention::{COUNTED_MENTIONS, MENTION_ALL_UP_TO, MentionsOfAll, names_all, names_in};
 pub use message::{
@@ -55,6 +60,7 @@ pub use metadata::{
 };
 pub use name::{Name, NameKind, fold, fold_shown, is_external_id};
 pub use password::prepare_password;
+pub use pin::{MAX_PINS, PinnedMessages, Pins};
 pub use postings::{Postings, UnreadablePostings};
 pub use private::{
     ChatSettings, ERASED_ROWS, MAX_BLOCKS, MAX_HIDDEN, MAX_KEYS, Preferences, PrivateKey,

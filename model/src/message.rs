@@ -57,6 +57,8 @@ pub enum SystemEvent {
     RoleChanged,
     /// `actor_id` named the group `new`; it was `old`.
     ChatRenamed,
+    /// `actor_id` pinned the message `message_id`.
+    MessagePinned,
 }
 
 /// The content of a system message.
@@ -74,6 +76,9 @@ pub struct System {
     /// The user whom the change is about, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
+    /// The message that the change is about, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Tick>,
     /// The old value, when a value changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
@@ -89,6 +94,7 @@ impl System {
             event,
             actor_id,
             user_id: None,
+            message_id: None,
             old: None,
             new: None,
         }

@@ -67,6 +67,7 @@ codes! {
         MentionsAllNotAllowed "mentions_all_not_allowed"
             "The caller may not mention all members of this chat.";
         NotFound "not_found" "The thing does not exist, or the caller may not see it.";
+        InviteEnded "invite_ended" "There is no such invitation, or it holds no more.";
         MethodNotAllowed "method_not_allowed" "The path does not have this method.";
         UsernameTaken "username_taken" "Another account has this username.";
         EmailTaken "email_taken" "Another account has this e-mail address.";
@@ -76,6 +77,8 @@ codes! {
         TooManyReactions "too_many_reactions"
             "The message has as many kinds of reaction as it can.";
         TooManyHidden "too_many_hidden" "The chat has as many hidden messages as it can.";
+        TooManyPins "too_many_pins" "The chat has as many pinned messages as it can.";
+        TooManyInvites "too_many_invites" "The group has as many invitations as it can.";
         TooManyKeys "too_many_keys" "The server has as many keys as it can.";
         TooManyBlocks "too_many_blocks" "The caller blocks as many others as they can.";
         ClientIdReused "client_id_reused"
@@ -122,7 +125,7 @@ impl ProblemCode {
             | Self::NotAccepted
             | Self::MessageRefused
             | Self::MentionsAllNotAllowed => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::InviteEnded => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -131,6 +134,8 @@ impl ProblemCode {
             | Self::DirectChat
             | Self::TooManyReactions
             | Self::TooManyHidden
+            | Self::TooManyPins
+            | Self::TooManyInvites
             | Self::TooManyBlocks
             | Self::TooManyKeys
             | Self::TooManyWebhooks

@@ -171,7 +171,7 @@ impl From<User> for Profile {
 
 /// Returns the path of the picture of what is at `path`, with the beginning of its hash, so that it
 /// may be cached for ever; `None` when there is no picture.
-pub(crate) fn avatar_url(path: &str, hash: &str) -> Option<String> {
+pub fn avatar_url(path: &str, hash: &str) -> Option<String> {
     Some(format!("{path}/avatar?v={}", hash.get(..12)?))
 }
 

@@ -45,6 +45,8 @@ CREATE TABLE chats (
     texts BIGINT NOT NULL,
     rev BIGINT NOT NULL,
     mentions_all VARCHAR(900) NOT NULL DEFAULT '',
+    pins VARCHAR(900) NOT NULL DEFAULT '',
+    invites VARCHAR(4000) NOT NULL DEFAULT '',
     PRIMARY KEY (id) /*T![clustered_index] CLUSTERED */,
     KEY chats_avatar (avatar)
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -171,5 +173,7 @@ INSERT INTO seaql_migrations (version, applied_at) VALUES
     ('m20261128_000001_postings', UNIX_TIMESTAMP()),
     ('m20261128_000002_external_ids', UNIX_TIMESTAMP()),
     ('m20261128_000003_spans', UNIX_TIMESTAMP()),
+    ('m20261128_000004_pins', UNIX_TIMESTAMP()),
+    ('m20261128_000005_invites', UNIX_TIMESTAMP()),
     ('m20261128_000005_webhook_cursors', UNIX_TIMESTAMP()),
     ('m20261128_000006_user_metadata', UNIX_TIMESTAMP());

@@ -119,6 +119,15 @@ pub enum Error {
     /// The user has deleted as many single messages of the chat for themselves as they may.
     #[error("too many messages are deleted one by one")]
     TooManyHidden,
+    /// The invitation does not exist, has ended, or has let in as many as it may.
+    #[error("no such invitation")]
+    InviteEnded,
+    /// The group has as many invitations as it may.
+    #[error("too many invitations")]
+    TooManyInvites,
+    /// The chat has as many pinned messages as it may.
+    #[error("too many pins")]
+    TooManyPins,
     /// The user blocks as many others as they may.
     #[error("too many blocks")]
     TooManyBlocks,

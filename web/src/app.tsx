@@ -7,6 +7,7 @@ import { Redirect, Route, Switch } from "wouter";
 import { useNoSkeleton } from "./hooks/use-skeleton";
 import { useWorld } from "./hooks/use-world";
 
+const Join = lazy(() => import("./screens/join"));
 const Landing = lazy(() => import("./screens/landing"));
 const LogIn = lazy(() => import("./screens/log-in"));
 const NotFound = lazy(() => import("./screens/not-found"));
@@ -23,6 +24,7 @@ export function App() {
       <Suspense fallback={<PageLoader />}>
         <Switch>
           <Route path="/c/:chat?">{({ chat }) => <Shell chat={chat} />}</Route>
+          <Route path="/join/:token">{({ token }) => <Join token={token} />}</Route>
           <Route path={/^\/(login|signup)?$/}>
             <Redirect to="/c" replace />
           </Route>
@@ -37,6 +39,7 @@ export function App() {
         <Route path="/signup" component={SignUp} />
         <Route path="/login" component={LogIn} />
         <Route path="/c/:chat?" component={LogIn} />
+        <Route path="/join/:token" component={LogIn} />
         <Route path="/" component={Landing} />
         <Route component={NotFound} />
       </Switch>

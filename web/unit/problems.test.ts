@@ -79,6 +79,11 @@ const CODES: Record<Problem["code"], [detail: string, told: string][]> = {
   direct_chat: [["Create a group instead.", "This isn’t possible in a chat with one person."]],
   too_many_reactions: [["A message has at most 20.", "A message has at most 20."]],
   too_many_hidden: [["At most 5000 …", "At most 5000 …"]],
+  invite_ended: [["Ask for another one.", "This invitation has ended. Ask for another one."]],
+  too_many_invites: [
+    ["A group has at most 20 invitations.", "A group has at most 20 invitations."],
+  ],
+  too_many_pins: [["A chat has at most 50 pinned …", "A chat has at most 50 pinned …"]],
   too_many_blocks: [["You block as many …", "You block as many …"]],
   client_id_reused: [
     [

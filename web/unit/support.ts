@@ -49,6 +49,7 @@ export const chat = (more: Partial<Chat> = {}): Chat => ({
   my: { role: "member", read: 0, delivered: 0 },
   others: { read_min: 0, delivered_min: 0 },
   peer: profile("Bob"),
+  pinned_ids: [],
   preferences: { archived: false, pinned: false, marked_unread: false },
   saved: 0,
   unread_count: 0,

@@ -29,6 +29,7 @@ test.each([
     { event: "role_changed", actor_id: "Ann", user_id: ME, new: "member" },
     "Ann removed you as an admin",
   ],
+  [{ event: "message_pinned", actor_id: "Ann", message_id: 1 }, "Ann pinned a message"],
   [{ event: "chat_renamed", actor_id: "Ann", new: "Crew" }, "Ann named the group “Crew”"],
   [{ event: "chat_renamed", actor_id: "Ann", old: "Crew" }, "Ann removed the name “Crew”"],
 ])("%j", (row, text) => {

@@ -320,10 +320,12 @@ mod tests {
                 "removeMember",
                 "removeMyAvatar",
                 "removeReaction",
+                "revokeInvite",
                 "revokeOtherSessions",
                 "revokeSession",
                 "rotateWebhookSecret",
                 "unblockUser",
+                "unpinMessage",
                 "updateMe",
             ]
         );

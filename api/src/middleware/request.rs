@@ -31,6 +31,13 @@ const HARDENING: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// Returns what the log has of a path: the token of an invitation is none of its business.
+fn shown(path: &str) -> &str {
+    let begins = |start: &&str| path.starts_with(start);
+    let secret = ["/v1/invites/", "/join/"].into_iter().find(begins);
+    secret.map_or(path, |start| &path[..start.len()])
+}
+
 /// Runs a request inside this layer.
 pub(crate) async fn guard<E: Endpoint>(
     endpoint: Arc<E>,
@@ -42,7 +49,7 @@ pub(crate) async fn guard<E: Endpoint>(
         "request",
         id = %id,
         method = %request.method(),
-        path = request.uri().path(),
+        path = shown(request.uri().path()),
     );
     let limits = CountedLimits::default();
     request.set_data(limits.clone());
@@ -118,6 +125,17 @@ fn request_id(request: &Request) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_has_no_token_of_an_invitation() {
+        for (path, expected) in [
+            ("/v1/chats/1/invites/2", "/v1/chats/1/invites/2"),
+            ("/v1/invites/secret/join", "/v1/invites/"),
+            ("/join/secret", "/join/"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
+    }
 
     #[test]
     fn the_id_of_a_request_is_that_of_the_client_if_it_is_a_good_one() {

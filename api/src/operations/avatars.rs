@@ -182,7 +182,7 @@ async fn change_chats(caller: &Caller, chat: ChatId, avatar: &str) -> Result<Cha
 }
 
 /// Answers with a picture in the size that is asked for, or with the word that the client has it.
-async fn serve(
+pub(super) async fn serve(
     request: &Request,
     caller: &Caller,
     avatar: &str,

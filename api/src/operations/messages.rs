@@ -11,7 +11,7 @@ use poem_openapi::{
     payload::Json,
     types::MaybeUndefined,
 };
-use store::{Error, MessageEdit};
+use store::{Error, MessageEdit, MessagePage};
 
 use crate::{
     bounds::turns::Work,
@@ -182,34 +182,7 @@ impl MessageApi {
             true => store.page_around(own, around, limit).await?,
             false => store.page(own, before, after, limit).await?,
         };
-        let mut json =
-            String::with_capacity(page.items.iter().map(|item| item.len() + 1).sum::<usize>() + 80);
-        json.push_str(r#"{"items":["#);
-        for (at, item) in page.items.iter().enumerate() {
-            if at > 0 {
-                json.push(',');
-            }
-            json.push_str(item);
-        }
-        json.push(']');
-        for (name, tick) in [("next", page.next), ("prev", page.prev)] {
-            if let Some(tick) = tick {
-                json.push_str(&format!(r#","{name}":{tick}"#));
-            }
-        }
-        if !page.my_reactions.is_empty() {
-            let mine: HashMap<_, _> = page
-                .my_reactions
-                .iter()
-                .map(|(id, emoji)| (id.to_string(), emoji))
-                .collect();
-            json.push_str(&format!(
-                r#","my_reactions":{}"#,
-                serde_json::to_string(&mine).expect("ids and emoji can be written")
-            ));
-        }
-        json.push('}');
-        Ok(RawJson::new(json))
+        Ok(RawJson::new(page_json(&page)))
     }
 
     /// Get a message
@@ -357,6 +330,38 @@ impl MessageApi {
             .await?;
         Ok(Permanent(NoContent::Done))
     }
+}
+
+/// Returns the JSON of a page of messages.
+pub(super) fn page_json(page: &MessagePage) -> String {
+    let mut json =
+        String::with_capacity(page.items.iter().map(|item| item.len() + 1).sum::<usize>() + 80);
+    json.push_str(r#"{"items":["#);
+    for (at, item) in page.items.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        json.push_str(item);
+    }
+    json.push(']');
+    for (name, tick) in [("next", page.next), ("prev", page.prev)] {
+        if let Some(tick) = tick {
+            json.push_str(&format!(r#","{name}":{tick}"#));
+        }
+    }
+    if !page.my_reactions.is_empty() {
+        let mine: HashMap<_, _> = page
+            .my_reactions
+            .iter()
+            .map(|(id, emoji)| (id.to_string(), emoji))
+            .collect();
+        json.push_str(&format!(
+            r#","my_reactions":{}"#,
+            serde_json::to_string(&mine).expect("ids and emoji can be written")
+        ));
+    }
+    json.push('}');
+    json
 }
 
 /// Sends a message, and waits until it is durable. Returns its JSON, and true when it had been sent

@@ -20,6 +20,8 @@ pub(crate) mod chats;
 pub(crate) mod directory;
 /// The export of an account as lines of JSON.
 pub(crate) mod export;
+/// Invitations to a group by a link.
+pub(crate) mod invites;
 /// The verdicts of the operator's hook on texts that are sent or edited.
 mod judging;
 /// The messages of one user over all of their chats.
@@ -28,6 +30,8 @@ pub(crate) mod mailboxes;
 pub(crate) mod members;
 /// Messages of a chat: sending, reading, changing and deleting them.
 pub(crate) mod messages;
+/// Messages of a chat that are pinned.
+pub(crate) mod pins;
 /// Reactions to messages.
 pub(crate) mod reactions;
 /// Receipts: how far members have read, and how far messages have reached them.
@@ -52,8 +56,8 @@ pub(crate) type Apis = (
     blocks::BlockApi,
     export::ExportApi,
     chats::ChatApi,
-    members::MemberApi,
-    messages::MessageApi,
+    (members::MemberApi, invites::InviteApi),
+    (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,
     reactions::ReactionApi,
@@ -70,8 +74,8 @@ pub(crate) const APIS: Apis = (
     blocks::BlockApi,
     export::ExportApi,
     chats::ChatApi,
-    members::MemberApi,
-    messages::MessageApi,
+    (members::MemberApi, invites::InviteApi),
+    (messages::MessageApi, pins::PinApi),
     receipts::ReceiptApi,
     mailboxes::MailboxApi,
     reactions::ReactionApi,

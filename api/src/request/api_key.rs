@@ -130,7 +130,7 @@ pub(crate) async fn caller(request: &Request) -> Result<Option<Caller>, Problem>
     let user = user_of(request, &state).await?;
     tracing::debug!(
         key.id = %key.id, key.name = record.name, user.id = %user.id,
-        path = request.original_uri().path(), "a key is used in the name of a user"
+        "a key is used in the name of a user"
     );
     let asker = Asker::enter(request, user.id)?;
     Ok(Some(Caller {
@@ -222,9 +222,12 @@ fn scope_of(path: &str) -> Option<Scope> {
         (_, "users/me/password" | "users/me/erase") => None,
         ("users" | "presence", _) => Some(Scope::Users),
         ("chats", _) => Some(match third {
-            Some("messages" | "receipts" | "attachments" | "typing" | "events") => Scope::Messages,
+            Some("messages" | "pins" | "receipts" | "attachments" | "typing" | "events") => {
+                Scope::Messages
+            }
             _ => Scope::Chats,
         }),
+        ("invites", _) => Some(Scope::Chats),
         ("messages" | "receipts" | "search" | "sync", _) => Some(Scope::Messages),
         _ => None,
     }

@@ -67,6 +67,8 @@ limited_actions! {
     Uploads "upload" limit_upload;
     /// Opening chats.
     Chats "chats" limit_chats;
+    /// Making invitations, looking at one, and joining by one.
+    Invites "invites" limit_invites;
     /// Searching messages.
     Searches "search" limit_search;
 }

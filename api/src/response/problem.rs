@@ -313,6 +313,25 @@ impl From<store::Error> for Problem {
                     model::MAX_WEBHOOKS_OF_CHAT
                 ),
             ),
+            E::InviteEnded => Self::new(
+                ProblemCode::InviteEnded,
+                "There is no such invitation, or it has ended, was revoked, or has let in as many \
+                 people as it may. Ask for another one.",
+            ),
+            E::TooManyInvites => Self::new(
+                ProblemCode::TooManyInvites,
+                format!(
+                    "A group has at most {} invitations. Revoke one of them first.",
+                    model::MAX_INVITES
+                ),
+            ),
+            E::TooManyPins => Self::new(
+                ProblemCode::TooManyPins,
+                format!(
+                    "A chat has at most {} pinned messages. Unpin one of them first.",
+                    model::MAX_PINS
+                ),
+            ),
             E::TooManyBlocks => Self::new(
                 ProblemCode::TooManyBlocks,
                 format!(

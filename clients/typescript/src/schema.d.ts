@@ -438,6 +438,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/chats/{chat_id}/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the invitations to a group
+         * @description For its owner and admins; without their tokens, which nobody knows but who made them.
+         */
+        get: operations["listInvites"];
+        put?: never;
+        /**
+         * Make an invitation to a group
+         * @description For its owner and admins. Whoever has the token may join until it ends, is revoked, or has
+         *     let in as many as it may; and while its maker manages the group. A group has at most 20.
+         */
+        post: operations["createInvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/chats/{chat_id}/invites/{invite_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation to a group
+         * @description For its owner and admins. Whoever has joined by it stays. A second time is no error.
+         */
+        delete: operations["revokeInvite"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/chats/{chat_id}/members": {
         parameters: {
             query?: never;
@@ -578,6 +623,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/chats/{chat_id}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pinned messages of a chat
+         * @description The newest pin first, without those that you have deleted for yourself. A chat has at most
+         *     50, and they come in one page unless they are long.
+         */
+        get: operations["listPins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/chats/{chat_id}/pins/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Pin a message
+         * @description For all members. The owner and admins of a group may, and both people of a direct chat. A
+         *     system message tells of it. A message that is pinned already stays where it is.
+         */
+        put: operations["pinMessage"];
+        post?: never;
+        /**
+         * Unpin a message
+         * @description For those who may pin one. A message that is not pinned is no error.
+         */
+        delete: operations["unpinMessage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/chats/{chat_id}/preferences": {
         parameters: {
             query?: never;
@@ -676,6 +767,64 @@ export interface paths {
          *     `WebSocket` and `EventSource` cannot send a token.
          */
         post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invites/{invite_token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look at the group of an invitation */
+        get: operations["getInvite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invites/{invite_token}/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the picture of the group of an invitation
+         * @description A square WebP. `avatar_url` of the group leads here.
+         */
+        get: operations["getInviteAvatar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invites/{invite_token}/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join a group by an invitation
+         * @description A system message tells of it. Whoever is a member already is answered with the group, and
+         *     counts as no use.
+         */
+        post: operations["joinByInvite"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1385,6 +1534,9 @@ export interface components {
          *         "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
          *         "username": "bob"
          *       },
+         *       "pinned_ids": [
+         *         1795228433991237
+         *       ],
          *       "preferences": {
          *         "archived": false,
          *         "marked_unread": false,
@@ -1437,6 +1589,8 @@ export interface components {
             others: components["schemas"]["OtherMarks"] & unknown;
             /** @description The other person of a direct chat. */
             peer?: components["schemas"]["Profile"] & unknown;
+            /** @description The ids of the pinned messages that the caller may see, the newest pin first. */
+            pinned_ids: number[];
             /** @description The caller's own settings of the chat. */
             preferences: components["schemas"]["Preferences"] & unknown;
             /**
@@ -1505,6 +1659,9 @@ export interface components {
          *             "id": "01a1fbf3-fda1-74ab-bca3-65732967a212",
          *             "username": "bob"
          *           },
+         *           "pinned_ids": [
+         *             1795228433991237
+         *           ],
          *           "preferences": {
          *             "archived": false,
          *             "marked_unread": false,
@@ -1794,6 +1951,146 @@ export interface components {
              *     missing.
              */
             partial: boolean;
+        };
+        /**
+         * Invite
+         * @description An invitation to a group, as its owner and admins see it.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:53.991Z",
+         *       "created_by": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "expires_at": "2026-11-22T02:33:53.991Z",
+         *       "id": 1795228433991237,
+         *       "max_uses": 10,
+         *       "uses": 1
+         *     }
+         */
+        Invite: {
+            /** @description The time at which it was made: RFC 3339 in UTC. */
+            created_at: string;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description The member who made it.
+             */
+            created_by: string;
+            /** @description The time at which it ends: RFC 3339 in UTC; absent when it does not end by itself. */
+            expires_at?: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The id of the invitation in its group.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description The most people whom it lets in; absent for any number.
+             */
+            max_uses?: number;
+            /**
+             * Format: int64
+             * @description The number of people whom it has let in.
+             */
+            uses: number;
+        };
+        /**
+         * InviteLink
+         * @description An invitation that was made just now, with its token, which is shown only here.
+         * @example {
+         *       "created_at": "2026-11-21T02:33:53.991Z",
+         *       "created_by": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *       "expires_at": "2026-11-22T02:33:53.991Z",
+         *       "id": 1795228433991237,
+         *       "max_uses": 10,
+         *       "token": "15c46b8090388dc19edaa7dddb1472d71b92bb67c53343962890b2a69ea3cf78",
+         *       "url_path": "/join/15c46b8090388dc19edaa7dddb1472d71b92bb67c53343962890b2a69ea3cf78",
+         *       "uses": 0
+         *     }
+         */
+        InviteLink: {
+            /** @description The time at which it was made: RFC 3339 in UTC. */
+            created_at: string;
+            /**
+             * A user; the id never changes, whatever the name becomes.
+             * Format: uuid
+             * @description The member who made it.
+             */
+            created_by: string;
+            /** @description The time at which it ends: RFC 3339 in UTC; absent when it does not end by itself. */
+            expires_at?: string;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The id of the invitation in its group.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description The most people whom it lets in; absent for any number.
+             */
+            max_uses?: number;
+            /** @description The token, which lets in whoever has it. */
+            token: string;
+            /** @description The path of the link, at which this server's page asks whether to join. */
+            url_path: string;
+            /**
+             * Format: int64
+             * @description The number of people whom it has let in.
+             */
+            uses: number;
+        };
+        /**
+         * InvitePreview
+         * @description The group to which an invitation leads, as anybody with the token sees it.
+         * @example {
+         *       "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *       "description": "Of old",
+         *       "is_member": false,
+         *       "member_count": 12,
+         *       "name": "Friends"
+         *     }
+         */
+        InvitePreview: {
+            /** @description The path of the group's picture, which the token opens; absent when it has none. */
+            avatar_url?: string;
+            /**
+             * A chat.
+             * Format: uuid
+             * @description The chat's id.
+             */
+            chat_id: string;
+            /** @description The description of the group; absent when none was given. */
+            description?: string;
+            /** @description True when the caller is a member already. */
+            is_member: boolean;
+            /**
+             * Format: int64
+             * @description The number of members.
+             */
+            member_count: number;
+            /** @description The name of the group. */
+            name: string;
+        };
+        /**
+         * Invites
+         * @description The invitations to a group.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-11-21T02:33:53.991Z",
+         *           "created_by": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *           "expires_at": "2026-11-22T02:33:53.991Z",
+         *           "id": 1795228433991237,
+         *           "max_uses": 10,
+         *           "uses": 1
+         *         }
+         *       ]
+         *     }
+         */
+        Invites: {
+            /** @description Those that have not ended, the oldest first. */
+            items: components["schemas"]["Invite"][];
         };
         /**
          * Limits
@@ -2503,6 +2800,26 @@ export interface components {
             type: string;
         };
         /**
+         * NewInvite
+         * @description An invitation to make.
+         * @example {
+         *       "expires_in": 86400,
+         *       "max_uses": 10
+         *     }
+         */
+        NewInvite: {
+            /**
+             * Format: uint64
+             * @description The seconds after which it ends, up to a year; without it, it holds until it is revoked.
+             */
+            expires_in?: number;
+            /**
+             * Format: int64
+             * @description The most people whom it lets in, 1 to 100,000; any number when it is absent.
+             */
+            max_uses?: number;
+        };
+        /**
          * NewMessage
          * @description A message to send.
          * @example {
@@ -2969,6 +3286,41 @@ export interface components {
             ref?: string;
         };
         /**
+         * PinnedMessages
+         * @description The pinned messages of a chat, the newest pin first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "body": "Hello Bob",
+         *           "chat_id": "15c46b80-9038-8dc1-9eda-a7dddb1472d7",
+         *           "client_id": "01a1fbf4-4b3c-7a57-9f0e-0b1f3d7c2a11",
+         *           "created_at": "2026-11-21T02:33:53.991Z",
+         *           "id": 1795228433991237,
+         *           "kind": "text",
+         *           "rev": 1795228433991237,
+         *           "sender_id": "01a1fbf3-fd4e-70dc-81dc-5b755351e0e0",
+         *           "seq": 1
+         *         }
+         *       ]
+         *     }
+         */
+        PinnedMessages: {
+            /** @description The messages, the newest pin first. */
+            items: components["schemas"]["Message"][];
+            /** @description The caller's own reactions to these messages: emojis by the id of the message. */
+            my_reactions?: {
+                [key: string]: string[];
+            };
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The value of `after` for the next page; absent when there are no more. Only long messages
+             *     need a second page.
+             */
+            next?: number;
+        };
+        /**
          * Preferences
          * @description The caller's own settings of a chat; no other member sees them.
          * @example {
@@ -3079,6 +3431,7 @@ export interface components {
          *     - `message_refused` (403): The hook of the server's operator refuses the message; `detail` has its reason.
          *     - `mentions_all_not_allowed` (403): The caller may not mention all members of this chat.
          *     - `not_found` (404): The thing does not exist, or the caller may not see it.
+         *     - `invite_ended` (404): There is no such invitation, or it holds no more.
          *     - `method_not_allowed` (405): The path does not have this method.
          *     - `username_taken` (409): Another account has this username.
          *     - `email_taken` (409): Another account has this e-mail address.
@@ -3087,6 +3440,8 @@ export interface components {
          *     - `direct_chat` (409): A direct chat does not allow this.
          *     - `too_many_reactions` (409): The message has as many kinds of reaction as it can.
          *     - `too_many_hidden` (409): The chat has as many hidden messages as it can.
+         *     - `too_many_pins` (409): The chat has as many pinned messages as it can.
+         *     - `too_many_invites` (409): The group has as many invitations as it can.
          *     - `too_many_keys` (409): The server has as many keys as it can.
          *     - `too_many_blocks` (409): The caller blocks as many others as they can.
          *     - `client_id_reused` (409): The caller sent another message under this `client_id`.
@@ -3847,6 +4202,13 @@ export interface components {
             actor_id: string;
             /** @description The change. */
             event: components["schemas"]["SystemEvent"] & unknown;
+            /**
+             * A tick of a chat's or a user's clock: microseconds since 1970, unique and strictly rising in its
+             *     chat.
+             * Format: int64
+             * @description The message that the change is about, when there is one.
+             */
+            message_id?: number;
             /** @description The new value, when a value changed. */
             new?: string;
             /** @description The old value, when a value changed. */
@@ -3862,7 +4224,7 @@ export interface components {
          * @description The change that a system message reports.
          * @enum {string}
          */
-        SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed";
+        SystemEvent: "member_added" | "member_removed" | "member_left" | "role_changed" | "chat_renamed" | "message_pinned";
         /**
          * Ticket
          * @description A ticket for one connection.
@@ -7783,6 +8145,344 @@ export interface operations {
             };
         };
     };
+    listInvites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Invites"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["NewInvite"];
+            };
+        };
+        responses: {
+            /** @description The invitation holds from now on. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["InviteLink"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                invite_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMembers: {
         parameters: {
             query?: never;
@@ -9289,6 +9989,345 @@ export interface operations {
             };
         };
     };
+    listPins: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The `next` of the previous page. The list begins again if that message is pinned no
+                 *     more.
+                 */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PinnedMessages"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pinMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpinMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. Sent once the write is as durable as Redis can make it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     updatePreferences: {
         parameters: {
             query?: never;
@@ -9878,6 +10917,380 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invite_token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["InvitePreview"];
+                };
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInviteAvatar: {
+        parameters: {
+            query?: {
+                /** @description The number of pixels wanted: up to 128, or up to 512; 512 when it is absent. */
+                size?: number;
+                /** @description The version of the picture, so that another picture has another address. */
+                v?: string;
+            };
+            header?: never;
+            path: {
+                invite_token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description The part of the file that `Range` asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description The file is the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no session, or it has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is in conflict with the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file has nothing of the range that `Range` asked for. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field breaks a rule. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The limit is used up; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not available now; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    joinByInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invite_token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller was a member already. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ChatView"];
+                };
+            };
+            /** @description The caller is a member now. Sent once the write is as durable as `CARRIER_ACK` asks for. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["ChatView"];
                 };
             };
             /** @description The request cannot be understood. */

@@ -149,6 +149,17 @@ impl People {
         (chat, sent["id"].as_i64().expect("an id"))
     }
 
+    /// Returns the token of an invitation to a group of the owner's, as `role` meets it.
+    async fn invite(&self, role: &str) -> String {
+        let (chat, _) = self.chat(role).await;
+        let made = self
+            .owner
+            .post(&format!("/v1/chats/{chat}/invites"), json!({}))
+            .await
+            .expect(201);
+        made["token"].as_str().expect("a token").to_owned()
+    }
+
     /// The same person in a session of its own, which may end.
     async fn again(&self, role: &str) -> Client {
         let mut client = self.of(role).clone();
@@ -161,6 +172,9 @@ impl People {
         client
     }
 }
+
+/// The token of no invitation.
+const NO_INVITE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Adds to a request what the document alone does not tell of a good one.
 fn make_good(call: &mut Call, people: &People, chat: &str) {
@@ -224,6 +238,11 @@ async fn everybody_gets_what_the_table_says_from_every_operation(sql: Sql) {
             let mut one = now.swap_remove(place);
             make_good(&mut one, &people, &chat);
             let ends = ["logout", "eraseMe"].contains(&one.operation.as_str());
+            if one.path.contains(NO_INVITE) {
+                let group = if role == "blocked" { "owner" } else { role };
+                let token = people.invite(group).await;
+                one.path = one.path.replace(NO_INVITE, &token);
+            }
             let answer = if ends {
                 call(&people.again(role).await, &one).await
             } else {

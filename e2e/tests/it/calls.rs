@@ -71,7 +71,8 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 let value = match name {
                     "chat_id" => place.chat,
                     "user_id" => place.user,
-                    "message_id" => &message.to_string(),
+                    "message_id" | "invite_id" => &message.to_string(),
+                    "invite_token" => &"0".repeat(64),
                     "session_id" | "webhook_id" => &uuid::Uuid::now_v7().to_string(),
                     "emoji" => "👍",
                     "external_id" => "auth0|42",
@@ -98,6 +99,11 @@ pub(crate) async fn calls(api: &Api, place: &Place<'_>) -> Vec<Call> {
                 }
                 body
             });
+            // Numbers that are no ids.
+            let body = match operation["operationId"].as_str() {
+                Some("createInvite") => Some(json!({ "expires_in": 60, "max_uses": 1 })),
+                _ => body,
+            };
             let (file, method) = (
                 uploads.then(picture),
                 method.to_uppercase().parse().expect("a method"),

@@ -242,6 +242,16 @@ impl Scene {
                 Box::pin(async move { store.react(bobs, text, "👍", true).await }),
             ),
             (
+                "pin",
+                chat(group),
+                Box::pin(async move { store.pin(anns, text, true).await }),
+            ),
+            (
+                "invite",
+                chat(group),
+                Box::pin(async move { store.invite(anns, Tick::NEVER, 0).await.map(drop) }),
+            ),
+            (
                 "mark",
                 chat(group),
                 Box::pin(async move { store.mark(bobs, text, text).await }),

@@ -40,6 +40,9 @@ async fn fuzz(who: &Client, chat: &str, message: i64, only: bool) {
         "{} is missing: run scripts/setup --tests",
         program.display()
     );
+    let invites = format!("/v1/chats/{chat}/invites");
+    let invite = who.post(&invites, json!({})).await.expect(201);
+    let token = invite["token"].as_str().expect("a token");
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("schemathesis.toml");
     // So that it gets further than to 404.
@@ -47,6 +50,7 @@ async fn fuzz(who: &Client, chat: &str, message: i64, only: bool) {
         "[parameters]\n\
          \"path.chat_id\" = \"{chat}\"\n\
          \"path.message_id\" = {message}\n\
+         \"path.invite_token\" = \"{token}\"\n\
          \"path.user_id\" = \"{}\"\n\
          \"path.emoji\" = \"👍\"\n",
         who.id

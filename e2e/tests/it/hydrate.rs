@@ -368,6 +368,8 @@ async fn a_chat_whose_creator_died_while_its_peer_was_being_hydrated_is_in_their
             blocks: model::Blocks::default(),
             deleted: Tick::NEVER,
             mentions_all: model::MentionsOfAll::default(),
+            pins: model::Pins::default(),
+            invites: model::Invites::default(),
             creator: ann,
             created: tick,
             last: tick,

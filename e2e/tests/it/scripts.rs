@@ -305,6 +305,14 @@ async fn none_grows_with_who_is_in_the_group() {
         shown.expect("shown");
     })
     .await;
+    is_quick(&stack, "a pin, the pinned messages, its end", async |at| {
+        let id = ids[2 * TRIES + at];
+        for on in [true, false] {
+            store.pin(own, id, on).await.expect("pinned");
+            store.pins(his, never).await.expect("read");
+        }
+    })
+    .await;
     is_quick(&stack, "typing", async |_| {
         store.typing(own, 5000).await.expect("told");
         store.typing(own, 0).await.expect("told");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use entity::chat;
-use model::{Blocks, Chat, ChatId, MentionsOfAll, Tick, User, UserId, WebhookId};
+use model::{Blocks, Chat, ChatId, Invites, MentionsOfAll, Pins, Tick, User, UserId, WebhookId};
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     IsolationLevel, QueryFilter, QuerySelect, TransactionTrait,
@@ -57,6 +57,8 @@ pub(crate) fn place(chat: &Chat) -> Chat {
         blocks: Blocks::default(),
         deleted: Tick::NEVER,
         mentions_all: MentionsOfAll::default(),
+        pins: Pins::default(),
+        invites: Invites::default(),
         rev: Tick::NEVER,
         ..chat.clone()
     }

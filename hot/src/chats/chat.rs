@@ -292,6 +292,7 @@ impl Hot {
         self.stay_warm(own.chat, reply.number(1)?);
         let mut row = reply.list(2);
         let clock = Tick(number("a chat's clock", &row.pop().unwrap_or(Value::Null))?);
+        row.push(Value::Null); // the invitations, which no view shows
         let chat = read_chat(own.chat, row)?;
         let members = read_members(reply.list(3))?;
         let (newest, saved) = (reply.text(4)?, reply.tick(5)?);
@@ -339,8 +340,8 @@ fn read_ticks(value: Value) -> Result<Option<RowTicks>> {
 }
 
 /// Reads a chat of its fields: kind, name, creator, created, last, seq, texts, rev, description,
-/// avatar, blocks, deleted, the texts that mention all (absent in chats that a process loaded which
-/// knew none).
+/// avatar, blocks, deleted, the texts that mention all, the pinned messages, the invitations (these
+/// absent in chats that a process loaded which knew none).
 pub(crate) fn read_chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
     let [
         kind,
@@ -356,7 +357,9 @@ pub(crate) fn read_chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         blocks,
         deleted,
         mentions_all,
-    ]: [Value; 13] = row
+        pins,
+        invites,
+    ]: [Value; 15] = row
         .try_into()
         .map_err(|row: Vec<Value>| Error::corrupt("a chat", format!("{} fields", row.len())))?;
     let kind = text(kind);
@@ -375,6 +378,8 @@ pub(crate) fn read_chat(id: ChatId, row: Vec<Value>) -> Result<Chat> {
         blocks: parse("a chat's blocks", &text(blocks))?,
         deleted: Tick(number("when a chat was deleted", &deleted)?),
         mentions_all: parse("a chat's mentions of all", &text(mentions_all))?,
+        pins: parse("a chat's pins", &text(pins))?,
+        invites: parse("a chat's invitations", &text(invites))?,
     })
 }
 
@@ -386,14 +391,15 @@ mod tests {
         let creator = creator.to_string();
         let fields = [
             "group", "Friends", &creator, "1", "2", "3", "4", "5", "about", "", "", "0", "6,7",
+            "9,8", "",
         ];
         fields.map(Value::from).to_vec()
     }
 
     #[test]
-    fn a_chat_is_read_of_its_thirteen_fields() {
+    fn a_chat_is_read_of_its_fifteen_fields() {
         let (id, creator) = (ChatId::new(), UserId::new());
-        let chat = read_chat(id, row(creator)).expect("thirteen fields");
+        let chat = read_chat(id, row(creator)).expect("fifteen fields");
         assert_eq!(
             (chat.id, chat.creator, chat.kind),
             (id, creator, ChatKind::Group)
@@ -406,6 +412,7 @@ mod tests {
         assert_eq!(chat.description, "about");
         assert!(!chat.deleted.happened());
         assert_eq!(chat.mentions_all.to_string(), "6,7");
+        assert_eq!(chat.pins.to_string(), "9,8");
     }
 
     #[test]

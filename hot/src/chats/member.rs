@@ -51,9 +51,11 @@ pub struct MovedMark {
 
 /// An action on a member of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberAction {
-    /// The user joins.
+pub enum MemberAction<'a> {
+    /// The user is added.
     Add,
+    /// The user joins by the invitation whose token has this SHA-256.
+    Join(&'a str),
     /// The member is removed, or leaves.
     Remove,
     /// The member gets this role.
@@ -77,6 +79,8 @@ pub enum MemberChange {
     Owner,
     /// The chat is not a group.
     Direct,
+    /// No such invitation exists, or it holds no more.
+    Ended,
 }
 
 impl Hot {
@@ -153,7 +157,7 @@ impl Hot {
         &self,
         own: Membership,
         user: UserId,
-        action: MemberAction,
+        action: MemberAction<'_>,
         system_message: &Draft<'_>,
         max_members: usize,
     ) -> Result<std::result::Result<MemberChange, Refusal>> {
@@ -165,8 +169,13 @@ impl Hot {
                 user,
                 action: arg(match action {
                     MemberAction::Add => "add",
+                    MemberAction::Join(_) => "join",
                     MemberAction::Remove => "remove",
                     MemberAction::Become(role) => role.as_str(),
+                }),
+                token_hash: arg(match action {
+                    MemberAction::Join(hash) => hash,
+                    _ => "",
                 }),
                 tail: arg(system_message.tail()),
                 max_members,
@@ -184,6 +193,7 @@ impl Hot {
             "ROLE" => MemberChange::Role,
             "OWNER" => MemberChange::Owner,
             "DIRECT" => MemberChange::Direct,
+            "ENDED" => MemberChange::Ended,
             _ => return refusal(&reply),
         }))
     }

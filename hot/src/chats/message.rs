@@ -140,6 +140,16 @@ impl Replacement<'_> {
 #[derive(Clone, Debug)]
 pub struct RecordVersion(String);
 
+impl RecordVersion {
+    pub(super) fn new(version: String) -> Self {
+        Self(version)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The outcome of a replacement.
 #[derive(Clone, Debug)]
 pub enum ReplaceOutcome {
@@ -305,14 +315,7 @@ impl Hot {
         let (seq, oldest, complete) = (reply.number(2)?, reply.tick(3)?, reply.number(4)? == 1);
         let changed = reply.number(5)? as usize;
         let answered = reply.list(6).into_iter().map(text).collect();
-        let mut mine = reply.list(7).into_iter();
-        let mut my_others = Vec::new();
-        while let (Some(id), Some(theirs)) = (mine.next(), mine.next()) {
-            my_others.push((
-                Tick(number("the id of a message", &id)?),
-                emojis(&text(theirs)),
-            ));
-        }
+        let my_others = read_reactions(reply.list(7))?;
         let settings = reply.list(8).into_iter().next().map(text);
         let settings = settings.map(|row| row.split_once(' ').unwrap_or_default().1.to_owned());
         let mut rest = reply.rest(9).map(text);
@@ -619,6 +622,19 @@ pub(crate) fn read_others(flat: Vec<Value>) -> Result<Vec<OtherReactor>> {
     }
     others.sort();
     Ok(others)
+}
+
+/// Reads a flat list of messages' ids and the emojis of one who reacted to each.
+pub(super) fn read_reactions(flat: Vec<Value>) -> Result<Vec<(Tick, Vec<String>)>> {
+    let mut values = flat.into_iter();
+    let mut reactions = Vec::new();
+    while let (Some(id), Some(theirs)) = (values.next(), values.next()) {
+        reactions.push((
+            Tick(number("the id of a message", &id)?),
+            emojis(&text(theirs)),
+        ));
+    }
+    Ok(reactions)
 }
 
 fn emojis(words: &str) -> Vec<String> {

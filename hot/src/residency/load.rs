@@ -85,6 +85,8 @@ impl Hot {
             ("blocks", arg(&chat.blocks)),
             ("deleted", arg(chat.deleted)),
             ("mentions_all", arg(&chat.mentions_all)),
+            ("pins", arg(&chat.pins)),
+            ("invites", arg(&chat.invites)),
             ("clock", arg(clock)),
             ("told", arg(clock)),
             ("roster", arg(clock)),

@@ -19,6 +19,8 @@ pub(crate) fn library() -> String {
         lua!("lib/", "together"),
         lua!("lib/", "files"),
         lua!("lib/", "member"),
+        lua!("lib/", "pins"),
+        lua!("lib/", "invites"),
         lua!("lib/", "others"),
         lua!("lib/", "quote"),
         lua!("lib/", "reactions"),

@@ -111,8 +111,10 @@ verbs! {
             actor: UserId,
             /// The user whom the change is about.
             user: UserId,
-            /// `add`, `remove`, or the new role.
+            /// `add`, `join`, `remove`, or the new role.
             action: Text,
+            /// The SHA-256 of the token by which the user joins; else empty.
+            token_hash: Text,
             /// The JSON, after its ticks, of the system message about the change.
             tail: Text,
             /// The number of members that a group may have.
@@ -121,6 +123,45 @@ verbs! {
             ttl: Millis,
             /// The time after which an unsaved change is saved, at the latest.
             flush_after: Millis,
+        };
+    /// Makes an invitation to a group, or revokes one.
+    ChangeInvites "chats" "change_invites" ""
+        chat as chat_id (chat token messages members dirty due changed silent)
+        {
+            /// The caller's clock.
+            caller_clock: Tick,
+            /// The member who makes the change.
+            actor: UserId,
+            /// The id of the invitation to revoke, or 0.
+            id: Tick,
+            /// The SHA-256 of the token of the invitation to make; empty to revoke one.
+            token_hash: Text,
+            /// The tick at which it ends, or 0.
+            ends: Tick,
+            /// The number of people whom it lets in, or 0 for any.
+            max_uses: i64,
+            /// The number of invitations that a group may have.
+            max_invites: usize,
+            /// The time for which the chat stays warm.
+            ttl: Millis,
+            /// The time after which an unsaved change is saved, at the latest.
+            flush_after: Millis,
+        };
+    /// Reads the invitations to a group.
+    Invites "chats" "invites" "no-writes"
+        chat (chat members)
+        {
+            /// The member who asks.
+            reader: UserId,
+        };
+    /// Reads what of a group an invitation shows.
+    Invited "chats" "invited" "no-writes"
+        chat (chat members)
+        {
+            /// The user who asks.
+            reader: UserId,
+            /// The SHA-256 of the token.
+            token_hash: Text,
         };
     /// Changes a group's name, description or picture.
     ChangeChat "chats" "change_chat" ""
@@ -316,6 +357,40 @@ verbs! {
             /// True to read the member's settings for the chat, too: not in a cluster, where they
             /// are elsewhere.
             with_settings: bool,
+        };
+    /// Pins a message, or takes its pin away.
+    PinMessage "chats" "pin_message" ""
+        chat as chat_id (chat token messages members dirty due changed silent commits)
+        {
+            /// The caller's clock.
+            caller_clock: Tick,
+            /// The member who pins it.
+            actor: UserId,
+            /// The id of the message.
+            id: Tick,
+            /// True to pin it, false to take its pin away.
+            on: bool,
+            /// What `dropped` was before SQL was asked for the message; empty when it was not.
+            seen: Text,
+            /// The number of messages that a chat may have pinned.
+            max_pins: usize,
+            /// The JSON, after its ticks, of the system message about the pin.
+            tail: Text,
+            /// The time for which the chat stays warm.
+            ttl: Millis,
+            /// The time after which an unsaved change is saved, at the latest.
+            flush_after: Millis,
+        };
+    /// Reads the pinned messages of a chat.
+    Pins "chats" "pins" "no-writes"
+        chat (chat messages members changed commits)
+        {
+            /// The member who asks.
+            reader: UserId,
+            /// The id of the pinned message behind which the page begins, or 0.
+            after: Tick,
+            /// The size of messages after which the page ends.
+            bytes: usize,
         };
     /// Reads who is in a chat.
     Roster "chats" "roster" "no-writes"

@@ -5,9 +5,9 @@ use hot::{
     ChangeNotice, ChatChange, ChatDeletion, ChatRows, CommitMark, HotView, ListedChat, Membership,
 };
 use model::{
-    Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Member,
-    MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Profile, Role, System,
-    SystemEvent, Tick, UserId,
+    Blocks, COUNTED_MENTIONS, Chat, ChatId, ChatKind, ChatSettings, ChatView, Draft, Invites,
+    Member, MemberView, MentionsOfAll, Message, MessageKind, MyMarks, OtherMarks, Pins, Profile,
+    Role, System, SystemEvent, Tick, UserId,
 };
 
 use crate::{
@@ -115,6 +115,8 @@ impl Store {
                 blocks: Blocks::default(),
                 deleted: Tick::NEVER,
                 mentions_all: MentionsOfAll::default(),
+                pins: Pins::default(),
+                invites: Invites::default(),
                 creator,
                 created: tick,
                 last: tick,
@@ -237,6 +239,12 @@ impl Store {
             clock: view.clock,
             saved: view.saved,
             last_message,
+            pinned_ids: view
+                .chat
+                .pins
+                .iter()
+                .filter(|id| settings.shows(*id))
+                .collect(),
             unread_count,
             unread_mentions: view
                 .chat

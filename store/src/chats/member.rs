@@ -1,7 +1,7 @@
 //! Members who join, leave and change roles.
 
 use futures_util::FutureExt;
-use hot::{ListedChat, MemberAction, MemberChange, Membership};
+use hot::{ChangeNotice, ListedChat, MemberAction, MemberChange, Membership};
 use model::{ChatId, Draft, Member, MemberView, MessageKind, Role, System, SystemEvent, UserId};
 
 use crate::{Error, Result, Store, residency::retry};
@@ -46,19 +46,37 @@ impl Store {
             MemberChange::AlreadyIn(member) => (member, None),
             other => return Err(refused(&other)),
         };
+        self.came_in(
+            Membership { user, ..membership },
+            (user, membership.user),
+            (member, change),
+            before,
+        )
+        .await
+    }
+
+    /// Does what follows when somebody has come into a group, or is in it already: it is in their
+    /// list, and the members are notified. `blocker` must accept `blocked`.
+    pub(super) async fn came_in(
+        &self,
+        membership: Membership,
+        (blocker, blocked): (UserId, UserId),
+        (member, change): (Member, Option<ChangeNotice>),
+        before: Option<(MemberView, bool)>,
+    ) -> Result<(MemberView, bool)> {
+        let Membership { chat, user } = membership;
         let new = change.is_some();
         // A block may have come between the question and the change.
-        if new && !self.who_blocks(&[user], membership.user).await?.is_empty() {
-            self.take_out(membership.chat, user).await?;
+        if new && !self.who_blocks(&[blocker], blocked).await?.is_empty() {
+            self.take_out(chat, user).await?;
             return Err(Error::NotAccepted);
         }
         self.enlist_member(membership, user, &member).await?;
         // Members are notified after the chat is in the new member's list, since that is where its
         // readers look for it.
-        change.into_iter().for_each(|change| {
-            self.notifier
-                .members(membership.chat, change, member.rev, "")
-        });
+        change
+            .into_iter()
+            .for_each(|change| self.notifier.members(chat, change, member.rev, ""));
         let was_new = before.is_some_and(|(_, new)| new);
         Ok((MemberView::new(user, &member), new || was_new))
     }
@@ -151,11 +169,11 @@ impl Store {
         }
     }
 
-    async fn change_member(
+    pub(super) async fn change_member(
         &self,
         membership: Membership,
         user: UserId,
-        act: MemberAction,
+        act: MemberAction<'_>,
         event: &System,
     ) -> Result<MemberChange> {
         let notice = Draft {
@@ -194,12 +212,13 @@ impl Store {
 }
 
 /// Returns the error for a change that was refused.
-fn refused(change: &MemberChange) -> Error {
+pub(super) fn refused(change: &MemberChange) -> Error {
     match change {
         MemberChange::Full => Error::GroupFull,
         MemberChange::Role => Error::RoleTooLow,
         MemberChange::Owner => Error::LastOwner,
         MemberChange::Direct => Error::DirectChat,
+        MemberChange::Ended => Error::InviteEnded,
         MemberChange::Absent | MemberChange::Done(..) | MemberChange::AlreadyIn(_) => {
             Error::NoMember
         }
@@ -216,6 +235,7 @@ mod tests {
         assert!(matches!(refused(&MemberChange::Role), Error::RoleTooLow));
         assert!(matches!(refused(&MemberChange::Owner), Error::LastOwner));
         assert!(matches!(refused(&MemberChange::Direct), Error::DirectChat));
+        assert!(matches!(refused(&MemberChange::Ended), Error::InviteEnded));
         assert!(matches!(refused(&MemberChange::Absent), Error::NoMember));
     }
 }

@@ -524,7 +524,7 @@ pub(super) fn read_record(record: &str) -> Result<StoredMessage> {
 
 /// Takes the reactions beside a message off its record, and returns the reader's own. `others` are
 /// those of messages that do not name the reader.
-fn take_reactions(
+pub(super) fn take_reactions(
     reader: UserId,
     record: &mut String,
     others: &mut HashMap<Tick, Vec<String>>,

@@ -8,6 +8,8 @@ mod chat;
 mod edit;
 /// News to members that are never stored: typing, and events of a product's own.
 mod ephemeral;
+/// Invitations to a group by a link.
+mod invite;
 /// The list of a user's chats, page by page.
 mod list;
 /// The messages of all of a user's chats, received or sent.
@@ -18,6 +20,8 @@ mod member;
 mod message;
 /// The chats that may have changed, and the newest, by their order.
 mod order;
+/// Pins: which messages are pinned, and the page of them.
+mod pin;
 /// The previews of messages that others answer.
 mod quote;
 /// Search over the whole history of a user's chats.

@@ -25,6 +25,7 @@ mod token;
 /// Webhooks, which belong to the server itself.
 mod webhook;
 
+pub(crate) use crate::password::random;
 pub use directory::DirectoryPlace;
 pub(crate) use directory::FRESH;
 pub use external::ExternalProfile;

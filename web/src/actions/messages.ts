@@ -1,6 +1,6 @@
 /**
- * Reactions, edits and deletions of messages. An answer is taken at once, so the event that follows
- * changes nothing more.
+ * Reactions, edits, deletions and pins of messages. An answer is taken at once, so the event that
+ * follows changes nothing more.
  */
 
 import { type components, type Message, value } from "@carrier/client";
@@ -8,6 +8,7 @@ import { type components, type Message, value } from "@carrier/client";
 import { api } from "../client";
 import { changeMessages, renewMessage } from "../state/events";
 import { withMyReaction } from "../state/history";
+import { isFinal } from "../state/problems";
 import { world } from "../state/world";
 import { apply } from "./apply";
 import { attempt } from "./attempt";
@@ -52,4 +53,27 @@ export function deleteMessage(message: Message, audience: "me" | "everyone"): Pr
     const change = { type: "remove", message_ids: [message.id] } as const;
     if (audience === "me") apply((now) => changeMessages(now, message.chat_id, change));
   });
+}
+
+/** Pins a message for everyone, or takes its pin away; an event has the chat with its pins. */
+export function pinMessage(message: Message, isPinned: boolean): Promise<boolean> {
+  const params = pathOf(message);
+  const path = "/chats/{chat_id}/pins/{message_id}" as const;
+  return attempt(async () => {
+    value(isPinned ? await api.PUT(path, { params }) : await api.DELETE(path, { params }));
+  });
+}
+
+/** Returns a message as it is now; `undefined` when it cannot be seen. */
+export async function fetchMessage(
+  chat_id: string,
+  message_id: number,
+): Promise<Message | undefined> {
+  try {
+    const params = { path: { chat_id, message_id } };
+    return value(await api.GET("/chats/{chat_id}/messages/{message_id}", { params }));
+  } catch (error) {
+    if (isFinal(error)) return undefined;
+    throw error;
+  }
 }

@@ -9,6 +9,8 @@ import {
   IconInfoCircle,
   IconMoodSmile,
   IconPencil,
+  IconPin,
+  IconPinnedOff,
   IconPlus,
   IconTrash,
   IconTrashX,
@@ -16,7 +18,7 @@ import {
 import { lazy, useState } from "react";
 
 import { attempt } from "../actions/attempt";
-import { deleteMessage, toggleReaction } from "../actions/messages";
+import { deleteMessage, pinMessage, toggleReaction } from "../actions/messages";
 import { askToConfirm } from "../state/question";
 import { AnyEmoji } from "./any-emoji";
 import { LazyBoundary } from "./lazy-boundary";
@@ -117,6 +119,8 @@ function MessageMenuItems({
   onInfo,
 }: Props & { onInfo: () => void }) {
   const mayDeleteForAll = isMine || (chat.kind === "group" && chat.my.role !== "member");
+  const mayPin = chat.kind === "direct" || chat.my.role !== "member";
+  const isPinned = chat.pinned_ids.includes(message.id);
   const copy = () => attempt(() => navigator.clipboard.writeText(message.body));
   const deleteForMe = async () => {
     const isConfirmed = await askToConfirm(
@@ -144,6 +148,14 @@ function MessageMenuItems({
       {message.body !== "" && (
         <Menu.Item leftSection={<IconCopy size={16} />} onClick={() => void copy()}>
           Copy text
+        </Menu.Item>
+      )}
+      {mayPin && (
+        <Menu.Item
+          leftSection={isPinned ? <IconPinnedOff size={16} /> : <IconPin size={16} />}
+          onClick={() => void pinMessage(message, !isPinned)}
+        >
+          {isPinned ? "Unpin" : "Pin"}
         </Menu.Item>
       )}
       {isMine && (

@@ -26,6 +26,7 @@ import { ConversationHeader } from "../parts/conversation-header";
 import { LazyBoundary } from "../parts/lazy-boundary";
 import { MessageList } from "../parts/message-list";
 import type { ComposerCommands } from "../parts/message-row";
+import { PinnedBar } from "../parts/pinned-bar";
 import { MAIN } from "../parts/skip-link";
 import { foldersOf } from "../state/files";
 import { withFewMarks } from "../state/markdown";
@@ -121,6 +122,7 @@ function OpenChat({ chat, at }: { chat: Chat; at: number | undefined }) {
       {...dropHandlers}
     >
       <ConversationHeader chat={chat} onDetails={() => setDetailsOpen(true)} />
+      <PinnedBar chat={chat} />
       {messages !== undefined ? (
         <MessageList
           key={`${chat.id} ${messages.epoch}`}

@@ -48,6 +48,8 @@ export function systemText(
     case "chat_renamed":
       if (now === undefined) return `${actor} removed the name “${isolated(old ?? "")}”`;
       return `${actor} named the group “${isolated(now)}”`;
+    case "message_pinned":
+      return `${actor} pinned a message`;
     default:
       return "Something has changed";
   }

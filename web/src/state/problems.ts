@@ -112,6 +112,7 @@ const PROBLEMS: Partial<Record<Problem["code"], string>> = {
   role_too_low: "Your role in this group doesn’t allow this.",
   not_accepted: "This person doesn’t accept messages from you.",
   mentions_all_not_allowed: "Only the owner and the admins can mention everyone here.",
+  invite_ended: "This invitation has ended. Ask for another one.",
   method_not_allowed: NOT_UNDERSTOOD,
   invalid_metadata: NOT_UNDERSTOOD,
   username_taken: "This username is taken.",

@@ -1,9 +1,9 @@
--- Adds a user to a group, removes a member, lets a member leave, or changes a member's role; with
--- the system message about it.
+-- Adds a user to a group, removes a member, lets a member leave, or changes a member's role; or
+-- lets a user join by an invitation, of which it counts the use; with the system message about it.
 -- returns {'OK', member, told, roster} | {'IN', member}: nothing to change | {'ABSENT'}: no such
 -- member to remove | {'FULL'} | {'ROLE'}: the actor may not | {'OWNER'}: the others would be left
--- without an owner | {'DIRECT'}: the two of a direct chat stay for ever | {'COLD'} | {'SKEW'} |
--- {'FORBIDDEN'}
+-- without an owner | {'DIRECT'}: the two of a direct chat stay for ever | {'ENDED'}: there is no
+-- such invitation, or it holds no more | {'COLD'} | {'SKEW'} | {'FORBIDDEN'}
 local keys = {
   chat = chat, messages = messages, members = members, changed = changed, silent = silent,
   dirty = dirty,
@@ -13,14 +13,29 @@ if skewed(caller_clock, now) then return { 'SKEW' } end
 local clock, seq, texts, _, told, roster = mend(keys)
 if not clock then return { 'COLD' } end
 local actors = redis.call('HGET', members, actor)
-if not is_in(actors) then return { 'FORBIDDEN' } end
+if not is_in(actors) and action ~= 'join' then return { 'FORBIDDEN' } end
 if redis.call('HGET', chat, 'kind') ~= 'group' then return { 'DIRECT' } end
 
 local member, size = redis.call('HGET', members, user), 0
 for _, other in ipairs(redis.call('HVALS', members)) do
   if is_in(other) then size = size + 1 end
 end
-if action == 'add' then
+-- A call of ours that was stopped between the message and the member's row is taken up there: the
+-- message stays, and the rows take a later tick, since others may have changed them meanwhile.
+local message = redis.call('LINDEX', messages, -1)
+local resumes = message and string.sub(message, -#tail) == tail
+local invites, invite
+if action == 'join' then
+  if is_in(member) then return { 'IN', member } end
+  invites = invites_of(redis.call('HGET', chat, 'invites'))
+  invite = invite_of(invites, members, token_hash)
+  -- One that was stopped has counted its use perhaps.
+  local is_counted = invite and resumes and invite.last == user
+  if not invite or (is_used_up(invite) and not is_counted) then return { 'ENDED' } end
+  if size >= max_members then return { 'FULL' } end
+  if not is_counted then invite.uses = text(tonumber(invite.uses) + 1) end
+  invite.last = user
+elseif action == 'add' then
   if is_in(member) then return { 'IN', member } end
   if role_of(actors) == 'member' then return { 'ROLE' } end
   if size >= max_members then return { 'FULL' } end
@@ -35,10 +50,6 @@ else
   if not is_in(member) then return { 'ABSENT' } end
 end
 
--- A call of ours that was stopped between the message and the member's row is taken up there: the
--- message stays, and the rows take a later tick, since others may have changed them meanwhile.
-local message = redis.call('LINDEX', messages, -1)
-local resumes = message and string.sub(message, -#tail) == tail
 local tick = math.max(clock + 1, now)
 local rev = text(tick)
 local since = resumes and text(id_of(message)) or rev
@@ -60,7 +71,7 @@ local function written(record, change)
   new.rev = rev
   return record_of(new)
 end
-if action == 'add' then
+if action == 'add' or action == 'join' then
   member = record_of({
     role = 'member', joined = since, left = '0', read = since, counted = text(texts),
     delivered = since, mentions = '', rev = rev,
@@ -72,6 +83,7 @@ end
 -- The roster comes first, and is new each time: no notifier goes on with the members before.
 roster = text(now)
 redis.call('HSET', chat, 'roster', roster, 'clock', rev, 'told', rev, 'rev', rev)
+if invite then redis.call('HSET', chat, 'invites', text_of_invites(invites)) end
 if action == 'owner' then
   redis.call('HSET', members, user, member, actor, written(actors, { role = 'admin' }))
 else

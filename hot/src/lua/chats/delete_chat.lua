@@ -30,7 +30,8 @@ end
 becomes_dirty(dirty, due, chat_id, flush_after)
 redis.call('ZADD', dirty, unpack(marks))
 redis.call('HSET', chat, 'clock', rev, 'told', rev, 'roster', rev, 'rev', rev, 'deleted', rev,
-  'name', '', 'description', '', 'avatar', '', 'mentions_all', '')
+  'name', '', 'description', '', 'avatar', '', 'mentions_all', '',
+  'pins', '', 'invites', '')
 complete(keys, { deleted = rev })
 redis.call('DEL', token, sent, recent, files)
 return { 'OK' }

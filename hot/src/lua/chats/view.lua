@@ -1,13 +1,13 @@
 -- Reads a chat as one of its members sees it.
 -- returns {'OK', pttl of the token, {kind name creator created last seq texts rev description
--- avatar blocks deleted mentions_all clock}, {user, member, ...}, newest message or '', saved, {the
--- one it answers}}; saved: all changes up to this tick are in SQL | {'COLD'} | {'FORBIDDEN'}
+-- avatar blocks deleted mentions_all pins clock}, {user, member, ...}, newest message or '', saved,
+-- {the one it answers}}; saved: all changes up to this tick are in SQL | {'COLD'} | {'FORBIDDEN'}
 local row = redis.call('HMGET', chat, 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts',
-  'rev', 'description', 'avatar', 'blocks', 'deleted', 'mentions_all', 'clock', 'uncounting',
-  'deleting')
+  'rev', 'description', 'avatar', 'blocks', 'deleted', 'mentions_all', 'pins', 'clock',
+  'uncounting', 'deleting')
 if not row[1] then return { 'COLD' } end
 if not is_in(redis.call('HGET', members, reader)) then return { 'FORBIDDEN' } end
-local saved = tonumber(row[14])
+local saved = tonumber(row[15])
 -- A deletion that is not done yet has more members to change, at its own tick.
 for _ = 1, 2 do
   local tick = string.match(table.remove(row) or '', '^%d+ (%d+)')

@@ -20,7 +20,8 @@ if not clock then
   return { 'GONE' }
 end
 local row = redis.call('HMGET', chat, 'kind', 'name', 'creator', 'created', 'last', 'seq', 'texts',
-  'rev', 'description', 'avatar', 'blocks', 'deleted', 'mentions_all')
+  'rev', 'description', 'avatar', 'blocks', 'deleted', 'mentions_all', 'pins',
+  'invites')
 local room = bytes
 raise_mark(commits, 'began:' .. writer, commit)
 redis.call('ZADD', due, text(math.floor(micros() / 1000) + lease), chat_id)

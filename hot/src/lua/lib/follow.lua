@@ -90,6 +90,7 @@ local function complete(keys, what)
     if message and rev_of(message) == tonumber(tick) then
       if listed then redis.call('ZADD', keys.silent, id, id) end
       note_for_all(keys.chat, id, false)
+      unpin(keys.chat, id)
       redis.call('HSET', keys.chat, 'uncounting', mark .. ' 0')
       redis.call('HDEL', keys.chat, 'deleting')
       uncount_some(mark .. ' 0')
