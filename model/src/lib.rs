@@ -75,7 +75,7 @@ pub use reaction::{
 pub use search::{Segment, Terms};
 pub use session::{Session, SessionView, Token};
 pub use span::{Span, SpanPart};
-pub use user::{Account, Profile, User};
+pub use user::{Account, Profile, User, avatar_url};
 pub use webhook::{
     MAX_WEBHOOK_CHATS, MAX_WEBHOOKS, MAX_WEBHOOKS_OF_CHAT, OldSecret, WebhookEvent, WebhookRecord,
 };
