@@ -389,7 +389,10 @@ async fn an_invitation_is_made_and_followed_whole(sql: Sql) {
             let hot: Vec<i64> = invites.iter().map(|invite| invite.uses).collect();
             assert_eq!(hot, cold);
             // Of a try that was stopped late there is another one, whose token nobody has.
-            assert!(hot.starts_with(&uses) && hot.len() <= 2, "{hot:?}");
+            assert!(
+                hot.starts_with(&uses) && hot.len() <= 2 * uses.len(),
+                "{hot:?}"
+            );
             let there = stack.store.members(own(ledger)).await;
             assert_eq!(there.expect("she sees them").len(), members);
         }
