@@ -49,7 +49,8 @@ pub(super) async fn send(
 }
 
 /// Has the text judged that an edit makes of a message, and gives the edit the body that the hook
-/// gives it. An edit that changes neither text nor metadata, or that nobody may make, is not judged.
+/// gives it. An edit that changes neither text nor metadata is not judged, nor one that nobody may
+/// make.
 pub(super) async fn edit(
     caller: &Caller,
     hook: &Hook,

@@ -209,7 +209,8 @@ impl MessageApi {
     /// Change a message you sent
     ///
     /// A merge patch: an absent field stays as it is. `edited_at` tells every member of the change,
-    /// unless it is of the metadata alone. Unread mentions are counted as the message mentions members now.
+    /// unless it is of the metadata alone. Unread mentions are counted as the message mentions
+    /// members now.
     #[oai(
         path = "/chats/:chat_id/messages/:message_id",
         method = "patch",

@@ -43,8 +43,8 @@ struct PatchAccount {
     /// True when others may find this account by its e-mail address.
     found_by_email: Option<bool>,
     /// Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
-    /// of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
-    /// other. Whoever sees the profile sees it.
+    /// of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in
+    /// each other. Whoever sees the profile sees it.
     #[oai(nullable)]
     metadata: MaybeUndefined<GivenMetadata>,
     /// The password until now, which a new username or e-mail address needs.

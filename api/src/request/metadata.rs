@@ -1,5 +1,5 @@
-//! Metadata that a client gives, or the changes of it: any JSON until it is checked, so that what is
-//! no object is refused with a sentence about it.
+//! Metadata that a client gives, or the changes of it: any JSON until it is checked, so that what
+//! is no object is refused with a sentence about it.
 
 use std::borrow::Cow;
 

@@ -580,7 +580,8 @@ export interface paths {
         /**
          * Change a message you sent
          * @description A merge patch: an absent field stays as it is. `edited_at` tells every member of the change,
-         *     unless it is of the metadata alone. Unread mentions are counted as the message mentions members now.
+         *     unless it is of the metadata alone. Unread mentions are counted as the message mentions
+         *     members now.
          */
         patch: operations["updateMessage"];
         trace?: never;
@@ -3149,8 +3150,8 @@ export interface components {
             found_by_email?: boolean;
             /**
              * @description Changes of the metadata, a merge patch too: a key with null is taken out, and null takes all
-             *     of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in each
-             *     other. Whoever sees the profile sees it.
+             *     of it. An object of at most 4 KiB as JSON, in which at most 16 objects and arrays are in
+             *     each other. Whoever sees the profile sees it.
              */
             metadata?: {
                 [key: string]: unknown;

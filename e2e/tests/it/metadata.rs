@@ -305,7 +305,11 @@ async fn a_patch_of_metadata_is_merged_and_does_not_mark_a_message_as_edited(sql
 on_both!(a_repetition_is_judged_by_its_metadata_and_type_too);
 async fn a_repetition_is_judged_by_its_metadata_and_type_too(sql: Sql) {
     let talk = Talk::new(sql).await;
-    let message = |metadata: Value| json!({ "body": "hi", "client_id": "k", "type": "myapp.card", "metadata": metadata });
+    let message = |metadata: Value| {
+        let mut message = json!({ "body": "hi", "client_id": "k", "type": "myapp.card" });
+        message["metadata"] = metadata;
+        message
+    };
     let first = talk
         .sends(message(json!({ "n": 0.1, "m": null })))
         .await
