@@ -3090,7 +3090,7 @@ export interface components {
             /** @description The time of the first failure, RFC 3339 in UTC. */
             failing_since: string;
             /**
-             * Format: int32
+             * Format: int64
              * @description The number of failures.
              */
             failures: number;
@@ -3468,7 +3468,7 @@ export interface components {
          *     - `busy` (503): Too much of this is under way already.
          * @enum {string}
          */
-        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "webhook_address" | "webhook_events" | "too_many_webhooks" | "busy";
+        ProblemCode: "malformed" | "unauthorized" | "token_expired" | "wrong_login" | "account_disabled" | "scope_missing" | "registration_closed" | "passwords_off" | "origin_not_allowed" | "role_too_low" | "not_accepted" | "message_refused" | "mentions_all_not_allowed" | "not_found" | "invite_ended" | "method_not_allowed" | "username_taken" | "email_taken" | "last_owner" | "group_full" | "direct_chat" | "too_many_reactions" | "too_many_hidden" | "too_many_pins" | "too_many_invites" | "too_many_keys" | "too_many_blocks" | "client_id_reused" | "too_large" | "unsupported_media_type" | "range_not_satisfiable" | "invalid" | "invalid_metadata" | "rate_limited" | "internal" | "not_durable" | "store_unavailable" | "store_behind" | "store_full" | "history_unavailable" | "hook_unavailable" | "files_unavailable" | "provider_unavailable" | "clock_skew" | "webhook_address" | "webhook_events" | "too_many_webhooks" | "busy";
         /**
          * Profile
          * @description A user, as any logged-in user may see them.
