@@ -9,6 +9,7 @@ use api::{Config, Limit};
 use e2e::{Api, Client, Ledger, Listener, PASSWORD, Sql, Stack, Wire, eventually};
 use futures_util::future::{join_all, select_all};
 use hot::Rate;
+use model::UserId;
 use reqwest::{Method, StatusCode};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -263,13 +264,17 @@ async fn what_is_compressed_costs_more() {
     api.stop().await;
 }
 
-/// Adds so many members to a group, each as one that it has.
+/// Adds so many members to a group, each as one that it has, whom some API serves.
 async fn enlarge(stack: &Stack, group: &str, like: &str, by: usize) {
     let members = stack.redis.keys(&format!("chat:*{group}:members")).await;
     let record = stack.redis.cli(&["HGET", &members[0], like]).await;
     let mut many = vec!["HSET".to_owned(), members[0].clone()];
+    let api = UserId::new();
     for _ in 0..by {
-        many.extend([uuid::Uuid::now_v7().to_string(), record.clone()]);
+        let user = UserId::new();
+        let served = stack.hot.heartbeat(user, api, Duration::from_secs(3600));
+        served.await.expect("Redis answers");
+        many.extend([user.to_string(), record.clone()]);
     }
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     stack.redis.cli(&many).await;

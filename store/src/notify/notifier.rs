@@ -392,6 +392,7 @@ impl Publisher {
         barriers: &mut Vec<oneshot::Sender<()>>,
     ) -> Result<()> {
         let before = payloads.len();
+        let mut shared_by = 0;
         match job {
             Job::Members {
                 chat,
@@ -404,7 +405,10 @@ impl Publisher {
                 let members = self.members(chat, roster).await?;
                 let but = other.as_ref().map(|(user, _)| *user);
                 match self.shared(chat, &payload, but) {
-                    Some(shared) => payloads.extend(shared),
+                    Some(shared) => {
+                        shared_by = shared.iter().map(|(_, users, _)| users - 1).sum();
+                        payloads.extend(shared.into_iter().map(|(api, _, all)| (api, all)));
+                    }
                     None => {
                         let same = members.iter().filter(|user| Some(**user) != but);
                         payloads.extend(same.map(|user| (*user, payload.clone())));
@@ -418,7 +422,8 @@ impl Publisher {
             }
             Job::Barrier(done) => barriers.push(done),
         }
-        hot::charge_notifications(payloads.len() - before);
+        // Whoever is there is notified by the API that serves them, which is work as well.
+        hot::charge_notifications(payloads.len() - before + shared_by);
         Ok(())
     }
 
@@ -442,13 +447,13 @@ impl Publisher {
     }
 
     /// Returns a payload for the members of a chat, but for one, once for each API that serves
-    /// some; `None` while these are not known, or the members are few.
+    /// some, with their number; `None` while these are not known, or the members are few.
     fn shared(
         &self,
         chat: ChatId,
         payload: &Bytes,
         but: Option<UserId>,
-    ) -> Option<Vec<(UserId, Bytes)>> {
+    ) -> Option<Vec<(UserId, usize, Bytes)>> {
         let mut state = lock(&self.state);
         let known = state.known.get_mut(&chat)?;
         if known.members.len() <= FEW {

@@ -130,8 +130,12 @@ impl ServedMembers {
         served
     }
 
-    /// Returns a payload for the members but for one, encoded for each API.
-    pub(super) fn payloads(&self, payload: &[u8], but: Option<UserId>) -> Vec<(UserId, Bytes)> {
+    /// Returns a payload for the members but for one, encoded for each API, with their number.
+    pub(super) fn payloads(
+        &self,
+        payload: &[u8],
+        but: Option<UserId>,
+    ) -> Vec<(UserId, usize, Bytes)> {
         let of_api = |(api, users): (&UserId, &Vec<UserId>)| {
             let others: Vec<UserId>;
             let users = match but {
@@ -142,7 +146,8 @@ impl ServedMembers {
                 _ => users,
             };
             let is_any = !users.is_empty();
-            is_any.then(|| (*api, SharedNotification::encode(users, payload)))
+            let encode = || SharedNotification::encode(users, payload);
+            is_any.then(|| (*api, users.len(), encode()))
         };
         self.apis.iter().filter_map(of_api).collect()
     }
@@ -229,14 +234,16 @@ mod tests {
         let known = ServedMembers::new(moment, found);
         let users = |but| {
             let payloads = known.payloads(b"e\n{}", but);
-            let of = payloads.into_iter().map(|(to, bytes)| {
-                assert_eq!(to, api);
-                SharedNotification::decode(&bytes).expect("one").users
+            let of = payloads.into_iter().map(|(to, count, bytes)| {
+                let users = SharedNotification::decode(&bytes).expect("one").users;
+                assert_eq!((to, count), (api, users.len()));
+                users
             });
             of.collect::<Vec<_>>()
         };
-        assert_eq!(users(None), [members.clone()]);
-        assert_eq!(users(Some(UserId::new())), [members.clone()]);
+        let all = std::slice::from_ref(&members);
+        assert_eq!(users(None), all);
+        assert_eq!(users(Some(UserId::new())), all);
         assert_eq!(users(Some(members[1])), [[members[0], members[2]]]);
         let alone = ServedMembers::new(moment, vec![(members[0], api)]);
         assert!(alone.payloads(b"", Some(members[0])).is_empty());
