@@ -672,7 +672,7 @@ mod tests {
             }
         }
         // These are written into events, or looked for where a record or an answer begins.
-        for anchored in ["id", "type", "y_to"] {
+        for anchored in ["id", "type"] {
             assert!(words.remove(anchored), "{anchored}");
         }
         assert!(
