@@ -62,6 +62,7 @@ fn frames() -> Vec<serde_json::Value> {
         "unread_mentions": 0, "members": [member], "member_count": 2,
         "my": { "role": "member", "read": tick, "delivered": tick },
         "others": { "read_min": 0, "delivered_min": tick },
+        "pinned_ids": [],
         "preferences": { "archived": false, "pinned": true, "marked_unread": false },
         "created_at": at,
     });
