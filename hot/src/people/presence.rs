@@ -9,6 +9,10 @@ use crate::wire::{Hot, Millis, Result, arg, keys, verbs};
 /// The number of users who are asked for in one pipeline.
 const ASKED_AT_ONCE: usize = 256;
 
+/// The time for which an API still counts as serving a user: clocks differ, and one that does so no
+/// more takes no notice.
+const MARGIN: Duration = Duration::from_secs(3600);
+
 /// The presence of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
@@ -55,18 +59,18 @@ impl Hot {
         .map(drop)
     }
 
-    /// Returns each of these users whom APIs serve, with every one that does.
+    /// Returns each of these users whom APIs serve, or lately did, with every one that does.
     ///
     /// # Errors
     /// `Error::Unavailable` when Redis does not answer; `Error::Corrupt` when it holds what cannot
     /// be read.
     pub async fn served(&self, users: &[UserId]) -> Result<Vec<(UserId, UserId)>> {
-        let now = Tick::now().0 / 1000;
+        let lately = Tick::now().earlier(MARGIN).0 / 1000;
         let mut served = Vec::new();
         for some in users.chunks(ASKED_AT_ONCE) {
             let ask = some.iter().map(|user| {
-                let of_now = vec![arg(keys::presence(*user)), arg(now), arg("+inf")];
-                self.command("ZRANGEBYSCORE", of_now)
+                let of_late = vec![arg(keys::presence(*user)), arg(lately), arg("+inf")];
+                self.command("ZRANGEBYSCORE", of_late)
             });
             let answers = futures_util::future::try_join_all(ask).await?;
             for (user, answer) in some.iter().zip(answers) {
